@@ -1,0 +1,131 @@
+"""Settings: frozen dataclasses <-> TOML <-> `--set a.b=c`.
+
+In:  a dataclass type, a TOML file, a list of overrides
+Out: a checked dataclass; the same as TOML text; the text under each field as its documentation
+Knows nothing of what the settings mean.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import textwrap
+import tomllib
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bertie.core.errors import ConfigError
+
+C = TypeVar("C")
+
+
+def from_dict(cls: type[C], values: Mapping[str, Any], where: str = "recipe") -> C:
+    """A dataclass from nested dicts. An unknown field or a value of the wrong type is a ConfigError that names both."""
+    types_of = typing.get_type_hints(cls)
+    fields = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - fields)
+    if unknown:
+        raise ConfigError(f"{where}: unknown setting {unknown[0]!r}; there are {', '.join(sorted(fields))}")
+    made = {name: _value(types_of[name], value, f"{where}.{name}") for name, value in values.items()}
+    try:
+        return cls(**made)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def to_dict(settings: Any) -> dict[str, Any]:
+    """Nested dicts of plain values, without the fields that are None (TOML has no null)."""
+    return {
+        field.name: to_dict(value) if dataclasses.is_dataclass(value) else value
+        for field in dataclasses.fields(settings)
+        if (value := getattr(settings, field.name)) is not None
+    }
+
+
+def override(settings: C, assignments: Sequence[str]) -> C:
+    """`["optimizer.rate=1e-4"]` on top of `settings`; the right side is read as TOML, else as a string."""
+    values = to_dict(settings)
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {assignment!r}: expected NAME=VALUE, for example --set optimizer.rate=3e-5")
+        *parents, last = path.strip().split(".")
+        node = values
+        for parent in parents:
+            node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise ConfigError(f"--set {assignment!r}: {parent!r} is a value and has no settings below it")
+        node[last] = _literal(text.strip())
+    return from_dict(type(settings), values, "--set")
+
+
+def load_toml(cls: type[C], path: Path) -> C:
+    """Settings from a TOML file; ConfigError names the file and what is wrong."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as TOML: {error}") from error
+    return from_dict(cls, values, str(path))
+
+
+def field_docs(cls: type[Any]) -> dict[str, str]:
+    """The string that stands under each field: one text for `--help`, the docs and the reader."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
+    body = typing.cast(ast.ClassDef, tree.body[0]).body
+    docs = {}
+    for field, text in zip(body, body[1:], strict=False):
+        is_text = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and is_text:
+            docs[field.target.id] = inspect.cleandoc(text.value.value)  # type: ignore[attr-defined]
+    return docs
+
+
+def _literal(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _value(expected: Any, value: Any, where: str) -> Any:
+    """`value` as the field's type; numbers widen (3 is a fine float), nothing else is converted in silence."""
+    origin, arguments = typing.get_origin(expected), typing.get_args(expected)
+    if origin in (types.UnionType, typing.Union):
+        return _union(arguments, value, where)
+    if origin is typing.Literal:
+        if value in arguments:
+            return value
+        raise ConfigError(f"{where}: {value!r} is not one of {', '.join(map(str, arguments))}")
+    if dataclasses.is_dataclass(expected) and isinstance(value, Mapping):
+        return from_dict(typing.cast(type[Any], expected), value, where)
+    if origin in (tuple, list):
+        if isinstance(value, (list, tuple)):
+            return origin(_value(arguments[0], item, where) for item in value)
+        raise ConfigError(f"{where}: expected a list, found {value!r}")
+    if origin is dict:
+        if isinstance(value, Mapping):
+            return {str(key): _value(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+        raise ConfigError(f"{where}: expected a table, found {value!r}")
+    if expected is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if expected is Any or (isinstance(value, expected) and (expected is bool or not isinstance(value, bool))):
+        return value
+    raise ConfigError(f"{where}: expected {getattr(expected, '__name__', expected)}, found {value!r}")
+
+
+def _union(arguments: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value is None and type(None) in arguments:
+        return None
+    problems = []
+    for option in arguments:
+        if option is type(None):
+            continue
+        try:
+            return _value(option, value, where)
+        except ConfigError as error:
+            problems.append(str(error))
+    raise ConfigError(problems[-1])

@@ -1,0 +1,65 @@
+"""Rows: what a reader hands on. A row is a dict of columns; `Rows` remembers where each one stood.
+
+In:  dicts with canonical column names (text, text_a, text_b, label, ...), the file and the line of each
+Out: a sequence of rows; `where(i)` for error messages; a fingerprint of the content
+Knows nothing of file formats, tasks or models.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rows(Sequence[Row]):
+    """A table in memory.
+
+    `lines[i]` is the line (or record number) of row i in `source`; empty when the rows were made in Python.
+    """
+
+    rows: list[Row]
+    source: str = "rows"
+    lines: list[int] = field(default_factory=list)
+    encoding: str = "utf-8"
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> Rows: ...
+    def __getitem__(self, index: int | slice) -> Row | Rows:
+        if isinstance(index, slice):
+            return self.take(range(len(self.rows))[index])
+        return self.rows[index]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def take(self, indices: Iterable[int]) -> Rows:
+        """The rows with these indices, in this order, each still knowing its line."""
+        chosen = list(indices)
+        lines = [self.lines[i] for i in chosen] if self.lines else []
+        return Rows([self.rows[i] for i in chosen], self.source, lines, self.encoding)
+
+    def where(self, index: int) -> str:
+        """`file:line` of a row, for messages to the person who wrote it."""
+        return f"{self.source}:{self.lines[index] if self.lines else index + 1}"
+
+    def column(self, name: str) -> list[Any]:
+        """One column, in order; None where a row does not have it."""
+        return [row.get(name) for row in self.rows]
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the content, in order, whatever file format or encoding it came from."""
+        digest = hashlib.sha256()
+        for row in self.rows:
+            digest.update(json.dumps(row, sort_keys=True, ensure_ascii=True, default=str).encode() + b"\n")
+        return digest.hexdigest()

@@ -1,3 +1,29 @@
-"""Bertie: BERT from raw text to a running service, in Chinese and English."""
+"""Bertie: BERT from raw text to a running service, in Chinese and English.
+
+    result = bertie.train("reviews.csv", out="reviews-model")
+    bertie.load("reviews-model").predict(["物流很快", "It broke after two days."])
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bertie.predict import load
+    from bertie.workflow.api import evaluate, train
 
 __version__ = "0.1.0"
+__all__ = ["__version__", "evaluate", "load", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads torch only when a function is used: the command line imports this file for `bertie --help`."""
+    if name == "load":
+        from bertie.predict import load
+
+        return load
+    if name in ("train", "evaluate"):
+        from bertie.workflow import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'bertie' has no attribute {name!r}; it has {', '.join(__all__)}")

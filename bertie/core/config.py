@@ -15,6 +15,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -77,8 +78,10 @@ def field_docs(cls: type[Any]) -> dict[str, str]:
     tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
     body = typing.cast(ast.ClassDef, tree.body[0]).body
     docs = {}
-    for field, text in zip(body, body[1:], strict=False):
-        is_text = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)
+    for field, text in pairwise(body):
+        is_text = (
+            isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)
+        )
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and is_text:
             docs[field.target.id] = inspect.cleandoc(text.value.value)  # type: ignore[attr-defined]
     return docs
@@ -97,24 +100,30 @@ def _value(expected: Any, value: Any, where: str) -> Any:
     if origin in (types.UnionType, typing.Union):
         return _union(arguments, value, where)
     if origin is typing.Literal:
-        if value in arguments:
-            return value
-        raise ConfigError(f"{where}: {value!r} is not one of {', '.join(map(str, arguments))}")
+        return _choice(arguments, value, where)
     if dataclasses.is_dataclass(expected) and isinstance(value, Mapping):
         return from_dict(typing.cast(type[Any], expected), value, where)
-    if origin in (tuple, list):
-        if isinstance(value, (list, tuple)):
-            return origin(_value(arguments[0], item, where) for item in value)
-        raise ConfigError(f"{where}: expected a list, found {value!r}")
-    if origin is dict:
-        if isinstance(value, Mapping):
-            return {str(key): _value(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
-        raise ConfigError(f"{where}: expected a table, found {value!r}")
+    if origin in (tuple, list, dict):
+        return _collection(origin, arguments, value, where)
     if expected is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if expected is Any or (isinstance(value, expected) and (expected is bool or not isinstance(value, bool))):
         return value
     raise ConfigError(f"{where}: expected {getattr(expected, '__name__', expected)}, found {value!r}")
+
+
+def _choice(options: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value in options:
+        return value
+    raise ConfigError(f"{where}: {value!r} is not one of {', '.join(map(str, options))}")
+
+
+def _collection(origin: type[Any], arguments: tuple[Any, ...], value: Any, where: str) -> Any:
+    if origin is dict and isinstance(value, Mapping):
+        return {str(key): _value(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    if origin is not dict and isinstance(value, (list, tuple)):
+        return origin(_value(arguments[0], item, where) for item in value)
+    raise ConfigError(f"{where}: expected a {'table' if origin is dict else 'list'}, found {value!r}")
 
 
 def _union(arguments: tuple[Any, ...], value: Any, where: str) -> Any:

@@ -27,6 +27,8 @@ class Rows(Sequence[Row]):
     source: str = "rows"
     lines: list[int] = field(default_factory=list)
     encoding: str = "utf-8"
+    notes: list[str] = field(default_factory=list, compare=False)
+    """What the reader chose, skipped or found empty; a part of the rows does not carry it on."""
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -51,8 +51,8 @@ class Task(nn.Module, ABC):
     """
 
     name: ClassVar[str]
-    columns: ClassVar[tuple[str, ...]]
-    """Columns that a row must have to be answered, without the label."""
+    columns: tuple[str, ...]
+    """Columns that a row must have to be answered; the label is not among them."""
 
     @classmethod
     @abstractmethod

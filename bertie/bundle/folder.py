@@ -1,0 +1,170 @@
+"""A bundle on disk: written whole or not at all, and proved when it is loaded.
+
+    bundle.json       format, version, engine and dtype, task with its labels, maximal length, origin of the encoder
+    model/            the encoder in the Hugging Face format, and its tokenizer
+    head.safetensors  the task's own weights
+    recipe.toml  metrics.json  data.json  golden.json  README.md (model card)  report.html
+    checksums.json    SHA-256 of every file above
+
+In:  a Model and the documents about it; a folder
+Out: the folder; the Model again, after sums and golden examples were checked
+Knows nothing of training, evaluation or what the documents say.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+import bertie.tasks
+from bertie import __version__
+from bertie.bundle import checksums
+from bertie.core.errors import BundleError, UsageError
+from bertie.core.files import new_folder
+from bertie.core.registry import Registry
+from bertie.nn import checkpoint
+from bertie.nn.encoder import Encoder
+from bertie.tasks.base import Task
+from bertie.text.tokenizer import Tokenizer
+
+FORMAT = 1
+NEW = ".new"
+TASKS: Registry[Task] = Registry(bertie.tasks, Task, "task")
+
+
+@dataclass(frozen=True)
+class Model:
+    """What answers: the parts that training made and a bundle keeps."""
+
+    encoder: Encoder
+    task: Task
+    tokenizer: Tokenizer
+    max_length: int
+    """Tokens a sequence, specials included; longer texts are cut and say so."""
+    engine: str = "torch/float32"
+    """What computes the answers and in which dtype; decides the tolerance of the golden examples."""
+    origin: str = "unknown"
+    """The checkpoint that training started from."""
+    golden: list[dict[str, Any]] = field(default_factory=list)
+
+
+def save(model: Model, folder: Path, documents: Mapping[str, str], add: Callable[[Path], None] | None = None) -> None:
+    """Writes the bundle in a temporary folder and moves it in at the end.
+
+    `documents` maps file names to their text; `add` writes more files into the folder that it is given.
+
+    The seal goes first and comes last: a bundle whose replacement was cut off is refused, never half old and half new.
+    """
+    weights = [*model.encoder.state_dict().values(), *model.task.state_dict().values()]
+    new = folder / NEW
+    with new_folder(new, sum(tensor.nbytes for tensor in weights)) as making:
+        checkpoint.save(model.encoder, making / "model")
+        model.tokenizer.save(making / "model")
+        head = {name: tensor.detach().cpu().contiguous() for name, tensor in model.task.state_dict().items()}
+        save_file(head, making / "head.safetensors")
+        _write(making / "bundle.json", _description(model))
+        _write(making / "golden.json", model.golden)
+        for name, text in documents.items():
+            (making / name).write_text(text, encoding="utf-8")
+        if add is not None:
+            add(making)
+        checksums.seal(making)
+    _move_in(new, folder)
+
+
+def load(folder: Path) -> Model:
+    """Checks the sums and reads the model. The caller runs the golden examples: it takes a predictor to do so."""
+    checksums.verify(folder)
+    return read(folder)
+
+
+def read(folder: Path) -> Model:
+    """Reads the model of a bundle whose sums were checked; BundleError where they do not fit together."""
+    description = _read(folder / "bundle.json")
+    if description.get("format") != FORMAT:
+        raise BundleError(
+            f"{folder}: bundle format {description.get('format')!r}, this version ({__version__}) reads {FORMAT}; "
+            "install the version that wrote it"
+        )
+    encoder = checkpoint.load(folder / "model").encoder
+    task = TASKS.get(description["task"]["name"]).from_description(description["task"]["description"])
+    task.build_head(encoder.config.hidden_size)
+    _load_head(task, folder / "head.safetensors")
+    return Model(
+        encoder=encoder,
+        task=task,
+        tokenizer=Tokenizer.from_folder(folder / "model"),
+        max_length=description["max_length"],
+        engine=description["engine"],
+        origin=description["origin"],
+        golden=_read(folder / "golden.json"),
+    )
+
+
+def free(folder: Path, *, overwrite: bool) -> None:
+    """UsageError unless a bundle may be written to `folder`: new, empty, or an old bundle to replace."""
+    found = sorted(path.name for path in folder.glob("*") if path.name not in (checksums.RUN_FOLDER, NEW))
+    if not found:
+        return
+    if checksums.SEAL not in found:
+        raise UsageError(
+            f"{folder}: holds {', '.join(found[:5])} and is no bundle; choose a new or empty folder with --out"
+        )
+    if not overwrite:
+        raise UsageError(
+            f"{folder}: holds a finished bundle; choose another folder with --out, or replace it with --overwrite"
+        )
+
+
+def _move_in(new: Path, folder: Path) -> None:
+    old = checksums.sealed(folder)
+    (folder / checksums.SEAL).unlink(missing_ok=True)
+    for name in old:  # only what an older bundle put here: whatever else lies in the folder is not ours to remove
+        (folder / name).unlink(missing_ok=True)
+    for path in sorted(new.iterdir(), key=lambda path: path.name == checksums.SEAL):
+        target = folder / path.name
+        if target.is_dir():
+            target.rmdir()
+        path.replace(target)
+    new.rmdir()
+
+
+def _description(model: Model) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "bertie": __version__,
+        "engine": model.engine,
+        "origin": model.origin,
+        "max_length": model.max_length,
+        "task": {"name": model.task.name, "description": model.task.description()},
+        "tokenizer": model.tokenizer.fingerprint,
+    }
+
+
+def _load_head(task: Task, path: Path) -> None:
+    try:
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise BundleError(f"{path}: cannot be read: {error}; copy the bundle again") from error
+    expected = {name: tuple(tensor.shape) for name, tensor in task.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    if expected != found:
+        raise BundleError(f"{path}: found the weights {found}, the task needs {expected}; copy the bundle again")
+    task.load_state_dict(weights)
+
+
+def _write(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path}: cannot be read: {error}; copy the bundle again") from error

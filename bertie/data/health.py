@@ -1,0 +1,226 @@
+"""Health: what is wrong with data, before anybody trains on it.
+
+In:  Splits, perhaps a function that counts tokens
+Out: a Health, which tells itself as JSON or as lines to read
+Knows nothing of file formats, models and commands.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from bertie.data import overlap
+from bertie.data.overlap import Finding
+from bertie.data.rows import Rows
+from bertie.data.sources import Splits
+from bertie.data.split import as_numbers
+from bertie.data.suspicion import suspicious_labels
+from bertie.text.language import detect
+
+EXAMPLES = 20
+"""Places that are listed of each finding; the count is always of all."""
+RARE = 8
+"""Rows below which a class is called rare: there few-shot learning begins."""
+SKEW = 10
+"""Times by which the largest class may pass the smallest before it is worth a word."""
+CountTokens = Callable[[str], int]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Plain facts about one split."""
+
+    rows: int
+    source: str
+    encoding: str
+    labels: dict[str, int]
+    """Rows of each label, most frequent first; empty for a regression."""
+    characters: dict[str, int]
+    tokens: dict[str, int] | None
+    languages: dict[str, float]
+    """Share of the rows in each language."""
+    empty: Finding
+
+
+@dataclass(frozen=True)
+class Health:
+    """Everything found; `warnings` are the sentences that ask for something to be done."""
+
+    parts: dict[str, Part]
+    duplicates: Finding
+    """Rows of train with text and label of an earlier one."""
+    conflicts: Finding
+    """Texts that stand with different labels, in any part."""
+    leaks: Finding
+    """Rows of dev or test whose text is in an earlier part."""
+    near_leaks: Finding
+    """Rows of dev or test that are nearly a row of an earlier part."""
+    near_duplicates: Finding
+    """Pairs within train that are nearly the same."""
+    suspicious: Finding
+    """Rows of train whose label a model of the other rows confidently contradicts."""
+    notes: list[str]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should look at, in order of harm."""
+        return [*_overlap_warnings(self), *_label_warnings(self), *_part_warnings(self)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {**asdict(self), "warnings": self.warnings}
+
+    def readable(self) -> str:
+        """Lines for a person."""
+        lines = [line for name, part in self.parts.items() for line in _part_lines(name, part)]
+        for title, finding in self._findings().items():
+            lines += ["", f"{title}: {finding.count}"] + [f"  {_line(example)}" for example in finding.examples[:5]]
+        lines += ["", *(f"! {warning}" for warning in self.warnings or ["nothing to worry about was found"])]
+        return "\n".join(lines + [f"  {note}" for note in self.notes])
+
+    def _findings(self) -> dict[str, Finding]:
+        findings = {
+            "leaks into dev or test": self.leaks,
+            "near leaks into dev or test": self.near_leaks,
+            "texts with different labels": self.conflicts,
+            "suspicious labels": self.suspicious,
+            "duplicates in train": self.duplicates,
+            "near duplicates in train": self.near_duplicates,
+        }
+        return {title: finding for title, finding in findings.items() if finding.count}
+
+
+def check(splits: Splits, count_tokens: CountTokens | None = None, top: int = EXAMPLES, seed: int = 0) -> Health:
+    """Looks at everything; 200,000 short rows take a minute or two. `top` bounds every list of examples."""
+    parts = {"train": splits.train, "dev": splits.dev} | ({"test": splits.test} if splits.test is not None else {})
+    groups = overlap.group(parts)
+    near_leaks, near_duplicates = overlap.near(groups, top)
+    return Health(
+        parts={name: _part(rows, count_tokens, top) for name, rows in parts.items()},
+        duplicates=overlap.duplicates(groups, top),
+        conflicts=overlap.conflicts(groups, top),
+        leaks=overlap.leaks(groups, top),
+        near_leaks=near_leaks,
+        near_duplicates=near_duplicates,
+        suspicious=_suspicious(splits.train, top, seed),
+        notes=splits.notes,
+    )
+
+
+def _part(rows: Rows, count_tokens: CountTokens | None, top: int) -> Part:
+    texts = [overlap.text_of(row) for row in rows]
+    empty = [rows.where(i) for i, text in enumerate(texts) if not text.strip()]
+    languages = Counter(detect([text]).language for text in texts)
+    return Part(
+        rows=len(rows),
+        source=rows.source,
+        encoding=rows.encoding,
+        labels=_label_counts(rows),
+        characters=_spread([len(text) for text in texts]),
+        tokens=_spread([count_tokens(text) for text in texts]) if count_tokens else None,
+        languages={name: round(count / len(rows), 4) for name, count in languages.most_common()},
+        empty=Finding(len(empty), [{"where": where} for where in empty[:top]]),
+    )
+
+
+def _label_counts(rows: Rows) -> dict[str, int]:
+    if as_numbers(rows.column("label")) is not None:
+        return {}
+    return dict(Counter(name for row in rows for name in overlap.label_names(row)).most_common())
+
+
+def _spread(lengths: Sequence[int]) -> dict[str, int]:
+    shares = {"shortest": 0, "median": 50, "p95": 95, "longest": 100}
+    return {name: int(np.percentile(lengths, share)) for name, share in shares.items()} if lengths else {}
+
+
+def _suspicious(train: Rows, top: int, seed: int) -> Finding:
+    labels = train.column("label")
+    if as_numbers(labels) is not None or not all(isinstance(label, str) for label in labels):
+        return Finding()  # a regression or several labels a row: no single label that a model could contradict
+    suspects = suspicious_labels([overlap.text_of(row) for row in train], labels, seed)
+    examples = [
+        {
+            "where": train.where(suspect.index),
+            "text": overlap.shortened(train[suspect.index]),
+            "label": suspect.label,
+            "expected": suspect.expected,
+            "confidence": suspect.confidence,
+        }
+        for suspect in suspects[:top]
+    ]
+    return Finding(len(suspects), examples)
+
+
+def _overlap_warnings(health: Health) -> list[str]:
+    said = []
+    if health.leaks.count or health.near_leaks.count:
+        exact, near = health.leaks.count, health.near_leaks.count
+        said.append(f"{exact} rows of dev or test are also in an earlier part, {near} nearly: scores will be too good")
+    if health.conflicts.count:
+        said.append(f"{health.conflicts.count} texts stand with different labels: decide on one")
+    if health.duplicates.count:
+        said.append(f"{health.duplicates.count} rows of train repeat an earlier row: they weigh more than the others")
+    if health.suspicious.count:
+        said.append(f"{health.suspicious.count} labels of train look wrong: read them again")
+    return said
+
+
+def _label_warnings(health: Health) -> list[str]:
+    labels = health.parts["train"].labels
+    rare = [name for name, count in labels.items() if count < RARE]
+    said = []
+    if rare:
+        said.append(f"{len(rare)} labels have fewer than {RARE} rows: {_some(rare)}; add rows or merge labels")
+    if labels and max(labels.values()) > SKEW * min(labels.values()):
+        often, seldom = next(iter(labels.items())), list(labels.items())[-1]
+        said.append(f"unbalanced: {often[0]} has {often[1]} rows, {seldom[0]} has {seldom[1]}; look at macro F1")
+    for name, part in health.parts.items():
+        strangers = [label for label in part.labels if labels and label not in labels]
+        if strangers:
+            said.append(f"{name} has {len(strangers)} labels that train never shows: {_some(strangers)}")
+    return said
+
+
+def _part_warnings(health: Health) -> list[str]:
+    empties = {name: part.empty for name, part in health.parts.items() if part.empty.count}
+    said = [
+        f"{found.count} texts of {name} are empty, first {found.examples[0]['where']}"
+        for name, found in empties.items()
+    ]
+    usual = {name: next(iter(part.languages), "other") for name, part in health.parts.items()}
+    if len(set(usual.values())) > 1:
+        said.append("the parts differ in language: " + ", ".join(f"{name} {value}" for name, value in usual.items()))
+    return said
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _part_lines(name: str, part: Part) -> list[str]:
+    spread = ", ".join(f"{key} {value}" for key, value in part.characters.items())
+    tokens = [f"  tokens: {', '.join(f'{key} {value}' for key, value in part.tokens.items())}"] if part.tokens else []
+    labels = [f"{label} {count}" for label, count in part.labels.items()]
+    languages = ", ".join(f"{language} {share:.0%}" for language, share in part.languages.items())
+    return [
+        f"{name}: {part.rows} rows, {part.source} ({part.encoding})",
+        f"  labels: {_some(labels) or 'numbers'}",
+        f"  characters: {spread}",
+        *tokens,
+        f"  languages: {languages}",
+    ]
+
+
+def _line(example: dict[str, Any]) -> str:
+    if "labels" in example:
+        return f"{example['text']}: " + ", ".join(f"{at['label']} ({at['where']})" for at in example["labels"])
+    if "expected" in example:
+        verdict = f"{example['label']}, expected {example['expected']} ({example['confidence']:.0%})"
+        return f"{example['where']}: {verdict}: {example['text']}"
+    return f"{example['where']} is like {example['like']} ({example['similarity']:.0%}): {example['text']}"

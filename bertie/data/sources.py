@@ -1,0 +1,186 @@
+"""Sources: what a person calls DATA to train, dev and test rows.
+
+In:  a file, a folder with train/dev/test files, or `hub:name`; perhaps separate dev and test files; a seed
+Out: Splits; what was chosen or split off stands in its notes
+Knows nothing of formats, tasks and models.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bertie.core.errors import DataError
+from bertie.data.cells import shape_labels
+from bertie.data.columns import Columns
+from bertie.data.readers import SUFFIXES, read_rows
+from bertie.data.rows import Rows
+from bertie.data.split import as_numbers, stratified_split
+
+DEV_ROWS = 2000
+"""A dev set that is split off has at most this many rows: enough to choose by, and it is scored often."""
+SHARE = 0.1
+"""Part of the rows that a dev or a test set gets when it is split off."""
+_NAMES = {
+    "train": ("train", "training", "训练", "训练集"),
+    "dev": ("dev", "valid", "validation", "val", "develop", "development", "验证", "验证集", "开发集"),
+    "test": ("test", "testing", "测试", "测试集"),
+}
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Rows to learn from, to choose by and to judge by."""
+
+    train: Rows
+    dev: Rows
+    test: Rows | None
+    notes: list[str]
+    """Everything that was chosen for the person."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOptions:
+    """How the files are read; see `read_rows`."""
+
+    columns: Columns = field(default_factory=Columns)
+    encoding: str | None = None
+    skip_bad_rows: bool = False
+
+
+Parts = dict[str, Rows]
+"""Rows by "train", "dev", "test"."""
+
+
+def load_splits(
+    data: str | Path,
+    dev: str | Path | None = None,
+    test: str | Path | None = None,
+    seed: int = 0,
+    options: ReadOptions | None = None,
+) -> Splits:
+    """Train, dev and test rows, with labels of one kind. What is missing is split off, duplicates on one side.
+
+    A single file gives 80/10/10; where a test set exists only dev is split off. DataError: nothing to train on, no rows
+    left for dev, or only one class.
+    """
+    options = options or ReadOptions()
+    parts = _from_hub(str(data), options) if str(data).startswith("hub:") else _from_disk(Path(data), options)
+    given = {name: path for name, path in (("dev", dev), ("test", test)) if path is not None}
+    parts |= {name: read(Path(path), options) for name, path in given.items()}
+    notes = [note for rows in parts.values() for note in rows.notes]
+    parts = _same_labels(parts)
+    _refuse_one_class(parts["train"])
+    parts, split_notes = _complete(parts, seed)
+    return Splits(parts["train"], parts["dev"], parts.get("test"), notes + split_notes + _strangers(parts))
+
+
+def read(path: Path, options: ReadOptions) -> Rows:
+    """One file, read as the options say."""
+    return read_rows(path, options.columns, options.encoding, skip_bad_rows=options.skip_bad_rows)
+
+
+def split_files(folder: Path) -> dict[str, Path]:
+    """The files of a folder that are train, dev and test by their names; a lone data file is the train file."""
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+    found: dict[str, list[Path]] = {"train": [], "dev": [], "test": []}
+    for file in files:
+        words = re.split(r"[-_. ]+", file.stem.casefold())
+        for name, known in _NAMES.items():
+            if any(word in known for word in words):
+                found[name].append(file)
+                break
+    for name, several in found.items():
+        if len(several) > 1:
+            listed = ", ".join(file.name for file in several)
+            raise DataError(f"{folder}: {len(several)} files could be {name} ({listed}), expected one; name it as DATA")
+    if not found["train"] and len(files) == 1 and not found["test"]:
+        return {"train": files[0]}
+    if not found["train"]:
+        raise DataError(
+            f"{folder}: there is no train file; {_holds(folder)}; expected train.csv (or .tsv, .jsonl, .parquet)"
+        )
+    return {name: several[0] for name, several in found.items() if several}
+
+
+def _from_disk(path: Path, options: ReadOptions) -> Parts:
+    if not path.is_dir():
+        return {"train": read(path, options)}
+    try:
+        files = split_files(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be listed ({error.strerror or error})") from error
+    return {name: read(file, options) for name, file in files.items()}
+
+
+def _from_hub(data: str, options: ReadOptions) -> Parts:
+    # `datasets` takes seconds to import, and most people train on a file; the hub is the one who pays for it.
+    hub = importlib.import_module("bertie.data.hub_rows")
+    parts: Parts = hub.load_parts(data, options.columns, options.skip_bad_rows)
+    return parts
+
+
+def _holds(folder: Path) -> str:
+    names = sorted(entry.name + ("/" if entry.is_dir() else "") for entry in folder.iterdir())
+    if not names:
+        return "it is empty"
+    return f"it holds {', '.join(names[:10])}" + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+
+
+def _same_labels(parts: Parts) -> Parts:
+    """If one file has several labels a row, a label of the others is a list too."""
+    shaped = shape_labels([rows.column("label") for rows in parts.values()])
+    made = {}
+    for (name, rows), labels in zip(parts.items(), shaped, strict=True):
+        changed = [{**row, "label": label} for row, label in zip(rows, labels, strict=True)]
+        made[name] = Rows(changed, rows.source, rows.lines, rows.encoding, rows.notes)
+    return made
+
+
+def _labels(rows: Rows) -> set[str]:
+    return {name for label in rows.column("label") for name in (label if isinstance(label, list) else [label])}
+
+
+def _refuse_one_class(train: Rows) -> None:
+    labels = sorted(_labels(train))
+    if len(labels) < 2:
+        what = f"only the label {labels[0]!r}" if labels else "no label at all"
+        raise DataError(
+            f"{train.source}: {len(train)} rows with {what}, expected two or more; add rows of another class"
+        )
+
+
+def _complete(parts: Parts, seed: int) -> tuple[Parts, list[str]]:
+    """Splits off what is missing: dev always, test where neither was given."""
+    if "dev" in parts:
+        return parts, [] if "test" in parts else [
+            "no test set: the result is judged on dev, which also chose the model"
+        ]
+    whole = parts["train"]
+    dev = min(SHARE, DEV_ROWS / len(whole))
+    fractions = [1 - dev, dev] if "test" in parts else [1 - dev - SHARE, dev, SHARE]
+    names = ["train", "dev"] if "test" in parts else ["train", "dev", "test"]
+    indices = stratified_split(whole, fractions, seed)
+    made = {name: whole.take(part) for name, part in zip(names, indices, strict=True) if part}
+    if "dev" not in made:
+        advice = "add rows, or name a file with --dev"
+        raise DataError(f"{whole.source}: {len(whole)} rows are too few to split a dev set off; {advice}")
+    sizes = ", ".join(f"{len(rows)} {name}" for name, rows in made.items())
+    how = f"by class, duplicates on one side, seed {seed}"
+    return parts | made, [f"{whole.source}: split into {sizes} ({how}); --dev and --test name files"]
+
+
+def _strangers(parts: Parts) -> list[str]:
+    """Notes on labels that are judged but never learned."""
+    if as_numbers(parts["train"].column("label")) is not None:
+        return []  # a regression: a new number is no stranger
+    known = _labels(parts["train"])
+    strange = {name: sorted(_labels(rows) - known) for name, rows in parts.items() if name != "train"}
+    return [
+        f"{parts[name].source}: labels never seen in training: {', '.join(labels[:5])}"
+        + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
+        for name, labels in strange.items()
+        if labels
+    ]

@@ -1,0 +1,97 @@
+"""Split: rows into parts of given sizes, every class in each part, duplicates never on two sides.
+
+In:  rows, fractions, a seed
+Out: for each fraction the indices of its rows, ascending
+Knows nothing of files and tasks.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bertie.data.rows import Row
+from bertie.text.normalise import fold
+
+BINS = 5
+"""Strata of a label that is a number with many values."""
+
+
+def stratified_split(rows: Iterable[Row], fractions: Sequence[float], seed: int) -> list[list[int]]:
+    """Indices of the rows of each part; together every row exactly once.
+
+    Rows whose texts fold to the same key are one group and stay together. The first part (train) gets what exists only
+    once. The others get at least one group of a class where that leaves at least half of the class to the first.
+    """
+    table = list(rows)
+    groups: dict[str, list[int]] = defaultdict(list)
+    for i, row in enumerate(table):
+        groups[text_key(row)].append(i)
+    strata: dict[str, list[list[int]]] = defaultdict(list)
+    names = strata_of(table)
+    for group in groups.values():
+        strata[names[group[0]]].append(group)
+    rng = random.Random(seed)
+    parts: list[list[int]] = [[] for _ in fractions]
+    for name in sorted(strata):
+        for part, found in zip(parts, _deal(strata[name], fractions, rng), strict=True):
+            part.extend(found)
+    return [sorted(part) for part in parts]
+
+
+def text_key(row: Mapping[str, Any]) -> str:
+    """What two rows share that are duplicates: their folded texts, without the label."""
+    return "\0".join(fold(str(row[name])) for name in ("text", "text_a", "text_b") if name in row)
+
+
+def strata_of(rows: Sequence[Row]) -> list[str]:
+    """The class of each row: its label, the rarest of several, or the fifth of the range that a number falls into."""
+    labels = [row.get("label", "") for row in rows]
+    numbers = as_numbers(labels)
+    if numbers is not None:
+        ordered = sorted(numbers)
+        edges = [ordered[len(ordered) * k // BINS] for k in range(1, BINS)]
+        return [str(sum(number >= edge for edge in edges)) for number in numbers]
+    counts = Counter(name for label in labels for name in (label if isinstance(label, list) else [label]))
+    return [
+        min(label, key=lambda name: (counts[name], name), default="") if isinstance(label, list) else str(label)
+        for label in labels
+    ]
+
+
+def as_numbers(labels: Sequence[Any]) -> list[float] | None:
+    """The labels as numbers if they are many different ones (a regression), else None."""
+    distinct = {label if isinstance(label, str) else "" for label in labels}
+    try:
+        values = {label: float(label) for label in distinct}
+    except ValueError:
+        return None
+    return [values[label] for label in labels] if len(values) > max(20, len(labels) // 50) else None
+
+
+def _deal(groups: list[list[int]], fractions: Sequence[float], rng: random.Random) -> list[list[int]]:
+    """The groups of one class to the parts: large groups first, each to the part that lacks most of its share."""
+    order = sorted(rng.sample(groups, len(groups)), key=len, reverse=True)
+    sizes = _sizes([len(group) for group in order], fractions)
+    parts: list[list[int]] = [[] for _ in fractions]
+    for group in order:
+        lacking = [size - len(part) for size, part in zip(sizes, parts, strict=True)]
+        # A group goes where it fits; the first part takes what fits nowhere, for it must not be the smallest.
+        fitting = [k for k in range(len(parts)) if len(group) <= lacking[k]]
+        parts[max(fitting, key=lambda k: lacking[k], default=0)].extend(group)
+    return parts
+
+
+def _sizes(groups: Sequence[int], fractions: Sequence[float]) -> list[int]:
+    """Rows of each part for a class of these groups; the first part takes what rounding leaves."""
+    rows, smallest = sum(groups), min(groups)
+    free = min(rows // 2, rows - smallest)
+    sizes = []
+    for fraction in fractions[1:]:
+        size = min(max(smallest, round(rows * fraction / sum(fractions))), free)
+        size = size if size >= smallest else 0
+        sizes.append(size)
+        free -= size
+    return [rows - sum(sizes), *sizes]

@@ -1,0 +1,53 @@
+"""A table: what the reader of a format hands on, before anybody knows which column is the text.
+
+In:  nothing; the readers of the formats fill it
+Out: column names, one dict a record, the line of each, and the records that could not be read
+Knows nothing of formats, of texts and labels, or of files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+LINE_LIMIT = 4_000_000
+"""Characters in a line; more is a broken file, and would otherwise be held in memory whole."""
+CELL_LIMIT = 1_000_000
+"""Characters in one text."""
+TOO_LONG = (
+    f"the line is longer than {LINE_LIMIT:,} characters, expected one record; look for missing line ends or delete it"
+)
+NUL = "the line holds a NUL character, expected text; delete it, or name the encoding with --encoding"
+
+
+@dataclass
+class Table:
+    """Records as they stand in the file. `lines[i]` is the line (or record number) of `records[i]`."""
+
+    source: str
+    encoding: str = "utf-8"
+    header: list[str] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    problems: list[tuple[int, str]] = field(default_factory=list)
+    """Line, and what is wrong with the record there."""
+    headed: bool = False
+    """The names were the first line of the file, and so might be a row of data."""
+
+    def add(self, line: int, record: dict[str, Any]) -> None:
+        """A record that could be read."""
+        self.lines.append(line)
+        self.records.append(record)
+
+
+def bounded_lines(stream: TextIO) -> Iterator[tuple[int, str | None]]:
+    """(number, line without its end) from 1; None in place of a line past LINE_LIMIT, which is never held whole."""
+    number = 0
+    while line := stream.readline(LINE_LIMIT):
+        number += 1
+        whole = len(line) < LINE_LIMIT or line.endswith("\n")
+        if not whole:
+            while (rest := stream.readline(LINE_LIMIT)) and not rest.endswith("\n"):
+                pass
+        yield number, line.removesuffix("\n") if whole else None

@@ -1,0 +1,149 @@
+"""Linear models over given features: what both floors are made of.
+
+In:  features (N, D), a column of labels, one label or several a row
+Out: weights by L-BFGS, folds, probabilities, thresholds, answers in the task's form
+Knows nothing of texts or encoders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+from bertie.core.errors import DataError
+from bertie.metrics.labels import f1_of_counts
+from bertie.tasks.base import Answer
+
+# N rows, D features, C labels
+Floats = NDArray[np.float32]
+Places = NDArray[np.int64]
+
+FOLDS = 5
+ONE_FOLD_FROM = 3000
+"""From so many rows on, one fold of five is held out instead of each in turn: its noise is below a point."""
+THRESHOLDS = np.arange(0.05, 0.96, 0.05)
+SCALES = np.geomspace(0.3, 30.0, 25)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """A column of labels as a matrix."""
+
+    labels: list[str]
+    several: bool
+    matrix: Floats  # (N, C) zeros and ones
+
+    @classmethod
+    def of(cls, column: Sequence[Any], labels: Sequence[str] = ()) -> Targets:
+        """From strings, or lists of strings. `labels` fixes the order; otherwise sorted, as the task does."""
+        several = isinstance(column[0], list)
+        rows: list[list[str]] = list(column) if several else [[label] for label in column]
+        names = list(labels) or sorted({label for row in rows for label in row})
+        if len(names) < 2:
+            raise DataError(f"a floor needs at least two labels, found {len(names)}; give rows of another label")
+        place = {label: i for i, label in enumerate(names)}
+        matrix = np.zeros((len(rows), len(names)), dtype=np.float32)
+        for i, row in enumerate(rows):
+            matrix[i, [place[label] for label in row]] = 1.0
+        return cls(names, several, matrix)
+
+    def take(self, places: Places) -> Targets:
+        """The same for some of the rows."""
+        return Targets(self.labels, self.several, self.matrix[places])
+
+
+def folds(targets: Targets, seed: int, most: int | None = None) -> list[tuple[Places, Places]]:
+    """(fit, held out) indices, stratified; five folds for few rows, one for many; at most `most` rows to fit."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(targets.matrix))
+    order = order[np.argsort(targets.matrix[order].argmax(1), kind="stable")]
+    parts = [np.sort(order[start::FOLDS]) for start in range(FOLDS)]
+    used = parts[:1] if len(order) >= ONE_FOLD_FROM else [part for part in parts if len(part)]
+    return [(rng.permutation(np.setdiff1d(order, part))[:most], part) for part in used]
+
+
+def fit_logistic(
+    features: Tensor, targets: Tensor, several: bool, strength: float, start: Tensor | None = None, steps: int = 100
+) -> Tensor:
+    """Weights and bias (C, D + 1) of the least summed cross-entropy plus strength / 2 x squared weights.
+
+    One label: multinomial. Several: a sigmoid each. `strength` is 1 / C of scikit-learn: it means the same for any number
+    of rows, so what is found on a part holds for the whole. L-BFGS on all rows at once: the loss is convex, so the
+    answer does not depend on `start` (C, D + 1), only the time does.
+    """
+    inputs = torch.cat([features, torch.ones(len(features), 1)], dim=1)  # (N, D + 1)
+    made = torch.zeros(targets.shape[1], inputs.shape[1]) if start is None else start.clone()
+    solution = made.requires_grad_()
+    optimizer = torch.optim.LBFGS(
+        [solution], max_iter=steps, tolerance_grad=1e-4, tolerance_change=1e-6, line_search_fn="strong_wolfe"
+    )
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        logits = inputs @ solution.T  # (N, C)
+        if several:
+            fit = binary_cross_entropy_with_logits(logits, targets, reduction="sum") / len(targets)
+        else:
+            fit = cross_entropy(logits, targets)
+        loss = fit + strength / len(targets) / 2 * solution[:, :-1].square().sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    with torch.enable_grad():
+        optimizer.step(closure)  # type: ignore[no-untyped-call]
+    return solution.detach()
+
+
+def probabilities(margins: Floats, several: bool, scale: float = 1.0) -> Floats:
+    """Margins (N, C) to a softmax over the labels, or to a sigmoid each."""
+    scaled = torch.from_numpy(margins) * scale
+    return (scaled.sigmoid() if several else scaled.softmax(-1)).numpy()
+
+
+def best_scale(margins: Floats, targets: Targets) -> float:
+    """The factor on held-out margins that makes their probabilities most honest (temperature; Guo et al. 2017)."""
+    truth = torch.from_numpy(targets.matrix)
+
+    def loss(scale: float) -> float:
+        logits = torch.from_numpy(margins) * scale
+        one = binary_cross_entropy_with_logits if targets.several else cross_entropy
+        return float(one(logits, truth))
+
+    return float(min(SCALES, key=loss))
+
+
+def best_threshold(scores: Floats, targets: Targets) -> float:
+    """The probability from which one of several labels is given, by micro F1; 0.5 for one label, where it is unused."""
+    if not targets.several:
+        return 0.5
+    return float(max(THRESHOLDS, key=lambda threshold: (quality(scores, targets, threshold), -abs(threshold - 0.5))))
+
+
+def quality(scores: Floats, targets: Targets, threshold: float = 0.5) -> float:
+    """Accuracy, or micro F1 for several labels."""
+    truth = targets.matrix > 0
+    if not targets.several:
+        return float(truth[np.arange(len(scores)), scores.argmax(1)].mean())
+    guess = scores >= threshold
+    counts = np.array([(truth & guess).sum(), (guess & ~truth).sum(), (truth & ~guess).sum()])
+    return float(f1_of_counts(counts))
+
+
+def answers(scores: Floats, targets: Targets, threshold: float) -> list[Answer]:
+    """Probabilities (N, C) in the form of the classification task."""
+    return [_answer(dict(zip(targets.labels, row, strict=True)), targets.several, threshold) for row in scores.tolist()]
+
+
+def _answer(named: dict[str, float], several: bool, threshold: float) -> Answer:
+    if several:
+        chosen = [label for label, score in named.items() if score >= threshold]
+        return {"labels": sorted(chosen, key=lambda label: -named[label]), "scores": named}
+    best = max(named, key=lambda label: named[label])
+    return {"label": best, "score": named[best], "scores": named}

@@ -1,0 +1,132 @@
+"""Self-attention: every token looks at every other one (Vaswani et al. 2017).
+
+In:  states, an additive mask or None, rotary angles or None
+Out: states of the same shape; the weights too, when asked
+Knows nothing of blocks, families or files.
+"""
+
+# B batch, T tokens, D width, H heads, K width of one head, P prefix length
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Rotary(NamedTuple):
+    """Cosines and sines of the rotary angles, each (T, K)."""
+
+    cos: Tensor
+    sin: Tensor
+
+
+def rotary_angles(length: int, head_size: int, theta: float, like: Tensor) -> Rotary:
+    """The angles of Su et al. 2021 for positions 0 to length - 1, computed in fp32, given in the type of `like`."""
+    steps = torch.arange(0, head_size, 2, dtype=torch.float32, device=like.device) / head_size
+    positions = torch.arange(length, dtype=torch.float32, device=like.device)
+    half = torch.outer(positions, 1.0 / theta**steps)  # (T, K/2)
+    angles = torch.cat([half, half], dim=-1)  # (T, K)
+    return Rotary(angles.cos().to(like.dtype), angles.sin().to(like.dtype))
+
+
+def rotate(heads: Tensor, rotary: Rotary) -> Tensor:
+    """Turn each pair of features of (B, H, T, K) by the angle of its position."""
+    left, right = heads.float().chunk(2, dim=-1)
+    turned = heads.float() * rotary.cos + torch.cat([-right, left], dim=-1) * rotary.sin
+    return turned.to(heads.dtype)
+
+
+def additive_mask(attention_mask: Tensor | None, length: int, window: int | None, like: Tensor) -> Tensor | None:
+    """What is added to the scores so that nobody sees padding, nor past half a window to each side.
+
+    Args:
+        attention_mask: (B, T), 1 or True for tokens, 0 for padding; None: nothing is padded.
+        length: T.
+        window: width of the local window in tokens; None: everything is seen.
+        like: a tensor of the type and device wanted.
+
+    Returns:
+        (B, 1, 1, T), (1, 1, T, T) or (B, 1, T, T) of zeros and the lowest finite number, so that a text of padding
+        alone gives no NaN; None where nothing has to be hidden, which is the fast case.
+    """
+    hidden = None if attention_mask is None else attention_mask[:, None, None, :] == 0  # (B, 1, 1, T)
+    if window is not None and length > window // 2 + 1:
+        position = torch.arange(length, device=like.device)
+        far = (position[:, None] - position).abs() > window // 2  # (T, T)
+        hidden = far[None, None] if hidden is None else hidden | far  # (1 or B, 1, T, T)
+    if hidden is None:
+        return None
+    zeros = torch.zeros(hidden.shape, dtype=like.dtype, device=like.device)
+    return zeros.masked_fill_(hidden, torch.finfo(like.dtype).min)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head scaled dot-product self-attention. `query`, `key`, `value` and `output` may be replaced by adapters.
+
+    `prefix` is a place for prefix tuning (Li & Liang 2021): a module that gives, for a batch size, keys and values
+    (B, H, P, K) that every token sees in front of the text. The states keep the positions of the text alone.
+    """
+
+    def __init__(self, hidden_size: int, heads: int, *, dropout: float = 0.0, bias: bool = True) -> None:
+        super().__init__()
+        self.heads = heads
+        self.head_size = hidden_size // heads
+        self.dropout = dropout
+        self.query: nn.Module = nn.Linear(hidden_size, hidden_size, bias=bias)
+        self.key: nn.Module = nn.Linear(hidden_size, hidden_size, bias=bias)
+        self.value: nn.Module = nn.Linear(hidden_size, hidden_size, bias=bias)
+        self.output: nn.Module = nn.Linear(hidden_size, hidden_size, bias=bias)
+        self.prefix: nn.Module | None = None
+
+    def forward(self, states: Tensor, mask: Tensor | None = None, rotary: Rotary | None = None) -> Tensor:
+        """Attend with torch's fused kernel.
+
+        Args:
+            states: (B, T, D).
+            mask: from `additive_mask`.
+            rotary: from `rotary_angles`.
+
+        Returns:
+            (B, T, D).
+        """
+        query, key, value, mask = self._project(states, mask, rotary)
+        dropout = self.dropout if self.training else 0.0
+        context = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)  # (B, H, T, K)
+        return self._merge(context)
+
+    def with_weights(
+        self, states: Tensor, mask: Tensor | None = None, rotary: Rotary | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The same written out, giving the weights (B, H, T, P + T) as well: equation 1 of Vaswani et al. 2017."""
+        query, key, value, mask = self._project(states, mask, rotary)
+        scores = query @ key.transpose(-1, -2) / self.head_size**0.5  # (B, H, T, P + T)
+        if mask is not None:
+            scores = scores + mask
+        weights = scores.softmax(dim=-1, dtype=torch.float32).to(query.dtype)  # (B, H, T, P + T)
+        dropped = F.dropout(weights, self.dropout, self.training)
+        return self._merge(dropped @ value), weights
+
+    def _project(
+        self, states: Tensor, mask: Tensor | None, rotary: Rotary | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        query = self._split(self.query(states))  # (B, H, T, K)
+        key = self._split(self.key(states))  # (B, H, T, K)
+        value = self._split(self.value(states))  # (B, H, T, K)
+        if rotary is not None:
+            query, key = rotate(query, rotary), rotate(key, rotary)
+        if self.prefix is not None:
+            before_key, before_value = self.prefix(states.shape[0])  # (B, H, P, K) each
+            key, value = torch.cat([before_key, key], dim=2), torch.cat([before_value, value], dim=2)
+            mask = None if mask is None else F.pad(mask, (before_key.shape[2], 0))  # a prefix is never hidden
+        return query, key, value, mask
+
+    def _split(self, states: Tensor) -> Tensor:
+        return states.view(*states.shape[:2], self.heads, self.head_size).transpose(1, 2)  # (B, H, T, K)
+
+    def _merge(self, context: Tensor) -> Tensor:
+        batch, _, length, _ = context.shape
+        merged: Tensor = self.output(context.transpose(1, 2).reshape(batch, length, -1))  # (B, T, D)
+        return merged

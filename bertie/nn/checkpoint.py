@@ -1,0 +1,241 @@
+"""Encoders from and to folders in the Hugging Face format.
+
+In:  a folder with config.json and model.safetensors (also sharded), or an encoder
+Out: `LoadedEncoder` with a report of what the file held; or such a folder
+Knows nothing of names (`families` does), of the hub, of tokenizers or of tasks. Nothing that a config names is
+imported or fetched, and no pickle is opened unasked.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from bertie.core.errors import ModelError
+from bertie.nn.config import EncoderConfig
+from bertie.nn.encoder import Encoder
+from bertie.nn.families import FAMILIES
+from bertie.nn.translation import Translated, read_config, to_foreign, translate_names, write_config
+
+CONFIG, WEIGHTS, SHARDS, PICKLE = (
+    "config.json",
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+)
+HEADS = "heads."
+LARGEST_JSON = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What was found in a checkpoint besides the encoder."""
+
+    unknown: tuple[str, ...] = ()
+    """Weights that the family's table does not know."""
+    dropped: tuple[str, ...] = ()
+    """Weights that the table drops on purpose (buffers, tied copies)."""
+    heads: tuple[str, ...] = ()
+    """Weights beside the encoder, by our names."""
+
+
+@dataclass(frozen=True)
+class LoadedEncoder:
+    """An encoder in evaluation mode, and what came with it."""
+
+    encoder: Encoder
+    report: LoadReport
+    heads: dict[str, Tensor] = field(default_factory=dict)
+    """Weights beside the encoder: pooler.dense.*, classifier.*, masked_lm.dense|norm.*, masked_lm.bias, ..."""
+
+
+def load_config(folder: Path) -> EncoderConfig:
+    """The config of a checkpoint folder; ModelError if it is missing, broken, foreign or hostile."""
+    return read_config(_read_json(folder / CONFIG))
+
+
+def load(folder: Path, *, allow_pickle: bool = False) -> LoadedEncoder:
+    """Load an encoder, in fp32.
+
+    Args:
+        folder: holds config.json and model.safetensors (or its shards).
+        allow_pickle: read pytorch_model.bin if there are no safetensors. A pickle is a program; torch's restricted
+            reader is used all the same.
+
+    Raises:
+        ModelError: no usable file, weights missing (by name), or shapes other than the config's.
+    """
+    config = load_config(folder)
+    with torch.device("meta"):
+        encoder = Encoder(config)
+    expected = {name: tensor.shape for name, tensor in encoder.state_dict().items()}
+    tensors, names = _read_weights(folder, config, expected, allow_pickle=allow_pickle)
+    missing = sorted(expected.keys() - tensors.keys())
+    if missing:
+        raise ModelError(
+            f"{folder}: weights missing: {_listed(missing)}; expected by its config.json, take a complete checkpoint"
+        )
+    encoder.load_state_dict({name: tensors[name] for name in expected}, assign=True)
+    for parameter in encoder.parameters():
+        parameter.requires_grad_(True)
+    heads = {name.removeprefix(HEADS): tensor for name, tensor in tensors.items() if name.startswith(HEADS)}
+    report = LoadReport(tuple(names.unknown), tuple(names.dropped), tuple(heads))
+    return LoadedEncoder(encoder.eval(), report, heads)
+
+
+def save(
+    encoder: Encoder,
+    folder: Path,
+    *,
+    extra_config: Mapping[str, object] | None = None,
+    heads: Mapping[str, Tensor] | None = None,
+    beside: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Write config.json and model.safetensors so that transformers' AutoModel loads them with equal outputs.
+
+    Args:
+        encoder: with its own modules; adapters have to be merged first.
+        folder: made if it is missing.
+        extra_config: keys added to config.json.
+        heads: weights beside the encoder, named as in `LoadedEncoder.heads`.
+        beside: more weights, written under their own names.
+
+    Raises:
+        ModelError: the family has no name for one of the weights.
+    """
+    family = FAMILIES[encoder.config.family]
+    ours = {name: tensor.detach() for name, tensor in encoder.state_dict().items()}
+    ours |= {HEADS + name: tensor.detach() for name, tensor in (heads or {}).items()}
+    foreign = to_foreign(family, ours, prefixed=bool(heads or beside))
+    wanted = translate_names(family, foreign)
+    lost = ours.keys() - {name for names in wanted.ours.values() for name in names}
+    if lost:
+        raise ModelError(
+            f"{family.name} has no name for {_listed(sorted(lost))}; merge adapters, or leave these weights out"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        name: tensor.detach().cpu().clone().contiguous() for name, tensor in {**foreign, **(beside or {})}.items()
+    }
+    with _replacing(folder / WEIGHTS) as path:
+        save_file(tensors, path, metadata={"format": "pt"})
+    architecture = {"architectures": [f"{family.class_prefix}Model"], "dtype": "float32"}
+    raw = architecture | write_config(encoder.config) | dict(extra_config or {})
+    with _replacing(folder / CONFIG) as path:
+        path.write_text(json.dumps(raw, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _read_weights(
+    folder: Path, config: EncoderConfig, expected: Mapping[str, torch.Size], *, allow_pickle: bool
+) -> tuple[dict[str, Tensor], Translated]:
+    """Our names to fp32 tensors, each checked against the shape that the encoder expects."""
+    family = FAMILIES[config.family]
+    names, tensors, problems = Translated(), dict[str, Tensor](), list[str]()
+    for path in _weight_files(folder, allow_pickle=allow_pickle):
+        for name, tensor in _tensors(path):
+            found = translate_names(family, [name])
+            names.unknown.extend(found.unknown)
+            names.dropped.extend(found.dropped)
+            targets = found.ours.get(name, ())
+            for target, part in zip(targets, tensor.chunk(len(targets)) if targets else (), strict=False):
+                if target in expected and part.shape != expected[target]:
+                    problems.append(f"{name} is {tuple(part.shape)}, expected {tuple(expected[target])}")
+                elif target in expected or target.startswith(HEADS):
+                    tensors[target] = part.to(torch.float32, copy=True)
+                else:
+                    names.unknown.append(name)
+    if problems:
+        raise ModelError(
+            f"{folder}: weights do not fit its config.json: {_listed(problems)}; the two belong to different models"
+        )
+    return tensors, names
+
+
+def _weight_files(folder: Path, *, allow_pickle: bool) -> list[Path]:
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    if (folder / SHARDS).is_file():
+        shards = _read_json(folder / SHARDS).get("weight_map")
+        files = sorted({str(file) for file in shards.values()}) if isinstance(shards, dict) else []
+        bad = [file for file in files if Path(file).name != file or not (folder / file).is_file()]
+        if bad or not files:
+            raise ModelError(
+                f"{folder / SHARDS}: names {_listed(bad) or 'no file'}, expected files beside it; complete the download"
+            )
+        return [folder / file for file in files]
+    if (folder / PICKLE).is_file():
+        if allow_pickle:
+            return [folder / PICKLE]
+        raise ModelError(
+            f"{folder / PICKLE}: a pickle can run code, so it is not opened; take the {WEIGHTS} of this model, "
+            "or pass allow_pickle=True if you trust where it came from"
+        )
+    raise ModelError(f"{folder}: no {WEIGHTS} found; expected config.json and {WEIGHTS} in the folder of a checkpoint")
+
+
+def _tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
+    if path.name == PICKLE:
+        yield from _unpickled(path).items()
+        return
+    try:
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118  a safetensors file is no mapping
+                yield name, file.get_tensor(name)
+    except SafetensorError as error:
+        raise ModelError(f"{path}: not a readable safetensors file ({error}); download it again") from error
+
+
+def _unpickled(path: Path) -> dict[str, Tensor]:
+    """What torch's restricted reader lets through: a dictionary of tensors, or ModelError."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, AttributeError) as error:
+        raise ModelError(
+            f"{path}: refused or broken ({type(error).__name__}); take the {WEIGHTS} of this model"
+        ) from error
+    if not isinstance(content, dict) or not all(isinstance(tensor, Tensor) for tensor in content.values()):
+        raise ModelError(f"{path}: holds something else than named tensors; take the {WEIGHTS} of this model")
+    return content
+
+
+def _read_json(path: Path) -> dict[str, object]:
+    if not path.is_file():
+        raise ModelError(f"{path}: not found; expected a checkpoint folder with {CONFIG} and {WEIGHTS}")
+    if path.stat().st_size > LARGEST_JSON:
+        raise ModelError(
+            f"{path}: larger than {LARGEST_JSON // 2**20} MB, which no such file is; take another checkpoint"
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: not JSON ({error}); download it again") from error
+    if not isinstance(content, dict):
+        raise ModelError(
+            f"{path}: holds {type(content).__name__}, expected an object of keys and values; download it again"
+        )
+    return content
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A path beside the final one, moved over it only when all is written: a crash leaves the old file whole."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _listed(names: list[str], shown: int = 10) -> str:
+    rest = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + rest

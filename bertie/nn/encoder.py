@@ -1,0 +1,111 @@
+"""The encoder: token ids to one vector a token.
+
+In:  token ids, attention mask, segment ids
+Out: last states (B, T, D); on request all states, or all attention weights
+Knows nothing of tasks, heads, families' names or files.
+"""
+
+# B batch, T tokens, D width, H heads
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from bertie.nn.attention import Rotary, additive_mask, rotary_angles
+from bertie.nn.config import EncoderConfig
+from bertie.nn.embeddings import Embeddings
+from bertie.nn.layers import Block
+
+Step = tuple[Block, Tensor | None, Rotary | None]
+
+
+class Encoder(nn.Module):
+    """A bidirectional transformer encoder (Devlin et al. 2019), in the arrangement that the config describes.
+
+    `forward` is `encode(embeddings(...))`: what needs to get between the two (adversarial training, integrated
+    gradients, virtual tokens) calls the halves.
+    """
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embeddings = Embeddings(config)
+        self.layers = nn.ModuleList(Block(config, first=n == 0) for n in range(config.unique_layers or config.layers))
+        pre_norm = config.norm == "pre"
+        self.final_norm = nn.LayerNorm(config.hidden_size, config.norm_eps, bias=config.norm_bias) if pre_norm else None
+        self.apply(self._initialise)
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
+    ) -> Tensor:
+        """Encode a batch of texts.
+
+        Args:
+            input_ids: (B, T) long.
+            attention_mask: (B, T), 1 for tokens, 0 for padding. None: nothing is padded, which is faster than ones.
+            token_type_ids: (B, T) long, None for segment 0.
+
+        Returns:
+            Last hidden states (B, T, D).
+        """
+        return self.encode(self.embeddings(input_ids, token_type_ids), attention_mask)
+
+    def encode(self, states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Embedded tokens (B, T, D), and a mask as in `forward`, to last hidden states (B, T, D)."""
+        for block, mask, rotary in self._steps(states, attention_mask):
+            states = block(states, mask, rotary)
+        return self._finish(states)
+
+    def hidden_states(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
+    ) -> list[Tensor]:
+        """The embeddings and the states after each block, layers + 1 times (B, T, D); the last is that of `forward`."""
+        states = self.embeddings(input_ids, token_type_ids)
+        collected = [states]
+        for block, mask, rotary in self._steps(states, attention_mask):
+            states = block(states, mask, rotary)
+            collected.append(states)
+        collected[-1] = self._finish(states)
+        return collected
+
+    def attentions(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
+    ) -> list[Tensor]:
+        """Attention weights of each block, (B, H, T, T): row i says where token i looked, and sums to 1."""
+        states = self.embeddings(input_ids, token_type_ids)
+        collected = []
+        for block, mask, rotary in self._steps(states, attention_mask):
+            states, weights = block.with_weights(states, mask, rotary)
+            collected.append(weights)
+        return collected
+
+    def _steps(self, states: Tensor, attention_mask: Tensor | None) -> Iterator[Step]:
+        """Each block in order, with the mask and the angles of its kind, which are made once for all blocks."""
+        length, config = states.shape[1], self.config
+        made: dict[bool, tuple[Tensor | None, Rotary | None]] = {}
+        for n in range(config.layers):
+            local = config.is_local(n)
+            if local not in made:
+                mask = additive_mask(attention_mask, length, config.local_window if local else None, states)
+                theta = config.rope_theta_local if local else config.rope_theta_global
+                turns = config.positions == "rotary"
+                made[local] = (mask, rotary_angles(length, config.head_size, theta, states) if turns else None)
+            block = self.layers[config.block_of(n)]
+            assert isinstance(block, Block)
+            yield block, *made[local]
+
+    def _finish(self, states: Tensor) -> Tensor:
+        return states if self.final_norm is None else self.final_norm(states)
+
+    @torch.no_grad()
+    def _initialise(self, module: nn.Module) -> None:
+        """Random weights as in BERT: normal with a small deviation, biases and the pad row zero."""
+        if isinstance(module, nn.Linear | nn.Embedding):
+            module.weight.normal_(0.0, self.config.initializer_range)
+        if isinstance(module, nn.Linear) and module.bias is not None:
+            module.bias.zero_()
+        if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            module.weight[module.padding_idx].zero_()

@@ -1,0 +1,117 @@
+"""The Predictor: texts to answers. The only way in for everything above it: evaluation, serving, the applications.
+
+In:  a bundle, or an encoder, a task with its head and a tokenizer; then rows, or plain texts
+Out: one answer per row, in the order of the rows, with a note where a text was empty or was cut
+Knows nothing of training or of where rows come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bertie.bundle import folder as bundle
+from bertie.bundle import golden
+from bertie.bundle.folder import Model
+from bertie.core.errors import DataError
+from bertie.core.runtime import choose_device
+from bertie.data.batches import Example, pack
+from bertie.tasks.base import Answer, Task
+from bertie.text.tokenizer import Encoded
+
+ROWS_PER_BATCH = 64
+TOKENS_PER_BATCH = 4096
+"""Padded tokens a batch: larger ones fall out of the processor's cache and gain nothing."""
+ROWS_PER_CHUNK = 4096
+"""Rows held at once by `stream`; sorted by length inside a chunk, so memory does not grow with the input."""
+
+
+class Predictor:
+    """Answers rows with a model. Safe to call from one thread at a time."""
+
+    def __init__(self, model: Model, name: str = "model") -> None:
+        self.model, self.name = model, name
+        model.encoder.eval()
+        model.task.eval()
+
+    @property
+    def task(self) -> Task:
+        """The task, for its columns and its labels."""
+        return self.model.task
+
+    def predict(self, rows: Sequence[str | Mapping[str, Any]]) -> list[Answer]:
+        """One answer per row, in order. A row is a text, or has the task's columns; DataError says what lacks."""
+        return list(self.stream(rows))
+
+    def stream(self, rows: Iterable[str | Mapping[str, Any]]) -> Iterator[Answer]:
+        """Answers in order, a chunk of rows at a time: memory does not grow with the number of rows."""
+        remaining, done = iter(rows), 0
+        while chunk := list(islice(remaining, ROWS_PER_CHUNK)):
+            yield from self._chunk([self._row(row, done + i) for i, row in enumerate(chunk)])
+            done += len(chunk)
+
+    def encode(self, rows: Sequence[dict[str, Any]]) -> list[Example]:
+        """Rows as the model sees them."""
+        return self.task.encode(rows, self.model.tokenizer, self.model.max_length)
+
+    def _chunk(self, rows: list[dict[str, Any]]) -> list[Answer]:
+        examples = self.encode(rows)
+        answers: list[Answer] = [{}] * len(rows)
+        lengths = [example.length for example in examples]
+        order = sorted(range(len(rows)), key=lambda i: lengths[i])
+        for indices in pack(order, lengths, ROWS_PER_BATCH, TOKENS_PER_BATCH):
+            for i, answer in zip(indices, self.answer([examples[i] for i in indices]), strict=True):
+                answers[i] = self._noted(answer, rows[i], examples[i])
+        return answers
+
+    def answer(self, examples: Sequence[Example]) -> list[Answer]:
+        """The answers to one batch of examples."""
+        device = next(self.model.encoder.parameters()).device
+        batch = self.task.collate(examples, self.model.tokenizer.pad_id).to(device)
+        with torch.inference_mode():
+            output: Tensor = self.task(self.model.encoder, batch)
+            return self.task.answer(output, batch)
+
+    def _row(self, row: str | Mapping[str, Any], index: int) -> dict[str, Any]:
+        columns = self.task.columns
+        if isinstance(row, str):
+            if len(columns) != 1:
+                raise DataError(f"row {index + 1}: found one text, expected the columns {', '.join(columns)}")
+            return {columns[0]: row}
+        for column in columns:
+            if not isinstance(row.get(column), str):
+                raise DataError(
+                    f"row {index + 1}: column {column!r} is missing or no text; the model needs {', '.join(columns)}"
+                )
+        return {column: row[column] for column in columns}
+
+    def _noted(self, answer: Answer, row: dict[str, Any], example: Example) -> Answer:
+        notes = []
+        if not any(row[column].strip() for column in self.task.columns):
+            notes.append("the text is empty")
+        elif all(self._unknown(sequence) for sequence in example.sequences):
+            notes.append("no part of the text is in the model's vocabulary")
+        if any(sequence.truncated for sequence in example.sequences):
+            notes.append(f"the text was cut at {self.model.max_length} tokens")
+        return {**answer, "note": "; ".join(notes)} if notes else answer
+
+    def _unknown(self, sequence: Encoded) -> bool:
+        """Whether every piece of the text is the unknown one: emoji or a script that the vocabulary lacks."""
+        pairs = zip(sequence.ids, sequence.sequence, strict=True)
+        return {piece for piece, text in pairs if text is not None} <= {self.model.tokenizer.unk_id}
+
+
+def load(folder: str | Path) -> Predictor:
+    """A predictor from a bundle: sums checked, golden examples answered again. BundleError where either differs."""
+    path = Path(folder)
+    model = bundle.load(path)
+    model.encoder.to(choose_device())
+    model.task.to(choose_device())
+    predictor = Predictor(model, path.resolve().name)
+    golden.check(predictor.predict, model.golden, model.engine, str(path))
+    return predictor

@@ -1,0 +1,147 @@
+"""What the server needs of a model, what it accepts from a client, and how it says no.
+
+In:  the JSON of a request
+Out: checked requests, rows for a predictor; `Refusal` with a status, a code and a message
+Knows nothing of HTTP frameworks, threads or how a model answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bertie.core.errors import BertieError
+
+
+class Answering(Protocol):
+    """The part of a task that a server has to know."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that a row must have."""
+
+
+class Answerer(Protocol):
+    """A predictor, as the server sees it."""
+
+    @property
+    def name(self) -> str:
+        """The name by which a client asks for it."""
+
+    @property
+    def task(self) -> Answering:
+        """What it answers."""
+
+    def predict(self, rows: Sequence[str | Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """One answer per row, in order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one client may ask for, so that none can take the whole machine."""
+
+    body_bytes: int = 2_000_000
+    """Size of a request's body."""
+    body_seconds: float = 10.0
+    """Time in which the body must have arrived."""
+    rows: int = 512
+    """Texts or rows in one request."""
+    characters: int = 100_000
+    """Characters in one row."""
+    waiting: int = 16
+    """Requests that are answered or wait; the next one is told to come back."""
+
+
+class PredictRequest(BaseModel):
+    """Texts, or rows with the model's columns; one of the two."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    texts: list[str] | None = Field(default=None, description="One text a row, for models with one column.")
+    rows: list[dict[str, Any]] | None = Field(default=None, description="Rows with the model's columns.")
+    model: str | None = Field(default=None, description="Which model, where several are served.")
+
+
+class PredictResponse(BaseModel):
+    """One answer per row, in the order of the request."""
+
+    model: str
+    answers: list[dict[str, Any]]
+
+
+class ErrorBody(BaseModel):
+    """What went wrong: a code for programs, a message for people."""
+
+    code: str
+    message: str
+
+
+class ErrorResponse(BaseModel):
+    """Every answer that is not 2xx."""
+
+    error: ErrorBody
+
+
+@dataclass(eq=False)
+class Refusal(BertieError):
+    """A request that is answered with an error."""
+
+    status: int
+    code: str
+    message: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def content(self) -> dict[str, Any]:
+        """The body of the answer."""
+        return ErrorResponse(error=ErrorBody(code=self.code, message=self.message)).model_dump()
+
+
+def unprocessable(message: str) -> Refusal:
+    """The request was understood and cannot be answered."""
+    return Refusal(422, "invalid_request", message)
+
+
+def chosen(request: PredictRequest, models: Mapping[str, Answerer]) -> Answerer:
+    """The model that the request names, or the only one."""
+    if request.model is None and len(models) == 1:
+        return next(iter(models.values()))
+    if request.model is None:
+        raise unprocessable(f'name one of the models in "model": {", ".join(models)}')
+    if request.model not in models:
+        raise Refusal(
+            404, "unknown_model", f"model {request.model!r} is not served here; there are {', '.join(models)}"
+        )
+    return models[request.model]
+
+
+def rows_of(request: PredictRequest, columns: Sequence[str], limits: Limits) -> list[dict[str, Any]]:
+    """The request's rows with exactly the model's columns; Refusal says which row does not fit and why."""
+    if (request.texts is None) == (request.rows is None):
+        raise unprocessable('give either "texts" or "rows"')
+    if request.texts is not None and len(columns) != 1:
+        raise unprocessable(f'this model needs "rows" with {", ".join(columns)}, not "texts"')
+    rows: Sequence[dict[str, Any]] = request.rows or [{columns[0]: text} for text in request.texts or []]
+    if len(rows) > limits.rows:
+        raise unprocessable(f"{len(rows)} rows in one request, at most {limits.rows}; send several requests")
+    for number, row in enumerate(rows, start=1):
+        missing = [column for column in columns if column not in row]
+        if missing:
+            raise unprocessable(f"row {number}: no {missing[0]!r}; this model needs {', '.join(columns)}")
+        characters = sum(_characters(row[column], f"row {number}: {column!r}") for column in columns)
+        if characters > limits.characters:
+            raise unprocessable(f"row {number}: {characters} characters, at most {limits.characters}; cut the text")
+    return [{column: row[column] for column in columns} for row in rows]
+
+
+def _characters(value: object, where: str) -> int:
+    texts = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
+    if len(texts) < (len(value) if isinstance(value, list) else 1):
+        raise unprocessable(f"{where} is no text")
+    if any("\ud800" <= character <= "\udfff" for text in texts for character in text):
+        raise unprocessable(
+            f"{where} holds half of a surrogate pair, which is no character"
+        )  # JSON can, Unicode cannot
+    return sum(map(len, texts))

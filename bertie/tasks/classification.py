@@ -1,0 +1,181 @@
+"""Text classification: one label or several labels a text, of one text or of a pair of texts.
+
+In:  rows with `text` or `text_a` and `text_b`; `label` a string, or a list of strings for several labels
+Out: `{"label", "score", "scores"}`, or `{"labels", "scores"}`
+Knows nothing of files, of the training loop or of how a model is stored.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from bertie.core.config import from_dict, to_dict
+from bertie.core.errors import DataError, UsageError
+from bertie.data.batches import Batch, Example, stack
+from bertie.data.rows import Rows
+from bertie.metrics.labels import multi_label, single_label
+from bertie.nn.encoder import Encoder
+from bertie.nn.heads import ClassificationHead
+from bertie.nn.losses import binary_cross_entropy, cross_entropy, focal_loss
+from bertie.tasks.base import Answer, Scores, Task
+from bertie.text.tokenizer import Tokenizer
+
+PAIR = ("text_a", "text_b")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassificationSettings:
+    """What a recipe may say about the task."""
+
+    pooling: Literal["mean", "first", "attention", "pooler"] = "mean"
+    """How token states become one vector: mean, first token, learned weights, or the first token through a dense layer."""
+    normalise: bool = False
+    """Scale the pooled vector to length one before the last layer."""
+    dropout: float = 0.1
+    """Share of the pooled vector that is dropped in training."""
+    loss: Literal["cross_entropy", "focal"] = "cross_entropy"
+    """Loss for one label a row; several labels always use binary cross-entropy."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """`balanced` weighs a class by rows / (classes * rows of the class)."""
+    label_smoothing: float = 0.0
+    """Part of the target that is spread over all classes, 0 to 1 (Szegedy et al. 2016, section 7)."""
+    focal_gamma: float = 2.0
+    """Focusing exponent of the focal loss (Lin et al. 2017, equation 4)."""
+    threshold: float = 0.5
+    """Probability from which one of several labels is given."""
+
+
+class Classification(Task):
+    """Pooled states through one linear layer; softmax for one label, sigmoids for several."""
+
+    name = "classification"
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        *,
+        pair: bool,
+        several: bool,
+        settings: ClassificationSettings,
+        weights: Sequence[float] = (),
+    ) -> None:
+        """`weights` holds one loss weight a label (empty: all one)."""
+        super().__init__()
+        self.labels, self.pair, self.several, self.settings = list(labels), pair, several, settings
+        self.columns = PAIR if pair else ("text",)
+        self.index = {label: i for i, label in enumerate(self.labels)}
+        self.class_weights = torch.tensor(list(weights)) if weights else None  # (C,)
+
+    @classmethod
+    def from_rows(cls, rows: Rows, settings: dict[str, Any]) -> Classification:
+        """Labels in sorted order; at least two are needed."""
+        options = from_dict(ClassificationSettings, settings, "task")
+        pair, several = "text_a" in rows[0], isinstance(rows[0]["label"], list)
+        counts = Counter(label for row in rows for label in (row["label"] if several else [row["label"]]))
+        if len(counts) < 2:
+            found = ", ".join(repr(label) for label in counts) or "none"
+            raise DataError(f"{rows.source}: found {len(counts)} label ({found}); classification needs at least two")
+        labels = sorted(counts)
+        balanced = [len(rows) / (len(labels) * counts[label]) for label in labels]
+        weights = balanced if options.class_weights == "balanced" else []
+        return cls(labels, pair=pair, several=several, settings=options, weights=weights)
+
+    def description(self) -> dict[str, Any]:
+        weights = [] if self.class_weights is None else self.class_weights.tolist()
+        return {
+            "labels": self.labels,
+            "pair": self.pair,
+            "several": self.several,
+            "weights": weights,
+            "settings": to_dict(self.settings),
+        }
+
+    @classmethod
+    def from_description(cls, description: dict[str, Any]) -> Classification:
+        values = dict(description)
+        options = from_dict(ClassificationSettings, values.pop("settings"), "task")
+        return cls(values.pop("labels"), settings=options, **values)
+
+    def build_head(self, hidden_size: int) -> None:
+        options = self.settings
+        self.head = ClassificationHead(
+            hidden_size, len(self.labels), dropout=options.dropout, pooling=options.pooling, normalise=options.normalise
+        )
+
+    def start_from(self, weight: Tensor, bias: Tensor, *, normalise: bool) -> None:
+        """Puts a linear solution (C, D), (C,) on mean-pooled states into the head (Kumar et al. 2022: probe, tune)."""
+        if self.settings.pooling != "mean":
+            raise UsageError(f"a linear start needs pooling 'mean', found {self.settings.pooling!r}")
+        self.settings = replace(self.settings, normalise=normalise)
+        self.build_head(weight.shape[1])
+        with torch.no_grad():
+            self.head.output.weight.copy_(weight)
+            self.head.output.bias.copy_(bias)
+
+    def encode(self, rows: Sequence[dict[str, Any]], tokenizer: Tokenizer, max_length: int) -> list[Example]:
+        first, second = self.columns if self.pair else ("text", None)
+        pairs = [row[second] for row in rows] if second else None
+        encoded = tokenizer.encode_batch([row[first] for row in rows], pairs, max_length)
+        return [Example((one,), self._target(row.get("label"))) for one, row in zip(encoded, rows, strict=True)]
+
+    def collate(self, examples: Sequence[Example], pad_id: int) -> Batch:
+        batch = stack(examples, pad_id)
+        if any(example.target is None for example in examples):
+            return batch
+        if not self.several:
+            return replace(batch, targets=torch.tensor([example.target for example in examples]))  # (R,)
+        targets = torch.zeros(len(examples), len(self.labels))  # (R, C)
+        for r, example in enumerate(examples):
+            targets[r, example.target] = 1.0
+        return replace(batch, targets=targets)
+
+    def forward(self, encoder: Encoder, batch: Batch) -> Tensor:
+        """Logits (R, C)."""
+        states = encoder(batch.input_ids, batch.attention_mask, batch.token_type_ids)  # (R, T, D)
+        logits: Tensor = self.head(states, batch.attention_mask)  # (R, C)
+        return logits
+
+    def loss(self, output: Tensor, batch: Batch) -> Tensor:
+        assert batch.targets is not None, "a batch without targets has no loss"
+        options = self.settings
+        weights = None if self.class_weights is None else self.class_weights.to(output.device)
+        if self.several:
+            return binary_cross_entropy(output, batch.targets, positive_weights=weights)
+        if options.loss == "focal":
+            return focal_loss(output, batch.targets, gamma=options.focal_gamma, class_weights=weights)
+        return cross_entropy(output, batch.targets, class_weights=weights, label_smoothing=options.label_smoothing)
+
+    def answer(self, output: Tensor, batch: Batch) -> list[Answer]:
+        rows = (output.sigmoid() if self.several else output.softmax(-1)).float().tolist()  # (R, C)
+        return [self.answer_from(scores) for scores in rows]
+
+    def answer_from(self, scores: Sequence[float]) -> Answer:
+        """One probability a label to the answer a person reads."""
+        named = dict(zip(self.labels, scores, strict=True))
+        if self.several:
+            chosen = [label for label, score in named.items() if score >= self.settings.threshold]
+            return {"labels": sorted(chosen, key=lambda label: -named[label]), "scores": named}
+        best = max(named, key=lambda label: named[label])
+        return {"label": best, "score": named[best], "scores": named}
+
+    def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
+        gold = rows.column("label")
+        if self.several:
+            judged = multi_label(gold, [answer["labels"] for answer in answers], self.labels)
+            return Scores("micro_f1", judged.metrics, judged.per_row, judged.details)
+        judged = single_label(gold, [answer["label"] for answer in answers], self.labels)
+        return Scores("accuracy", judged.metrics, judged.per_row, judged.details)
+
+    def _target(self, label: Any) -> Any:
+        """Class index, or indices of several; None where there is no label, or one that training never saw."""
+        if label is None:
+            return None
+        if self.several:
+            return [self.index[one] for one in label if one in self.index]
+        return self.index.get(label)

@@ -1,0 +1,77 @@
+"""What is decided once for a whole run: number format, threads, and which run it is.
+
+In:  settings, training examples, a run folder
+Out: the decisions of the run's first session, also in every later one; UsageError where it would be another run
+Knows nothing of models.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from bertie.core.config import to_dict
+from bertie.core.errors import UsageError
+from bertie.core.runtime import choose_device, choose_dtype, set_threads
+from bertie.data.batches import Example
+from bertie.training.run import RunFolder
+from bertie.training.settings import Training
+
+FREE = ("seconds", "save_seconds", "save_steps", "trackers", "progress", "device", "dtype")
+"""Settings that may change between two sessions of a run without making it another one."""
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The same for every session of a run."""
+
+    dtype: str
+    reason: str
+    """Why this number format."""
+    threads: int
+    """Another number of threads adds up in another order, and so gives other last digits."""
+    corners: tuple[tuple[int, float], ...] | None
+    """The plan of the learning rate, where a time budget has changed it."""
+
+
+def decide(examples: Sequence[Example], settings: Training, run: RunFolder) -> Decisions:
+    """The run's decisions, made now where this is its first session."""
+    run_of = {"rows": len(examples), "fingerprint": fingerprint(examples), **plain(settings)}
+    found = run.read("decisions")
+    if found is None:
+        dtype, reason = choose_dtype(choose_device(settings.device), settings.dtype)
+        chosen = {"dtype": str(dtype).removeprefix("torch."), "reason": reason, "threads": torch.get_num_threads()}
+        found = {**chosen, "run": run_of}
+        run.write("decisions", found)
+    for name, now in run_of.items():
+        if (before := found["run"].get(name)) != now:
+            raise UsageError(
+                f"{run.path}: holds a run whose {name} was {before!r}, now it is {now!r}; "
+                "choose another --out, or start the run again without --resume"
+            )
+    set_threads(found["threads"])
+    corners = tuple((int(step), float(part)) for step, part in found["plan"]) if "plan" in found else None
+    return Decisions(found["dtype"], found["reason"], found["threads"], corners)
+
+
+def plain(settings: Training) -> dict[str, Any]:
+    """Settings that make the run what it is, flat: `{"epochs": 3, "optimizer.rate": 5e-05}`."""
+    flat: dict[str, Any] = {}
+    for name, value in to_dict(settings).items():
+        inner = {f"{name}.{key}": one for key, one in value.items()} if isinstance(value, dict) else {name: value}
+        flat |= {key: list(one) if isinstance(one, tuple) else one for key, one in inner.items() if key not in FREE}
+    return flat
+
+
+def fingerprint(examples: Sequence[Example]) -> str:
+    """SHA-256 of the token ids and targets in their order."""
+    digest = hashlib.sha256()
+    for example in examples:
+        for sequence in example.sequences:
+            digest.update(repr(sequence.ids).encode())
+        digest.update(repr(example.target).encode())
+    return digest.hexdigest()

@@ -1,0 +1,86 @@
+"""How long a training will take, before it starts.
+
+In:  a model, its examples, settings
+Out: seconds a step and an epoch, from a few timed batches; weights and random numbers stay as they were
+Knows nothing of the loop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from bertie.data.batches import Example
+from bertie.training.model import TrainingModel
+from bertie.training.optimizer import make_optimizer
+from bertie.training.settings import Training
+from bertie.training.shares import costs, epoch_steps, padded_tokens
+from bertie.training.state import random_state, set_random_state
+
+PLACES = (0.15, 0.5, 0.85)
+"""Which batches are timed, as places among all batches sorted by their size."""
+SCRATCH = 2_000_000
+"""Numbers on which the optimiser is timed."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds, without evaluations. On a machine that others use too, take it as a lower bound."""
+
+    per_step: float
+    per_epoch: float
+    steps_per_epoch: int
+
+    def epochs_in(self, seconds: float, evaluation: float, most: int) -> int:
+        """Whole epochs, each with an evaluation, that fit into `seconds`; 1 to `most`."""
+        return max(1, min(most, int((seconds - evaluation) / (self.per_epoch + evaluation))))
+
+
+def estimate_seconds(model: TrainingModel, examples: Sequence[Example], settings: Training) -> Estimate:
+    """Times forward and backward on a few batches of usual sizes, and the optimiser on numbers of its own."""
+    row_costs = costs(examples)
+    steps = epoch_steps(row_costs, settings, 0, 1)
+    batches = sorted((batch for step in steps for batch in step), key=lambda batch: padded_tokens(row_costs, [batch]))
+    chosen = [batches[int(place * (len(batches) - 1))] for place in PLACES]
+    generators, training = random_state(), model.training
+    gradients = [(p, p.grad) for p in model.parameters()]
+    try:
+        model.train()
+        _backward(model, examples, chosen[1])  # the first one also claims memory
+        start = time.perf_counter()
+        for batch in chosen:
+            _backward(model, examples, batch)
+        per_token = (time.perf_counter() - start) / padded_tokens(row_costs, chosen)
+    finally:
+        for parameter, gradient in gradients:
+            parameter.grad = gradient
+        model.train(training)
+        set_random_state(generators)
+    tokens = sum(padded_tokens(row_costs, step) for step in steps)
+    per_step = per_token * tokens / len(steps) + optimizer_seconds(model, settings)
+    return Estimate(per_step, per_step * len(steps), len(steps))
+
+
+def optimizer_seconds(model: TrainingModel, settings: Training) -> float:
+    """An optimiser's step over as many numbers as the model trains, by the speed on a few of them."""
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    device = next(model.parameters()).device
+    scratch = torch.nn.Parameter(torch.ones(SCRATCH // 1000, 1000, device=device))
+    scratch.grad = torch.ones_like(scratch)
+    group = {"params": [scratch], "name": "scratch", "lr": 0.0, "base_rate": 0.0, "weight_decay": 0.0}
+    optimizer = make_optimizer([group], settings.optimizer)
+    optimizer.step()
+    start = time.perf_counter()
+    for _ in range(3):
+        optimizer.step()
+    return (time.perf_counter() - start) / 3 * trained / SCRATCH
+
+
+def _backward(model: TrainingModel, examples: Sequence[Example], indices: Sequence[int]) -> None:
+    batch = model.collate([examples[i] for i in indices]).to(next(model.parameters()).device)
+    for parameter in model.parameters():
+        parameter.grad = None
+    model(batch).backward()

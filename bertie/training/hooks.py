@@ -1,0 +1,174 @@
+"""What happens once in a while during training.
+
+In:  a `Step` after each step, an `Evaluation` after each judgement
+Out: a progress bar, TensorBoard, other trackers, checkpoints, a stop
+Knows nothing of models: a hook that needs one is given a function.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker, get_available_trackers
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.utils.tensorboard import SummaryWriter
+
+from bertie.core.errors import UsageError
+from bertie.core.signals import StopSignal
+from bertie.training.run import RunFolder
+from bertie.training.settings import Training
+from bertie.training.state import Evaluation
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step that was done."""
+
+    number: int
+    """Counted from 1 over all epochs."""
+    total: int
+    """Steps of the whole run, as planned now."""
+    epoch: int
+    """From 0."""
+    loss: float
+    """Mean over the rows of the step."""
+    norm: float
+    """Of the gradient, before clipping."""
+    rate: float
+    """Learning rate of the encoder."""
+    rows: int
+    """Rows of the step, over all processes."""
+
+
+class Hook:
+    """Called by the loop. A subclass overrides what it needs."""
+
+    def after_step(self, step: Step) -> None:
+        """After every step."""
+
+    def after_evaluation(self, step: int, evaluation: Evaluation) -> None:
+        """After every judgement, that before the first step (0) included."""
+
+    def close(self) -> None:
+        """At the end, also after an error."""
+
+
+class ProgressBar(Hook):
+    """One line on a terminal: loss, rows a second, time left."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("training"), BarColumn(), TextColumn("{task.fields[text]}"), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task("training", text="", total=None)
+        self._rows = 0
+        self._loss: float | None = None
+        self._score = ""
+        self._start: float | None = None
+
+    def after_step(self, step: Step) -> None:
+        """Moves the bar; the loss is a running mean, single ones jump."""
+        if self._start is None:
+            self._bar.start()
+            self._start = time.monotonic()
+        self._rows += step.rows
+        self._loss = step.loss if self._loss is None else 0.95 * self._loss + 0.05 * step.loss
+        speed = self._rows / max(1e-9, time.monotonic() - self._start)
+        text = f"step {step.number}/{step.total}  loss {self._loss:.3f}  {speed:.0f} rows/s{self._score}"
+        self._bar.update(self._task, completed=step.number, total=step.total, text=text)
+
+    def after_evaluation(self, step: int, evaluation: Evaluation) -> None:
+        """Shows the last score."""
+        self._score = f"  score {evaluation.score:.4f}"
+
+    def close(self) -> None:
+        """Removes the bar."""
+        self._bar.stop()
+
+
+class TensorBoard(Hook):
+    """Losses, rates and scores as TensorBoard reads them."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self._writer = SummaryWriter(str(run.tensorboard))
+
+    def after_step(self, step: Step) -> None:
+        """Loss, learning rate and gradient norm."""
+        for name, value in (("loss", step.loss), ("rate", step.rate), ("gradient_norm", step.norm)):
+            self._writer.add_scalar(f"train/{name}", value, step.number)
+
+    def after_evaluation(self, step: int, evaluation: Evaluation) -> None:
+        """Score and metrics."""
+        for name, value in {"score": evaluation.score, **evaluation.metrics}.items():
+            self._writer.add_scalar(f"dev/{name}", value, step)
+
+    def close(self) -> None:
+        """Writes what is buffered."""
+        self._writer.close()
+
+
+class Tracker(Hook):
+    """Weights & Biases or MLflow, by accelerate's tracker for it."""
+
+    def __init__(self, name: str, run: RunFolder) -> None:
+        if name not in {str(one) for one in get_available_trackers()}:
+            raise UsageError(
+                f"tracker {name!r} is not installed; pip install 'bertie[track]', or take it out of trackers"
+            )
+        where = {"logging_dir": str(run.path)} if name == "mlflow" else {"dir": str(run.path)}
+        self._tracker: GeneralTracker = LOGGER_TYPE_TO_CLASS[name]("bertie", **where)
+        self._tracker.start()
+
+    def after_step(self, step: Step) -> None:
+        """Loss, learning rate and gradient norm."""
+        values = {"train/loss": step.loss, "train/rate": step.rate, "train/gradient_norm": step.norm}
+        self._tracker.log(values, step=step.number)
+
+    def after_evaluation(self, step: int, evaluation: Evaluation) -> None:
+        """Score and metrics."""
+        values = {f"dev/{name}": value for name, value in {"score": evaluation.score, **evaluation.metrics}.items()}
+        self._tracker.log(values, step=step)
+
+    def close(self) -> None:
+        """Sends what is left."""
+        self._tracker.finish()
+
+
+class Saver(Hook):
+    """Checkpoints every so many seconds or steps."""
+
+    def __init__(self, save: Callable[[], None], settings: Training) -> None:
+        self._save, self._seconds, self._steps = save, settings.save_seconds, settings.save_steps
+        self._last = time.monotonic()
+
+    def after_step(self, step: Step) -> None:
+        """Saves where it is time."""
+        due = self._steps > 0 and step.number % self._steps == 0
+        if due or time.monotonic() - self._last >= self._seconds:
+            self._save()
+            self._last = time.monotonic()
+
+
+class Stopper(Hook):
+    """Saves and ends after the step in which a signal came."""
+
+    def __init__(self, stop: StopSignal, save: Callable[[], None], where: RunFolder) -> None:
+        self._stop, self._save, self._where = stop, save, where
+
+    def after_step(self, step: Step) -> None:
+        """Raises `Stopped` once the state is safe."""
+        if self._stop.number is not None:
+            self._save()
+            raise self._stop.error(f"step {step.number} is saved in {self._where.path}; go on with --resume")
+
+
+def reporters(settings: Training, run: RunFolder) -> list[Hook]:
+    """The hooks that tell people: the bar on a terminal, and the trackers of the settings."""
+    if not run.writer:
+        return []
+    bar = settings.progress == "always" or (settings.progress == "auto" and sys.stderr.isatty())
+    hooks: list[Hook] = [ProgressBar()] if bar else []
+    return hooks + [TensorBoard(run) if name == "tensorboard" else Tracker(name, run) for name in settings.trackers]

@@ -1,0 +1,163 @@
+"""The training loop, for every task and objective.
+
+In:  a model, encoded examples, settings, a run folder, a function that judges
+Out: the model with its best weights, and what happened
+Knows nothing of tasks, of readers or of how a model is stored.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from bertie.core.errors import DataError
+from bertie.core.runtime import seed_everything
+from bertie.core.signals import StopSignal
+from bertie.data.batches import Example
+from bertie.training.decisions import Decisions, decide
+from bertie.training.devices import make_accelerator, mean
+from bertie.training.hooks import Hook, Saver, Step, Stopper
+from bertie.training.model import TrainingModel
+from bertie.training.optimizer import clip_gradient, make_optimizer, parameter_groups, parameters, set_rate
+from bertie.training.run import RunFolder
+from bertie.training.schedule import factor
+from bertie.training.session import End, Session
+from bertie.training.settings import Training
+from bertie.training.shares import costs, epoch_steps, padded_tokens, shares
+from bertie.training.state import Evaluation
+from bertie.training.used_rows import used_rows
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """How a training went; the model holds the best weights."""
+
+    best_score: float
+    best_step: int
+    """0: no step made the model better than it was before training."""
+    steps: int
+    epochs: int
+    """Whole epochs done."""
+    rows: int
+    """Rows seen, again and again."""
+    skipped: int
+    """Steps left out because loss or gradient were not finite."""
+    seconds: float
+    """Over all sessions, evaluations included."""
+    end: End
+    """What ended it: all epochs were done, the time was up, or patience ran out."""
+    decisions: Decisions
+    """Number format and threads, and why."""
+    warnings: tuple[str, ...] = ()
+    """Damaged checkpoints that were passed over, and the like."""
+
+
+def fit(
+    model: TrainingModel,
+    examples: Sequence[Example],
+    settings: Training,
+    run: RunFolder,
+    evaluate: Callable[[], Evaluation],
+    hooks: Sequence[Hook] = (),
+) -> FitResult:
+    """Trains `model`, or goes on with the run that the folder holds. The caller has entered `run`.
+
+    Args:
+        model: its encoder and task are trained in place and end with the best weights seen.
+        examples: encoded rows with targets.
+        settings: how to train.
+        run: where log, checkpoints and the best weights go; a run that was stopped there goes on exactly.
+        evaluate: judges the model as it is; larger is better. Called before the first step too: a head may start from a
+            good linear solution, and if no step betters it, the start is what is kept.
+        hooks: told of every step and evaluation; closed at the end.
+
+    Raises:
+        Stopped: a signal came; the state is saved.
+        UsageError: the folder holds a run of other settings or rows.
+        BertieError: ten steps in a row without a finite loss.
+    """
+    if not examples:
+        raise DataError("there is nothing to train on: 0 rows; give a file with labelled rows")
+    decisions = decide(examples, settings, run)
+    accelerator = make_accelerator(settings.device, decisions.dtype)
+    seed_everything(settings.seed + accelerator.process_index)
+    with used_rows(model, examples, settings.optimizer):
+        groups = parameter_groups(model.encoder, model.task, settings.optimizer)
+        trained, optimizer = accelerator.prepare(model, make_optimizer(groups, settings.optimizer))
+        session = Session(model, trained, optimizer, accelerator, settings, run, evaluate, hooks=list(hooks))
+        try:
+            session.start(costs(examples), decisions)
+            end = train(session, examples)
+            session.finish(end)
+        finally:
+            for hook in hooks:
+                hook.close()
+            run.close_log()
+    return _result(session, end, decisions)
+
+
+def train(session: Session, examples: Sequence[Example]) -> End:
+    """The loop itself, from where the session's state stands to the end. Returns why it ended."""
+    model, trained, optimizer, accelerator = session.model, session.trained, session.optimizer, session.accelerator
+    settings, state = session.settings, session.state
+    processes, rank = accelerator.num_processes, accelerator.process_index
+    row_costs, trainable = costs(examples), parameters(optimizer.param_groups)
+    trained.train()
+    with StopSignal() as stop:
+        hooks = [*session.hooks, Saver(session.save, settings), Stopper(stop, session.save, session.run)]
+        if state.judged < 0:
+            session.judge()
+        while (end := session.ended()) is None:
+            steps = epoch_steps(row_costs, settings, state.epoch, processes)
+            for batches in steps[state.position :]:
+                rate = set_rate(optimizer, factor(settings.schedule, session.plan.middle(state.step)))
+                mine = shares(batches, rank, processes)
+                total = torch.zeros((), device=accelerator.device)
+                for n, share in enumerate(mine, start=1):
+                    batch = model.collate([examples[i] for i in share.indices]).to(accelerator.device)
+                    # Processes exchange gradients once a step, with its last batch.
+                    with accelerator.no_sync(trained) if n < len(mine) else nullcontext():
+                        part = trained(batch) * share.weight
+                        accelerator.backward(part)
+                    total += part.detach()
+                norm = clip_gradient(trainable, settings.clip)
+                loss = float(mean(accelerator, total))
+                if math.isfinite(loss) and math.isfinite(norm):
+                    optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+
+                epoch, rows = state.epoch, sum(map(len, batches))
+                state.advance(len(steps), rows)
+                step = Step(state.step, session.plan.total, epoch, loss, norm, rate, rows)
+                session.stepped(step, padded_tokens(row_costs, batches), batches)
+                session.replan()
+                if session.due(len(steps)):
+                    session.judge()
+                for hook in hooks:
+                    hook.after_step(step)
+                if session.ended():
+                    break
+        if state.judged < state.step:
+            session.judge()
+    return end
+
+
+def _result(session: Session, end: End, decisions: Decisions) -> FitResult:
+    state = session.state
+    assert state.best_score is not None, "the model is judged before the first step"
+    return FitResult(
+        best_score=state.best_score,
+        best_step=state.best_step,
+        steps=state.step,
+        epochs=state.epoch,
+        rows=state.rows,
+        skipped=state.skipped,
+        seconds=state.seconds,
+        end=end,
+        decisions=decisions,
+        warnings=tuple(session.warnings),
+    )

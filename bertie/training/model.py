@@ -1,0 +1,51 @@
+"""What is trained: an encoder and a task, as one module that gives a loss.
+
+In:  an encoder, a task with its head, functions around the loss
+Out: a number for a batch
+Knows nothing of optimisers, steps or files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
+
+from bertie.data.batches import Batch, Example
+from bertie.nn.encoder import Encoder
+from bertie.tasks.base import Task
+
+StepLoss = Callable[[Encoder, Batch], Tensor]
+"""One step's loss: the mean over the rows of the batch."""
+Wrapper = Callable[[StepLoss], StepLoss]
+"""A function around a step's loss (adversarial training, R-Drop, mixup, distillation); the loop knows of none."""
+
+
+class TrainingModel(nn.Module):
+    """Encoder and task, so that devices, processes and checkpoints see one module. Holds its parts, copies nothing."""
+
+    def __init__(
+        self, encoder: Encoder, task: Task, wrappers: Sequence[Wrapper] = (), whole_vocabulary: bool = False
+    ) -> None:
+        """The last wrapper is the outermost.
+
+        `whole_vocabulary` is True where the loss reads the table of word vectors itself (an output layer tied to it) or
+        batches hold token ids that the examples do not: then every row of the table must be trained.
+        """
+        super().__init__()
+        self.encoder, self.task, self.whole_vocabulary = encoder, task, whole_vocabulary
+        step_loss: StepLoss = self._plain_loss
+        for wrapper in wrappers:
+            step_loss = wrapper(step_loss)
+        self.step_loss = step_loss
+
+    def forward(self, batch: Batch) -> Tensor:
+        """The loss of one batch."""
+        return self.step_loss(self.encoder, batch)
+
+    def collate(self, examples: Sequence[Example]) -> Batch:
+        """Examples to a batch as the task wants it."""
+        return self.task.collate(examples, self.encoder.config.pad_id)
+
+    def _plain_loss(self, encoder: Encoder, batch: Batch) -> Tensor:
+        return self.task.loss(self.task.forward(encoder, batch), batch)

@@ -1,0 +1,120 @@
+"""The folder of a run: the truth about it, for a resume and for a person.
+
+In:  a path
+Out: run/lock, log.jsonl, decisions.json, result.json, best/, checkpoints/, tensorboard/
+Knows nothing of models; what is written comes from the loop.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from bertie.core.errors import BertieError
+from bertie.core.files import remove_leftovers, storage_errors, write_json
+from bertie.core.lock import FolderLock
+
+
+class RunFolder:
+    """A run's files, and the lock that keeps a second writer out while it is entered.
+
+    Under several processes only the first writes; the others get a folder whose writing does nothing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.log_path = path / "log.jsonl"
+        self.best_path = path / "best" / "model.safetensors"
+        self.checkpoints = path / "checkpoints"
+        self.tensorboard = path / "tensorboard"
+        self.writer = os.environ.get("RANK", "0") == "0"
+        self._lock = FolderLock(path)
+        self._log: IO[bytes] | None = None
+
+    def __enter__(self) -> RunFolder:
+        if self.writer:
+            self._lock.acquire()
+            for folder in (self.path, self.best_path.parent, self.checkpoints):
+                folder.mkdir(parents=True, exist_ok=True)
+                remove_leftovers(folder)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close_log()
+        self._lock.release()
+
+    def clear(self) -> None:
+        """Removes everything of an earlier run but the lock."""
+        self.close_log()
+        for path in (self.best_path.parent, self.checkpoints, self.tensorboard):
+            shutil.rmtree(path, ignore_errors=True)
+        for name in ("log.jsonl", "decisions.json", "result.json"):
+            (self.path / name).unlink(missing_ok=True)
+
+    def log(self, entry: dict[str, Any]) -> None:
+        """Appends a line. No times stand in it: the log of a resumed run is byte for byte that of one in one go."""
+        if not self.writer:
+            return
+        with storage_errors(self.log_path, 200):
+            if self._log is None:
+                self._log = self.log_path.open("ab")
+            self._log.write(json.dumps(entry).encode() + b"\n")
+
+    def log_size(self) -> int:
+        """Bytes of the log, once they are safe on the disk."""
+        if self._log is None:
+            return self.log_path.stat().st_size if self.log_path.exists() else 0
+        with storage_errors(self.log_path, 200):
+            self._log.flush()
+            os.fsync(self._log.fileno())
+        return self._log.tell()
+
+    def cut_log(self, size: int) -> None:
+        """Forgets what was logged after the checkpoint from which the run goes on."""
+        self.close_log()
+        if not self.writer or (size == 0 and not self.log_path.exists()):
+            return
+        with storage_errors(self.log_path, 0), self.log_path.open("ab") as log:
+            if log.tell() < size:
+                raise BertieError(
+                    f"{self.log_path}: has {log.tell()} bytes, the checkpoint was made at {size}; "
+                    "put the file back, or start the run again without --resume"
+                )
+            log.truncate(size)
+
+    def close_log(self) -> None:
+        """Writes out what is buffered."""
+        if self._log is not None:
+            with storage_errors(self.log_path, 200):
+                self._log.close()
+            self._log = None
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Every line of the log."""
+        if self._log is not None:
+            self._log.flush()
+        if not self.log_path.exists():
+            return []
+        return [json.loads(line) for line in self.log_path.read_text(encoding="utf-8").splitlines()]
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """`decisions` (made once, for every session of the run) or `result`; None before it is written."""
+        path = self.path / f"{name}.json"
+        if not path.exists():
+            return None
+        try:
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise BertieError(f"{path}: is damaged ({error}); start the run again without --resume") from error
+        return found
+
+    def write(self, name: str, content: dict[str, Any]) -> None:
+        """Puts `decisions` or `result` into the folder."""
+        if self.writer:
+            write_json(self.path / f"{name}.json", content)

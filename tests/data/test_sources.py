@@ -1,0 +1,162 @@
+"""Sources: a file, a folder or the hub become train, dev and test, and everything that was chosen is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import datasets
+import pytest
+
+from bertie.core.errors import DataError
+from bertie.data.columns import Columns
+from bertie.data.sources import ReadOptions, Splits, load_splits
+from bertie.data.split import text_key
+
+
+def table(rows: int, offset: int = 0, labels: tuple[str, ...] = ("好评", "差评")) -> str:
+    lines = [f"text number {i + offset},{labels[i % len(labels)]}" for i in range(rows)]
+    return "\n".join(["text,label", *lines])
+
+
+def folder(path: Path, **files: str) -> Path:
+    for name, content in files.items():
+        (path / name.replace("_dot_", ".")).write_text(content, encoding="utf-8")
+    return path
+
+
+def sizes(splits: Splits) -> tuple[int, int, int | None]:
+    return len(splits.train), len(splits.dev), None if splits.test is None else len(splits.test)
+
+
+def keys(splits: Splits) -> list[set[str]]:
+    return [{text_key(row) for row in rows} for rows in (splits.train, splits.dev, splits.test) if rows is not None]
+
+
+def test_a_single_file_is_split_in_three(tmp_path: Path) -> None:
+    folder(tmp_path, all_dot_csv=table(200) + "\nText Number 1!,差评")
+    splits = load_splits(tmp_path / "all.csv", seed=3)
+    assert sum(size or 0 for size in sizes(splits)) == 201
+    assert sizes(splits)[1:] == (20, 20)
+    train, dev, test = keys(splits)
+    assert not train & dev and not train & test and not dev & test
+    assert "161 train, 20 dev, 20 test" in splits.notes[-1]
+    assert "seed 3" in splits.notes[-1]
+    assert load_splits(tmp_path / "all.csv", seed=3).dev.lines == splits.dev.lines
+    assert load_splits(tmp_path / "all.csv", seed=4).dev.lines != splits.dev.lines
+
+
+@pytest.mark.parametrize("dev", ["dev.csv", "valid.csv", "validation.csv", "my_val.csv", "DEV.csv", "验证集.csv"])
+def test_a_folder_is_read_by_the_names_of_its_files(tmp_path: Path, dev: str) -> None:
+    folder(tmp_path, train_dot_csv=table(40), test_dot_csv=table(10, 70), README_dot_md="no data")
+    (tmp_path / dev).write_text(table(20, 50), encoding="utf-8")
+    splits = load_splits(str(tmp_path))
+    assert sizes(splits) == (40, 20, 10)
+    assert splits.dev.where(0) == f"{tmp_path / dev}:2"
+    assert splits.notes == []
+
+
+def test_formats_may_be_mixed(tmp_path: Path) -> None:
+    lines = [json.dumps({"内容": f"t{i}", "类别": "差评"}, ensure_ascii=False) for i in range(5)]
+    folder(tmp_path, train_dot_csv=table(40), test_dot_jsonl="\n".join(lines), dev_dot_tsv="text\tlabel\na\t好评")
+    assert sizes(load_splits(tmp_path)) == (40, 1, 5)
+
+
+def test_dev_is_split_off_train_where_only_test_is_there(tmp_path: Path) -> None:
+    folder(tmp_path, train_dot_csv=table(100), test_dot_csv=table(10, 200))
+    assert sizes(load_splits(tmp_path)) == (90, 10, 10)
+
+
+def test_a_split_dev_set_has_at_most_2000_rows(tmp_path: Path) -> None:
+    folder(tmp_path, train_dot_csv=table(30_000), test_dot_csv=table(10, 40_000))
+    assert sizes(load_splits(tmp_path)) == (28_000, 2000, 10)
+
+
+def test_named_files_come_before_those_of_the_folder(tmp_path: Path) -> None:
+    folder(tmp_path, train_dot_csv=table(40), dev_dot_csv=table(20, 50), mine_dot_csv=table(7, 90))
+    splits = load_splits(tmp_path, dev=tmp_path / "mine.csv")
+    assert sizes(splits) == (40, 7, None)
+    assert "no test set" in splits.notes[-1]
+    assert sizes(load_splits(tmp_path / "train.csv", test=str(tmp_path / "dev.csv"))) == (36, 4, 20)
+
+
+def test_a_lone_file_in_a_folder_is_the_data(tmp_path: Path) -> None:
+    folder(tmp_path, reviews_dot_csv=table(100), README_dot_md="")
+    assert sizes(load_splits(tmp_path)) == (80, 10, 10)
+
+
+def test_a_folder_without_a_train_file_says_what_it_holds(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no train file; it is empty"):
+        load_splits(tmp_path)
+    folder(tmp_path, test_dot_csv=table(3), notes_dot_md="")
+    with pytest.raises(DataError, match=r"no train file; it holds notes.md, test.csv; expected train.csv"):
+        load_splits(tmp_path)
+    folder(tmp_path, train_dot_csv=table(3), train_dot_jsonl="")
+    with pytest.raises(DataError, match=r"2 files could be train \(train.csv, train.jsonl\)"):
+        load_splits(tmp_path)
+    with pytest.raises(DataError, match="no such file"):
+        load_splits(tmp_path / "nothing")
+
+
+def test_one_class_and_too_few_rows_are_refused(tmp_path: Path) -> None:
+    folder(tmp_path, one_dot_csv=table(20, labels=("好评",)), few_dot_csv=table(2))
+    with pytest.raises(DataError, match="20 rows with only the label '好评', expected two or more"):
+        load_splits(tmp_path / "one.csv")
+    with pytest.raises(DataError, match=r"2 rows are too few to split a dev set off; .*--dev"):
+        load_splits(tmp_path / "few.csv")
+
+
+def test_a_label_with_one_row_stays_in_train(tmp_path: Path) -> None:
+    folder(tmp_path, all_dot_csv=table(40) + "\nsomething else,稀有")
+    assert "稀有" in load_splits(tmp_path / "all.csv").train.column("label")
+
+
+def test_several_labels_in_one_file_make_lists_in_all(tmp_path: Path) -> None:
+    folder(tmp_path, train_dot_csv=table(10, labels=("a|b", "a")), dev_dot_csv=table(4, 50, labels=("a",)))
+    splits = load_splits(tmp_path)
+    assert splits.dev.column("label") == [["a"]] * 4
+    assert splits.train.column("label")[:2] == [["a", "b"], ["a"]]
+
+
+def test_labels_that_are_never_learned_are_noted(tmp_path: Path) -> None:
+    folder(tmp_path, train_dot_csv=table(10), dev_dot_csv=table(4, 50, labels=("好评", "中评")))
+    assert "labels never seen in training: 中评" in load_splits(tmp_path).notes[-1]
+
+
+def test_options_reach_every_file(tmp_path: Path) -> None:
+    content = "body,kind,text\n" + "".join(f"b{i},{'xy'[i % 2]},wrong\n" for i in range(10)) + "ragged\n"
+    for name in ("train.csv", "dev.csv"):
+        (tmp_path / name).write_bytes(content.replace("wrong", "繁體").encode("big5"))
+    options = ReadOptions(columns=Columns(text="body", label="kind"), encoding="big5", skip_bad_rows=True)
+    splits = load_splits(tmp_path, options=options)
+    assert splits.dev[0] == {"text": "b0", "label": "x"}
+    assert sum("1 bad rows skipped" in note for note in splits.notes) == 2
+
+
+def made(texts: list[str], labels: list[int]) -> datasets.Dataset:
+    features = datasets.Features(sentence=datasets.Value("string"), label=datasets.ClassLabel(names=["neg", "pos"]))
+    return datasets.Dataset.from_dict({"sentence": texts, "label": labels}, features=features)
+
+
+def test_the_hub_gives_class_names_and_leaves_hidden_labels_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = {"train": made(["a", "b", "c"], [1, 0, 1]), "validation": made(["d"], [0]), "test": made(["e"], [-1])}
+    asked: list[tuple[str, str | None]] = []
+    monkeypatch.setattr(datasets, "load_dataset", lambda name, config: asked.append((name, config)) or loaded)
+    splits = load_splits("hub:glue:sst2")
+    assert asked == [("glue", "sst2")]
+    assert sizes(splits) == (3, 1, None)
+    assert splits.train[0] == {"text": "a", "label": "pos"}
+    assert splits.dev.where(0) == "hub:glue/validation:1"
+
+
+def test_a_hub_that_cannot_be_reached_is_a_data_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str, config: str | None) -> None:
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr(datasets, "load_dataset", fail)
+    with pytest.raises(
+        DataError, match=r"hub:nobody/set: cannot be loaded \(ConnectionError: no route\); check the name"
+    ):
+        load_splits("hub:nobody/set")
+    with pytest.raises(DataError, match="expected hub:NAME"):
+        load_splits("hub:")

@@ -1,0 +1,95 @@
+"""Splits: every row once, duplicates together, every class on both sides where there is enough of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bertie.data.split import strata_of, stratified_split, text_key
+
+LABELS = st.sampled_from(["a", "b", "c", "很少"])
+TABLES = st.lists(
+    st.builds(lambda n, label: {"text": f"text {n}", "label": label}, st.integers(0, 30), LABELS), max_size=60
+)
+FRACTIONS = st.sampled_from([(0.8, 0.1, 0.1), (0.9, 0.1), (0.5, 0.5), (0.7, 0.3)])
+
+
+@given(TABLES, FRACTIONS, st.integers(0, 5))
+@settings(deadline=None)
+def test_every_row_exactly_once_and_duplicates_on_one_side(
+    rows: list[dict[str, str]], fractions: tuple[float, ...], seed: int
+) -> None:
+    parts = stratified_split(rows, fractions, seed)
+    assert len(parts) == len(fractions)
+    assert sorted(i for part in parts for i in part) == list(range(len(rows)))
+    assert all(part == sorted(part) for part in parts)
+    keys = [{text_key(rows[i]) for i in part} for part in parts]
+    assert all(not one & other for k, one in enumerate(keys) for other in keys[k + 1 :])
+
+
+@given(TABLES, FRACTIONS, st.integers(0, 5))
+@settings(deadline=None)
+def test_the_same_seed_gives_the_same_split(
+    rows: list[dict[str, str]], fractions: tuple[float, ...], seed: int
+) -> None:
+    assert stratified_split(rows, fractions, seed) == stratified_split(rows, fractions, seed)
+
+
+@given(st.lists(LABELS, min_size=1, max_size=80), st.integers(0, 5))
+@settings(deadline=None)
+def test_distinct_rows_a_class_of_two_is_on_both_sides_and_one_of_one_is_in_train(labels: list[str], seed: int) -> None:
+    rows = [{"text": f"text {i}", "label": label} for i, label in enumerate(labels)]
+    train, dev = stratified_split(rows, (0.9, 0.1), seed)
+    counts = Counter(labels)
+    for label, count in counts.items():
+        learned = sum(labels[i] == label for i in train)
+        judged = sum(labels[i] == label for i in dev)
+        assert learned >= judged
+        assert (judged >= 1) == (count >= 2)
+
+
+def test_the_shares_hold_in_every_class() -> None:
+    rows = [{"text": f"text {i}", "label": "ab"[i % 4 == 0]} for i in range(4000)]
+    parts = stratified_split(rows, (0.8, 0.1, 0.1), 0)
+    assert [len(part) for part in parts] == [3200, 400, 400]
+    assert [sum(rows[i]["label"] == "b" for i in part) for part in parts] == [800, 100, 100]
+
+
+def test_another_seed_gives_another_split() -> None:
+    rows = [{"text": f"text {i}", "label": "ab"[i % 2]} for i in range(100)]
+    assert stratified_split(rows, (0.9, 0.1), 0) != stratified_split(rows, (0.9, 0.1), 1)
+
+
+def test_duplicates_are_found_past_case_width_and_punctuation() -> None:
+    rows = [{"text": text, "label": "a"} for text in ["Good hotel!", "good  hotel", "ＧＯＯＤ hotel。", "bad hotel"]]
+    train, dev = stratified_split(rows, (0.5, 0.5), 0)
+    assert [3] in (train, dev)
+
+
+def test_pairs_are_duplicates_only_with_both_sides_equal() -> None:
+    assert text_key({"text_a": "a", "text_b": "b"}) != text_key({"text_a": "a", "text_b": "c"})
+    assert text_key({"text_a": "ab", "text_b": ""}) != text_key({"text_a": "a", "text_b": "b"})
+
+
+def test_a_big_group_of_duplicates_goes_to_train() -> None:
+    rows = [{"text": "same", "label": "a"}] * 50 + [{"text": f"text {i}", "label": "a"} for i in range(50)]
+    train, dev = stratified_split(rows, (0.9, 0.1), 0)
+    assert set(range(50)) <= set(train)
+    assert len(dev) == 10
+
+
+def test_several_labels_are_split_by_the_rarest() -> None:
+    rows = [{"text": f"t{i}", "label": ["common", "rare"] if i % 10 == 0 else ["common"]} for i in range(100)]
+    assert set(strata_of(rows)) == {"common", "rare"}
+    _, dev = stratified_split(rows, (0.9, 0.1), 0)
+    assert sum("rare" in rows[i]["label"] for i in dev) == 1
+
+
+def test_numbers_with_many_values_are_split_by_range() -> None:
+    rows = [{"text": f"t{i}", "label": str(i / 10)} for i in range(100)]
+    assert Counter(strata_of(rows)) == {str(k): 20 for k in range(5)}
+    _, dev = stratified_split(rows, (0.9, 0.1), 0)
+    assert len(dev) == pytest.approx(10, abs=1)

@@ -1,0 +1,97 @@
+"""Label metrics are scikit-learn's, for labels that training knew and for labels that it did not."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
+
+from bertie.core.errors import DataError
+from bertie.metrics.labels import confused_pairs, f1_of_counts, multi_label, single_label
+
+LABELS = ["体育", "finance", "tech", "never used"]
+GOLD_LABELS = [*LABELS[:3], "unseen-z", "unseen-a"]
+
+pairs = st.lists(st.tuples(st.sampled_from(GOLD_LABELS), st.sampled_from(LABELS)), min_size=1, max_size=60)
+some = st.frozensets(st.sampled_from(LABELS[:3]), max_size=3)
+label_sets = st.lists(st.tuples(some, some), min_size=1, max_size=40)
+
+
+@given(pairs)
+def test_single_label_equals_scikit_learn(rows: list[tuple[str, str]]) -> None:
+    gold, predicted = [g for g, _ in rows], [p for _, p in rows]
+    scores = single_label(gold, predicted, LABELS)
+    assert scores.metrics["accuracy"] == pytest.approx(np.mean([g == p for g, p in rows]))
+    assert scores.metrics["macro_f1"] == pytest.approx(f1_score(gold, predicted, average="macro", zero_division=0))
+    assert scores.metrics["weighted_f1"] == pytest.approx(
+        f1_score(gold, predicted, average="weighted", zero_division=0)
+    )
+    order = scores.details["confusion"]["labels"]
+    assert scores.details["confusion"]["counts"] == confusion_matrix(gold, predicted, labels=order).tolist()
+    expected = precision_recall_fscore_support(gold, predicted, labels=order, zero_division=0)
+    for i, row in enumerate(scores.details["per_class"]):
+        found = [row["precision"], row["recall"], row["f1"], row["support"]]
+        assert found == pytest.approx([column[i] for column in expected])
+    assert np.mean(scores.per_row) == pytest.approx(scores.metrics["accuracy"])
+
+
+def test_unseen_gold_labels_stand_after_the_training_labels_and_count_as_wrong() -> None:
+    scores = single_label(["tech", "zebra", "apple", "zebra"], ["tech", "tech", "tech", "体育"], LABELS)
+    assert scores.details["confusion"]["labels"] == [*LABELS, "apple", "zebra"]
+    assert scores.details["unseen_labels"] == 3 == scores.metrics["unseen_labels"]
+    assert scores.metrics["accuracy"] == 0.25
+    assert scores.per_row == [1.0, 0.0, 0.0, 0.0]
+
+
+@given(label_sets)
+def test_multi_label_equals_scikit_learn(rows: list[tuple[frozenset[str], frozenset[str]]]) -> None:
+    gold, predicted = [g for g, _ in rows], [p for _, p in rows]
+    scores = multi_label(gold, predicted, LABELS)
+    truth = np.array([[label in g for label in LABELS] for g in gold])
+    guess = np.array([[label in p for label in LABELS] for p in predicted])
+    seen = [i for i in range(len(LABELS)) if truth[:, i].any() or guess[:, i].any()]
+    if seen:
+        macro = f1_score(truth, guess, average="macro", labels=seen, zero_division=0)
+        assert scores.metrics["macro_f1"] == pytest.approx(macro)
+        weighted = f1_score(truth, guess, average="weighted", zero_division=0)
+        assert scores.metrics["weighted_f1"] == pytest.approx(weighted)
+    assert scores.metrics["micro_f1"] == pytest.approx(f1_score(truth, guess, average="micro", zero_division=1))
+    assert scores.metrics["samples_f1"] == pytest.approx(f1_score(truth, guess, average="samples", zero_division=1))
+    assert scores.metrics["subset_accuracy"] == pytest.approx((truth == guess).all(axis=1).mean())
+    assert np.mean(scores.per_row) == pytest.approx(scores.metrics["samples_f1"])
+    total = np.array(scores.details["row_counts"]).sum(0)
+    assert float(f1_of_counts(total)) == pytest.approx(scores.metrics["micro_f1"])
+
+
+def test_an_unseen_label_among_several_is_a_miss() -> None:
+    scores = multi_label([["tech", "new"], ["tech"]], [["tech"], ["tech"]], LABELS)
+    assert scores.details["row_counts"] == [[1, 0, 1], [1, 0, 0]]
+    assert scores.details["unseen_labels"] == 1
+    assert [row["label"] for row in scores.details["per_class"]] == [*LABELS, "new"]
+
+
+def test_a_label_named_twice_counts_once() -> None:
+    assert multi_label([["tech", "tech"]], [["tech"]], LABELS).details["row_counts"] == [[1, 0, 0]]
+
+
+def test_everything_is_plain_json() -> None:
+    for scores in (single_label(["a", "b"], ["a", "a"], ["a"]), multi_label([["a"], []], [["a"], ["b"]], ["a"])):
+        json.dumps([scores.metrics, scores.per_row, scores.details])
+
+
+def test_the_most_confused_pairs_come_first_and_right_answers_never() -> None:
+    gold = ["a"] * 6 + ["b"] * 3 + ["c"]
+    predicted = ["a", "a", "b", "b", "b", "c", "b", "a", "a", "c"]
+    found = confused_pairs(single_label(gold, predicted, ["a", "b", "c"]).details["confusion"], most=2)
+    assert found == [("a", "b", 3), ("b", "a", 2)]
+    assert confused_pairs(single_label(["a"], ["a"], ["a", "b"]).details["confusion"]) == []
+
+
+def test_no_rows_is_an_error_that_says_so() -> None:
+    for score in (single_label, multi_label):
+        with pytest.raises(DataError, match="no rows to score"):
+            score([], [], LABELS)

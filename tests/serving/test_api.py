@@ -1,0 +1,155 @@
+"""The HTTP contract: what is answered, and how every kind of wrong request is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bertie.core.errors import UsageError
+from bertie.serving.app import create_app
+from bertie.serving.contract import Limits
+from tests.serving.running import Columns, Echo, Running, running, wait_until
+
+PAIR = Columns(("text_a", "text_b"))
+SMALL = Limits(rows=3, characters=10, body_bytes=2000, body_seconds=0.5)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Running]:
+    with running(Echo(), Echo("pairs", PAIR), limits=SMALL) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def single() -> Iterator[Running]:
+    with running() as found:
+        yield found
+
+
+def test_texts(single: Running) -> None:
+    answer = single.client.post("/v1/predict", json={"texts": ["ab", "你好吗", ""]})
+    assert answer.status_code == 200
+    assert answer.json()["model"] == "echo"
+    assert [row["label"] for row in answer.json()["answers"]] == ["2", "3", "0"]
+
+
+def test_rows_with_two_columns_and_others_besides(server: Running) -> None:
+    rows = [{"text_a": "a", "text_b": "b", "id": 7}]
+    answer = server.client.post("/v1/predict", json={"rows": rows, "model": "pairs"})
+    assert answer.json() == {"model": "pairs", "answers": [{"label": "3", "score": 1.0}]}
+
+
+def test_no_rows_no_answers(single: Running) -> None:
+    assert single.client.post("/v1/predict", json={"texts": []}).json()["answers"] == []
+    assert single.client.post("/v1/predict", json={"rows": []}).json()["answers"] == []
+
+
+def test_live_and_ready(server: Running) -> None:
+    assert server.client.get("/live").json() == {"status": "live"}
+    assert server.client.get("/ready").json() == {"status": "ready", "models": ["echo", "pairs"]}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        ({}, 422, "echo, pairs"),
+        ({"model": "echo"}, 422, 'either "texts" or "rows"'),
+        ({"texts": ["a"], "rows": [{"text": "a"}], "model": "echo"}, 422, 'either "texts" or "rows"'),
+        ({"texts": ["a"]}, 422, "echo, pairs"),
+        ({"texts": ["a"], "model": "other"}, 404, "'other' is not served"),
+        ({"texts": ["a"], "model": "pairs"}, 422, "text_a, text_b"),
+        ({"rows": [{"text_a": "a"}], "model": "pairs"}, 422, "row 1: no 'text_b'"),
+        ({"rows": [{"text": "a"}, {"text": 3}], "model": "echo"}, 422, "row 2: 'text' is no text"),
+        ({"rows": [{"text": None}], "model": "echo"}, 422, "is no text"),
+        ({"texts": "a", "model": "echo"}, 422, "list"),
+        ({"texts": [1], "model": "echo"}, 422, "string"),
+        ({"texts": ["a"], "modle": "echo"}, 422, "modle"),
+        ({"texts": ["a"] * 4, "model": "echo"}, 422, "4 rows in one request, at most 3"),
+        ({"texts": ["a" * 11], "model": "echo"}, 422, "11 characters, at most 10"),
+        ({"texts": ["bad"], "model": "echo"}, 422, "row 1: cannot be read"),
+        ({"texts": ["crash"], "model": "echo"}, 500, "see its log"),
+        ([], 422, "dictionary"),
+    ],
+)
+def test_wrong_bodies(server: Running, body: Any, status: int, says: str) -> None:
+    answer = server.client.post("/v1/predict", json=body)
+    assert answer.status_code == status
+    assert set(answer.json()) == {"error"}
+    assert set(answer.json()["error"]) == {"code", "message"}
+    assert says in answer.json()["error"]["message"]
+    assert "secret" not in answer.text and "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"nonsense", b"\xff\xfe", b"[" * 1500, b'{"texts": ["\\ud800"]}', b'{"texts": [NaN]}', b"null"]
+)
+def test_bodies_that_are_no_json(single: Running, body: bytes) -> None:
+    answer = single.client.post("/v1/predict", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code in (400, 422)
+    assert answer.json()["error"]["message"]
+
+
+def test_a_form_of_a_web_page_is_no_request(single: Running) -> None:
+    for kind in ("text/plain", "application/x-www-form-urlencoded"):
+        answer = single.client.post("/v1/predict", content=b'{"texts": ["a"]}', headers={"content-type": kind})
+        assert answer.status_code in (415, 422)
+
+
+def test_other_addresses_and_methods(server: Running) -> None:
+    for method, path, status in [
+        ("GET", "/", 404),
+        ("GET", "/v1/predict", 405),
+        ("GET", "/docs", 404),
+        ("GET", "/redoc", 404),
+    ]:
+        answer = server.client.request(method, path)
+        assert (answer.status_code, set(answer.json())) == (status, {"error"})
+    assert "/v1/predict" in server.client.get("/openapi.json").json()["paths"]
+
+
+def test_too_large_with_a_stated_length(server: Running) -> None:
+    answer = server.client.post("/v1/predict", json={"texts": ["a" * 3000]})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_large")
+
+
+def test_the_client_learns_why_though_it_still_sends(server: Running) -> None:
+    for _ in range(10):
+        answer = server.client.post("/v1/predict", content=b"a" * 10_000_000)
+        assert answer.status_code == 413
+        chunks = (b"a" * 100_000 for _ in range(100))
+        assert server.client.post("/v1/predict", content=chunks).status_code == 413
+
+
+def test_too_large_in_chunks(server: Running) -> None:
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = server.raw(head + (b"400\r\n" + b"a" * 1024 + b"\r\n") * 3)
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"connection: close" in answer.lower()
+
+
+def test_a_body_that_never_comes(server: Running) -> None:
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
+    assert server.raw(head).startswith(b"HTTP/1.1 408")
+
+
+def test_a_model_that_cannot_warm_up() -> None:
+    with running(Echo(broken=True), ready=False) as server:
+        wait_until(lambda: "warm-up of echo failed" in server.client.get("/ready").text)
+        assert server.client.get("/ready").status_code == 503
+        assert server.client.get("/live").status_code == 200
+
+
+def test_two_models_of_one_name() -> None:
+    with pytest.raises(UsageError, match="different names"):
+        create_app([Echo(), Echo()])
+    with pytest.raises(UsageError):
+        create_app([])
+
+
+def test_answers_are_json_with_chinese_as_it_is(single: Running) -> None:
+    body = json.dumps({"texts": ["银行"]}, ensure_ascii=False).encode()
+    answer = single.client.post("/v1/predict", content=body, headers={"content-type": "application/json"})
+    assert answer.json()["answers"][0]["label"] == "2"

@@ -52,7 +52,7 @@ SEARCH_ROWS, SEARCH_STEPS = 4000, 40
 class TfidfFloor:
     """TF-IDF n-grams and linear support vector machines, one against the rest, with fitted probabilities.
 
-    Not logistic regression: the machines are as good on 151 intents at a fifth of the time, and 1 point ahead on titles.
+    Not logistic regression: the machines are as good on 151 intents at a fifth of the time, 1 point ahead on titles.
     """
 
     vectorizers: list[TfidfVectorizer]

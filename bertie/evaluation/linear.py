@@ -74,9 +74,9 @@ def fit_logistic(
 ) -> Tensor:
     """Weights and bias (C, D + 1) of the least summed cross-entropy plus strength / 2 x squared weights.
 
-    One label: multinomial. Several: a sigmoid each. `strength` is 1 / C of scikit-learn: it means the same for any number
-    of rows, so what is found on a part holds for the whole. L-BFGS on all rows at once: the loss is convex, so the
-    answer does not depend on `start` (C, D + 1), only the time does.
+    One label: multinomial. Several: a sigmoid each. `strength` is 1 / C of scikit-learn: it means the same for any
+    number of rows, so what is found on a part holds for the whole. L-BFGS on all rows at once: the loss is convex, so
+    the answer does not depend on `start` (C, D + 1), only the time does.
     """
     inputs = torch.cat([features, torch.ones(len(features), 1)], dim=1)  # (N, D + 1)
     made = torch.zeros(targets.shape[1], inputs.shape[1]) if start is None else start.clone()

@@ -4,12 +4,12 @@ In:  each row's share of a metric (or its counts of right, extra and missed), of
 Out: `Interval`: value, low, high, at 95 % unless told
 Knows nothing of what the metric means.
 
-Percentile bootstrap (Efron & Tibshirani 1993) over rows. Rows with equal values are interchangeable, so a resample is one
-multinomial draw over the distinct values: the same distribution as drawing row by row, and thousands of times less
+Percentile bootstrap (Efron & Tibshirani 1993) over rows. Rows with equal values are interchangeable, so a resample is
+one multinomial draw over the distinct values: the same distribution as drawing row by row, and thousands of times less
 work where there are few distinct values (right or wrong).
 
-Means of zeros and ones take Wilson's interval (1927) instead, at every size: with few rows the bootstrap is too narrow, and
-for a model without an error it says [1, 1]; from about a thousand rows on the two agree to a tenth of a point.
+Means of zeros and ones take Wilson's interval (1927) instead, at every size: with few rows the bootstrap is too narrow,
+and for a model without an error it says [1, 1]; from about a thousand rows on the two agree to a tenth of a point.
 """
 
 from __future__ import annotations

@@ -30,14 +30,14 @@ class LabelScores:
     per_row: list[float]
     """Single label: 1.0 right, 0.0 wrong. Several: the row's own F1; 1.0 where nothing was asked and nothing said."""
     details: dict[str, Any]
-    """`per_class`, `unseen_labels`; single label: `confusion`; several labels: `row_counts`, (tp, fp, fn) of each row."""
+    """`per_class`, `unseen_labels`; one label: `confusion`; several labels: `row_counts`, (tp, fp, fn) of each row."""
 
 
 def single_label(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> LabelScores:
     """Accuracy, macro and weighted F1. A gold label that is not in `labels` (training) is counted and scored wrong.
 
-    The macro average runs over the labels that occur in gold or predictions, as in scikit-learn: a label of the training
-    that this file never mentions says nothing about the model.
+    The macro average runs over the labels that occur in gold or predictions, as in scikit-learn: a label of the
+    training that this file never mentions says nothing about the model.
     """
     _check(gold, predicted)
     known = set(labels)

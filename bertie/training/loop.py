@@ -64,13 +64,13 @@ def fit(
     evaluate: Callable[[], Evaluation],
     hooks: Sequence[Hook] = (),
 ) -> FitResult:
-    """Trains `model`, or goes on with the run that the folder holds. The caller has entered `run`.
+    """Trains `model`, or goes on with the run that the folder holds; of a finished one it gives the result again.
 
     Args:
         model: its encoder and task are trained in place and end with the best weights seen.
         examples: encoded rows with targets.
         settings: how to train.
-        run: where log, checkpoints and the best weights go; a run that was stopped there goes on exactly.
+        run: where log, checkpoints and the best weights go, entered by the caller; a stopped run goes on exactly.
         evaluate: judges the model as it is; larger is better. Called before the first step too: a head may start from a
             good linear solution, and if no step betters it, the start is what is kept.
         hooks: told of every step and evaluation; closed at the end.
@@ -90,8 +90,9 @@ def fit(
         trained, optimizer = accelerator.prepare(model, make_optimizer(groups, settings.optimizer))
         session = Session(model, trained, optimizer, accelerator, settings, run, evaluate, hooks=list(hooks))
         try:
-            session.start(costs(examples), decisions)
-            end = train(session, examples)
+            if (end := session.finished()) is None:
+                session.start(costs(examples), decisions)
+                end = train(session, examples)
             session.finish(end)
         finally:
             for hook in hooks:

@@ -54,8 +54,8 @@ class RunFolder:
         self.close_log()
         for path in (self.best_path.parent, self.checkpoints, self.tensorboard):
             shutil.rmtree(path, ignore_errors=True)
-        for name in ("log.jsonl", "decisions.json", "result.json"):
-            (self.path / name).unlink(missing_ok=True)
+        for path in [self.log_path, *self.path.glob("*.json")]:
+            path.unlink(missing_ok=True)
 
     def log(self, entry: dict[str, Any]) -> None:
         """Appends a line. No times stand in it: the log of a resumed run is byte for byte that of one in one go."""
@@ -104,7 +104,7 @@ class RunFolder:
         return [json.loads(line) for line in self.log_path.read_text(encoding="utf-8").splitlines()]
 
     def read(self, name: str) -> dict[str, Any] | None:
-        """`decisions` (made once, for every session of the run) or `result`; None before it is written."""
+        """A JSON file of the run by its name (`decisions`, `result`); None before it is written."""
         path = self.path / f"{name}.json"
         if not path.exists():
             return None
@@ -115,6 +115,6 @@ class RunFolder:
         return found
 
     def write(self, name: str, content: dict[str, Any]) -> None:
-        """Puts `decisions` or `result` into the folder."""
+        """Puts a JSON file into the folder; `read` gives it back."""
         if self.writer:
             write_json(self.path / f"{name}.json", content)

@@ -162,6 +162,15 @@ class Session:
         planned = settings.seconds is not None and state.step >= self.plan.total
         return "time" if agreed(self.accelerator, planned or self.budget.over()) else None
 
+    def finished(self) -> End | None:
+        """How the run ended in an earlier session, whose state is then taken over; None where it did not."""
+        found = self.run.read("result")
+        if found is None:
+            return None
+        end: End = found.pop("end")
+        self.state = State(**found)
+        return end
+
     def finish(self, end: End) -> None:
         """Puts the best weights into the model and writes result.json.
 
@@ -172,8 +181,9 @@ class Session:
         self.model.load_state_dict(tensors)
         self.model.eval()
         self.state.best_score, self.state.best_step = float(about["score"]), int(about["step"])
-        self.state.seconds, self.state.log_size = self.budget.used(), self.run.log_size()
-        self.run.write("result", {"end": end, **asdict(self.state)})
+        if self.run.read("result") is None:
+            self.state.seconds, self.state.log_size = self.budget.used(), self.run.log_size()
+            self.run.write("result", {"end": end, **asdict(self.state)})
 
     def _keep(self, score: float) -> None:
         if self.run.writer:

@@ -7,8 +7,9 @@ Knows nothing of the loop.
 A vocabulary has 30,000 to 250,000 rows; some thousand texts use a part of them, a batch a few hundred. The gradient of
 an embedding is nevertheless as large as the table, and so are the optimiser's passes over it. A row that never occurs
 has gradient zero for ever, and SGD and Adam without weight decay never move it: leaving it out changes no number, only
-time and memory. Measured (MiniLM, batches of 400 tokens): steps 1.12 times as fast, and the optimiser's two tables of
-the vocabulary's size are gone from memory and checkpoints.
+time and memory. Measured on one core, 6 layers x 384: steps of 360 tokens are 1.3 times as fast with a vocabulary of
+50,000; steps of 1,000 tokens with one of 30,522 as fast as before. The gradient and the optimiser's two tables of the
+vocabulary's size are gone from memory and checkpoints in any case.
 """
 
 from __future__ import annotations

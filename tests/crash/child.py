@@ -47,12 +47,12 @@ class Killer(Hook):
 def train(folder: Path, options: dict[str, Any]) -> int:
     """Trains the toy: 4 epochs of 10 steps, 3 batches each, with dropout; a checkpoint every few steps."""
     torch.set_num_threads(1)
-    model, examples = toy_model(dropout=0.2), toy_examples(240)
+    model, examples = toy_model(dropout=options.get("dropout", 0.2)), toy_examples(240)
     settings = Training(
         epochs=4,
         rows_per_batch=8,
         tokens_per_batch=8 * 32,
-        accumulation=3,
+        accumulation=options.get("accumulation", 3),
         save_steps=options.get("save_steps", 20),
         trackers=(),
         optimizer=Optimizer(rate=3e-3, name=options.get("optimizer", "adamw")),

@@ -50,6 +50,17 @@ def test_killed_at_23_and_resumed_equals_one_go(nursery: Nursery, tmp_path: Path
     assert sums(tmp_path / "killed") == sums(tmp_path / "straight")
 
 
+def test_a_damaged_checkpoint_costs_steps_and_no_more(nursery: Nursery, tmp_path: Path) -> None:
+    assert nursery.run(tmp_path / "straight", save_steps=10) == 0
+    assert nursery.run(tmp_path / "run", save_steps=10, kill_at=37) == -9
+    path = tmp_path / "run" / "checkpoints" / "step-00000030" / "optimizer.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+    assert nursery.run(tmp_path / "run", save_steps=10) == 0
+    assert sums(tmp_path / "run") == sums(tmp_path / "straight")
+
+
 def test_random_kills_always_leave_something_to_load(nursery: Nursery, tmp_path: Path) -> None:
     assert nursery.run(tmp_path / "straight", save_steps=1) == 0
     rng, run, warnings, killed = random.Random(0), tmp_path / "run", list[str](), 0

@@ -27,7 +27,7 @@ def test_a_mean_stands_inside_its_interval_and_the_interval_inside_the_values(va
     interval = mean_interval(values, resamples=200)
     assert interval.value == pytest.approx(np.mean(values))
     assert interval.low <= interval.value <= interval.high
-    assert -1e-9 <= interval.low and interval.high <= 1 + 1e-9
+    assert interval.low >= -1e-9 and interval.high <= 1 + 1e-9
     assert interval == mean_interval(values, resamples=200)
 
 

@@ -38,7 +38,11 @@ def one_thread() -> Iterator[None]:
 
 
 def run_fit(
-    path: Path, model: TrainingModel, settings: Training = SETTINGS, evaluate: Callable[[], Evaluation] | None = None, **more: Any
+    path: Path,
+    model: TrainingModel,
+    settings: Training = SETTINGS,
+    evaluate: Callable[[], Evaluation] | None = None,
+    **more: Any,
 ) -> FitResult:
     examples = more.pop("examples", None) or toy_examples()
     with RunFolder(path) as run:
@@ -90,18 +94,25 @@ def test_it_is_judged_so_often_in_an_epoch(tmp_path: Path, parts: int) -> None:
 def test_accumulation_weighs_every_row_the_same(tmp_path: Path) -> None:
     """Batches of 8 rows cut by tokens differ in rows; three of them in one step equal all their rows in one batch."""
     examples = toy_examples(24)
-    kept = []
+    kept, trained = [], []
     for name, rows, accumulation in (("parts", 5, 5), ("whole", 24, 1)):
         model = toy_model(dropout=0.0)
         settings = Training(
-            epochs=1, rows_per_batch=rows, accumulation=accumulation, clip=0.0, trackers=(), optimizer=Optimizer(name="sgd", rate=0.1)
+            epochs=1,
+            rows_per_batch=rows,
+            accumulation=accumulation,
+            clip=0.0,
+            trackers=(),
+            optimizer=Optimizer(name="sgd", rate=0.1),
         )
         constant = replace(settings, schedule=Schedule(name="constant", warmup=0.0))
         result = run_fit(tmp_path / name, model, constant, examples=examples)
         assert result.steps == 1
+        trained.append(model.task.get_parameter("head.weight"))
         with RunFolder(tmp_path / name) as run:
             kept.append(run.entries()[1]["loss"])
     assert kept[0] == pytest.approx(kept[1], rel=1e-6)
+    assert torch.allclose(trained[0], trained[1], atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
@@ -128,12 +139,9 @@ def test_a_wrapper_is_all_it_takes_to_change_the_step(tmp_path: Path) -> None:
         return loss
 
     plain = toy_model()
-    run_fit(tmp_path, TrainingModel(plain.encoder, plain.task, [doubled]), replace(SETTINGS, epochs=1))
-    assert sum(seen) == 60 + 40  # the dev loss of these tests goes through it too, once before and once after
-    
-
-class Sick(Exception):
-    """Marks the batch."""
+    wrapped = TrainingModel(plain.encoder, plain.task, [doubled])
+    run_fit(tmp_path, wrapped, replace(SETTINGS, epochs=1), lambda: Evaluation(0.0))
+    assert sum(seen) == 60
 
 
 def sick(first: int, last: int) -> Callable[[StepLoss], StepLoss]:
@@ -162,7 +170,58 @@ def test_a_step_that_is_not_finite_is_left_out(tmp_path: Path) -> None:
 
 def test_ten_in_a_row_end_it_and_name_the_rows(tmp_path: Path) -> None:
     plain = toy_model()
-    with pytest.raises(BertieError, match=r"10 steps in a row, the last at step 12 on rows \[[\d, ]+\].*step-00000002"):
-        run_fit(
-            tmp_path, TrainingModel(plain.encoder, plain.task, [sick(3, 99)]), replace(SETTINGS, save_steps=2)
-        )
+    with pytest.raises(BertieError, match=r"10 steps in a row, the last at step 12 on rows \[[\d, ]+\].*step-00000010"):
+        run_fit(tmp_path, TrainingModel(plain.encoder, plain.task, [sick(3, 99)]), replace(SETTINGS, save_steps=2))
+
+
+def test_a_budget_is_kept_and_the_rate_reaches_zero(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, epochs=100_000, seconds=4.0, evaluations_per_epoch=1)
+    start = time.monotonic()
+    result = run_fit(tmp_path, toy_model(), settings)
+    assert time.monotonic() - start < 7.0  # loading and writing the best at the end are not in it
+    assert result.seconds < 4.5
+    assert result.end == "time"
+    with RunFolder(tmp_path) as run:
+        rates = [entry["rate"] for entry in run.entries() if "rate" in entry]
+    assert rates[-1] < 0.25 * max(rates)
+    assert len(json.loads((tmp_path / "decisions.json").read_text())["plan"]) > 2
+
+
+def test_another_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    run_fit(tmp_path, toy_model())
+    with pytest.raises(UsageError, match=r"optimizer.rate was 0.003, now it is 0.001"):
+        run_fit(tmp_path, toy_model(), replace(SETTINGS, optimizer=Optimizer(rate=1e-3)))
+    with pytest.raises(UsageError, match="rows was 60, now it is 50"):
+        run_fit(tmp_path, toy_model(), examples=toy_examples(50))
+    with RunFolder(tmp_path) as run:
+        run.clear()
+    run_fit(tmp_path, toy_model(), examples=toy_examples(50))
+
+
+def test_a_finished_run_gives_its_result_again(tmp_path: Path) -> None:
+    first = run_fit(tmp_path, toy_model())
+    model = toy_model(seed=5)
+    again = run_fit(tmp_path, model, evaluate=lambda: pytest.fail("nothing is left to judge"))
+    assert replace(again, warnings=()) == replace(first, warnings=())
+    best, _ = load_tensors(tmp_path / "best" / "model.safetensors")
+    assert all(torch.equal(best[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_no_rows_is_an_error(tmp_path: Path) -> None:
+    with RunFolder(tmp_path) as run, pytest.raises(DataError, match="nothing to train on"):
+        fit(toy_model(), [], SETTINGS, run, lambda: Evaluation(0.0))
+
+
+def test_judging_leaves_no_trace_in_the_random_numbers(tmp_path: Path) -> None:
+    def noisy() -> Evaluation:
+        torch.rand(7)
+        return Evaluation(0.0)
+
+    models = [toy_model(), toy_model()]
+    for n, (model, evaluate) in enumerate(zip(models, (noisy, lambda: Evaluation(0.0)), strict=True)):
+        run_fit(tmp_path / str(n), model, replace(SETTINGS, evaluations_per_epoch=2 if n else 1), evaluate)
+    logs = []
+    for n in range(2):
+        with RunFolder(tmp_path / str(n)) as run:
+            logs.append([entry for entry in run.entries() if "loss" in entry])
+    assert logs[0] == logs[1]

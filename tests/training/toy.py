@@ -54,7 +54,9 @@ class Toy(Task):
 
     def forward(self, encoder: Encoder, batch: Batch) -> Tensor:
         states = encoder(batch.input_ids, batch.attention_mask)
-        logits: Tensor = self.head(states.mean(dim=1))
+        real = torch.ones_like(batch.input_ids) if batch.attention_mask is None else batch.attention_mask  # (B, T)
+        mean = (states * real.unsqueeze(-1)).sum(dim=1) / real.sum(dim=1, keepdim=True)  # (B, D)
+        logits: Tensor = self.head(mean)
         return logits
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
@@ -101,7 +103,8 @@ def judge(model: TrainingModel, examples: Sequence[Example]) -> Callable[[], Eva
     """Minus the loss on `examples`."""
 
     def evaluate() -> Evaluation:
-        loss = float(model(model.collate(examples)))
+        with torch.no_grad():
+            loss = float(model(model.collate(examples)))
         return Evaluation(-loss, {"loss": loss})
 
     return evaluate

@@ -1,0 +1,76 @@
+"""The Predictor: order, notes, batches, streams."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bertie.core.errors import DataError
+from bertie.predict import Predictor
+from tests.bundle.making import PAIRS, ROWS, tiny_model_of
+
+
+@pytest.fixture(scope="module")
+def predictor(tiny_model: Path) -> Predictor:
+    return Predictor(tiny_model_of(ROWS, tiny_model))
+
+
+def test_answers_are_equal_alone_in_a_batch_and_in_any_order(predictor: Predictor) -> None:
+    texts = ["good", "a very bad film " * 5, "服务很好", "", "slow", "food " * 20]
+    together = predictor.predict(texts)
+    for text, answer in zip(texts, together, strict=True):
+        alone = predictor.predict([text])[0]
+        assert alone["label"] == answer["label"]
+        assert alone["score"] == pytest.approx(answer["score"], abs=1e-5)
+        assert alone.get("note") == answer.get("note")
+    assert [answer["label"] for answer in predictor.predict(texts[::-1])] == [a["label"] for a in together[::-1]]
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("", "the text is empty"),
+        (" \n\t ", "the text is empty"),
+        ("🙂🙃🎉", "no part of the text is in the model's vocabulary"),
+        ("ᚠᚢᚦ ꀀꀁ", "no part of the text is in the model's vocabulary"),
+        ("good " * 200, "the text was cut at 64 tokens"),
+    ],
+)
+def test_strange_texts_get_an_answer_and_a_note(predictor: Predictor, text: str, note: str) -> None:
+    answer = predictor.predict([text])[0]
+    assert answer["label"] in ("positive", "negative")
+    assert answer["note"] == note
+
+
+def test_plain_texts_have_no_note(predictor: Predictor) -> None:
+    assert "note" not in predictor.predict(["good food"])[0]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(st.characters(), max_size=80), min_size=1, max_size=6))
+def test_no_text_of_unicode_breaks_it(predictor: Predictor, texts: list[str]) -> None:
+    answers = predictor.predict(texts)
+    assert len(answers) == len(texts)
+    assert all(sum(answer["scores"].values()) == pytest.approx(1.0, abs=1e-4) for answer in answers)
+
+
+def test_a_stream_is_not_read_ahead_of_a_chunk(predictor: Predictor) -> None:
+    def endless() -> Iterator[str]:
+        yield from itertools.repeat("good")
+
+    first = list(itertools.islice(predictor.stream(endless()), 3))
+    assert len(first) == 3
+
+
+def test_rows_that_lack_a_column_are_named(tiny_model: Path, predictor: Predictor) -> None:
+    with pytest.raises(DataError, match="row 2: column 'text' is missing or no text"):
+        predictor.predict([{"text": "good"}, {"txt": "bad"}])
+    pairs = Predictor(tiny_model_of(PAIRS, tiny_model))
+    assert pairs.predict([{"text_a": "good", "text_b": "bad"}])[0]["label"] in ("same", "other")
+    with pytest.raises(DataError, match="found one text, expected the columns text_a, text_b"):
+        pairs.predict(["good"])

@@ -1,0 +1,57 @@
+"""Hooks: what is told, and to whom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
+
+from bertie.core.errors import UsageError
+from bertie.training.hooks import ProgressBar, Saver, Step, reporters
+from bertie.training.run import RunFolder
+from bertie.training.settings import Training
+from bertie.training.state import Evaluation
+
+
+def step(number: int) -> Step:
+    return Step(number=number, total=10, epoch=0, loss=1.0 / number, norm=2.0, rate=1e-5, rows=8)
+
+
+def test_tensorboard_is_told_losses_and_scores(tmp_path: Path) -> None:
+    with RunFolder(tmp_path) as run:
+        hooks = reporters(Training(), run)
+        assert len(hooks) == 1, "no progress bar where there is no terminal"
+        hooks[0].after_step(step(1))
+        hooks[0].after_evaluation(1, Evaluation(0.75, {"accuracy": 0.75}))
+        hooks[0].close()
+        events = EventAccumulator(str(run.tensorboard))
+        events.Reload()
+    names = set(events.Tags()["scalars"])
+    assert names == {"train/loss", "train/rate", "train/gradient_norm", "dev/score", "dev/accuracy"}
+
+
+def test_a_tracker_that_is_not_installed_says_how(tmp_path: Path) -> None:
+    with RunFolder(tmp_path) as run, pytest.raises(UsageError, match=r"'wandb' is not installed; pip install"):
+        reporters(Training(trackers=("wandb",)), run)
+
+
+def test_the_bar_draws_and_ends(capfd: pytest.CaptureFixture[str]) -> None:
+    bar = ProgressBar()
+    bar.after_step(step(1))
+    bar.after_evaluation(1, Evaluation(0.5))
+    bar.after_step(step(2))
+    bar.close()
+    captured = capfd.readouterr()
+    assert captured.out == "", "stdout is for results"
+
+
+def test_the_saver_saves_by_steps_and_by_seconds() -> None:
+    saved: list[int] = []
+    by_steps = Saver(lambda: saved.append(1), Training(save_steps=3))
+    for number in range(1, 8):
+        by_steps.after_step(step(number))
+    assert len(saved) == 2
+    by_time = Saver(lambda: saved.append(1), Training(save_seconds=1e-9))
+    by_time.after_step(step(1))
+    assert len(saved) == 3

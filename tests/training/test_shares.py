@@ -1,0 +1,105 @@
+"""Steps, the shares of processes, the clock and the estimate."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bertie.core.config import field_docs, from_dict
+from bertie.core.errors import ConfigError
+from bertie.training import budget
+from bertie.training.budget import Budget
+from bertie.training.estimate import estimate_seconds
+from bertie.training.settings import Optimizer, Schedule, Training
+from bertie.training.shares import costs, count_steps, epoch_steps, padded_tokens, shares
+from bertie.training.state import random_state
+from tests.training.toy import toy_examples, toy_model
+
+LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=80)
+
+
+@given(LENGTHS, st.integers(1, 4), st.integers(1, 3), st.integers(0, 3))
+def test_every_row_once_an_epoch_over_all_processes(
+    lengths: list[int], accumulation: int, processes: int, epoch: int
+) -> None:
+    settings = Training(rows_per_batch=8, tokens_per_batch=128, accumulation=accumulation)
+    steps = epoch_steps(lengths, settings, epoch, processes)
+    seen = [i for step in steps for batch in step for i in batch]
+    assert sorted(seen) == list(range(len(lengths)))
+    assert all(padded_tokens(lengths, [batch]) <= 128 for step in steps for batch in step)
+    for step in steps:
+        dealt = [shares(step, rank, processes) for rank in range(processes)]
+        assert len({len(own) for own in dealt}) == 1, "every process goes through the model equally often"
+        # Gradients are averaged over processes, so weight / processes is a batch's part of the step.
+        weights = {
+            i: share.weight / processes / len(share.indices)
+            for own in dealt
+            for share in own
+            if share.weight
+            for i in share.indices
+        }
+        assert list(weights.values()) == pytest.approx([1 / len(weights)] * len(weights))
+
+
+@given(LENGTHS, st.integers(1, 4))
+def test_steps_are_counted_as_they_come(lengths: list[int], epochs: int) -> None:
+    settings = Training(rows_per_batch=8, tokens_per_batch=128, epochs=epochs)
+    assert count_steps(lengths, settings, 1) == sum(len(epoch_steps(lengths, settings, e, 1)) for e in range(epochs))
+
+
+def test_a_budget_counts_all_sessions_and_leaves_room_for_the_last_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    clock = Budget(100.0, before=20.0, start=1000.0)
+    for _ in range(budget.WARM + 4):
+        now[0] += 1.0
+        clock.stepped(400)
+    assert clock.look() and not clock.look(), "each mark once"
+    now[0] += 5.0
+    clock.evaluated(5.0)
+    assert clock.used() == 31.0
+    # 69 s left, less the margin and the last evaluation, at 1 s a step and an evaluation of 5 s every 10 steps
+    assert clock.steps_left(400.0, 0.1) == int((69 * budget.MARGIN - 5) / 1.5)
+    now[0] += 63.0
+    assert not clock.over()
+    now[0] += 1.0
+    assert clock.over()
+
+
+def test_an_estimate_changes_nothing() -> None:
+    model, examples = toy_model(), toy_examples()
+    before, generators = {n: t.clone() for n, t in model.state_dict().items()}, random_state()
+    model.eval()
+    found = estimate_seconds(model, examples, Training(rows_per_batch=8))
+    assert found.per_step > 0
+    assert found.per_epoch == pytest.approx(found.per_step * found.steps_per_epoch)
+    assert random_state() == generators
+    assert not model.training
+    assert all(p.grad is None for p in model.parameters())
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+    assert found.epochs_in(10 * found.per_epoch, 0.0, 5) == 5
+    assert found.epochs_in(0.0, 1.0, 5) == 1
+
+
+def test_costs_count_every_sequence_of_a_row() -> None:
+    example = toy_examples(1)[0]
+    assert costs([example]) == [example.length]
+
+
+def test_settings_are_checked_where_they_are_made_and_all_explained() -> None:
+    for cls in (Training, Optimizer, Schedule):
+        assert set(field_docs(cls)) == set(cls.__dataclass_fields__)
+    for wrong in (
+        {"epochs": 0},
+        {"clip": -1.0},
+        {"optimizer": {"rate": 0.0}},
+        {"schedule": {"warmup": 2.0}},
+        {"dtype": "int8"},
+    ):
+        with pytest.raises(ConfigError):
+            from_dict(Training, wrong)
+    assert from_dict(Training, {"optimizer": {"betas": [0.9, 0.98]}}).optimizer.betas == (0.9, 0.98)

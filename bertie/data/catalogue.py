@@ -2,8 +2,8 @@
 
 In:  an alias, a folder or a hub name
 Out: ModelSource: a folder with config.json, model.safetensors and a tokenizer; the prefix its embeddings want
-Knows nothing of how a checkpoint is loaded. Tries, in this order: a folder, the hub's cache on this disk, the hub, a
-Python package that carries the weights as files. Packages are found, never imported.
+Knows nothing of how a checkpoint is loaded. Tries, in this order: a folder; for an alias the Python package that
+carries the weights as files; the hub's cache on this disk; the hub. Packages are found, never imported.
 """
 
 from __future__ import annotations
@@ -94,7 +94,16 @@ CATALOGUE: dict[str, CatalogueEntry] = {
 
 
 def resolve(name: str | Path, *, revision: str | None = None, cache_dir: Path | None = None) -> ModelSource:
-    """Find the folder of a model; downloads or converts where that is needed. `cache_dir` is the hub's cache."""
+    """Find the folder of a model; downloads or converts where that is needed.
+
+    An installed package comes before the hub, or the vocabulary behind an alias and the time to start would depend on
+    the network. A package has no revisions: whoever asks for one means the hub.
+
+    Args:
+        name: an alias, a folder or a hub name.
+        revision: the hub's branch, tag or commit.
+        cache_dir: the hub's cache.
+    """
     text = str(name)
     if Path(text).is_dir():
         return _from_folder(Path(text))
@@ -110,17 +119,16 @@ def resolve(name: str | Path, *, revision: str | None = None, cache_dir: Path | 
 
     if _is_path(text):
         raise ModelError(f"{text}: no such folder; {_what_is_here()}")
+    if entry and not revision and (place := _locate(entry.package)):
+        return found(entry.package.convert(place) if entry.package.convert else place, "package")
     if folder := hub.cached(repository, revision, cache_dir):
         return found(folder, "cache")
-    reason = "the hub is out of reach"
-    if hub.is_reachable():
-        try:
-            return found(hub.download(repository, revision, cache_dir), "hub")
-        except ModelError as error:
-            reason = str(error)
-    if entry and (place := _locate(entry.package)):
-        return found(entry.package.convert(place) if entry.package.convert else place, "package")
-    raise ModelError(_not_found(text, entry, reason))
+    if not hub.is_reachable():
+        raise ModelError(_not_found(text, entry, revision, "the hub is out of reach"))
+    try:
+        return found(hub.download(repository, revision, cache_dir), "hub")
+    except ModelError as error:
+        raise ModelError(_not_found(text, entry, revision, str(error))) from error
 
 
 def available(cache_dir: Path | None = None) -> list[CatalogueEntry]:
@@ -169,8 +177,10 @@ def _what_is_here() -> str:
     return ". ".join(parts)
 
 
-def _not_found(name: str, entry: CatalogueEntry | None, reason: str) -> str:
+def _not_found(name: str, entry: CatalogueEntry | None, revision: str | None, reason: str) -> str:
     tried = "the hub's cache on this disk and the hub"
-    if entry:
-        tried += f" ({entry.hub}) and the package {entry.package.module}"
+    if entry and revision:
+        tried = f"{tried} ({entry.hub}), as a package has no revisions"
+    elif entry:
+        tried = f"the package {entry.package.module}, {tried} ({entry.hub})"
     return f"{name}: not found; tried {tried}: {reason}. {_what_is_here()}"

@@ -15,12 +15,11 @@ from pathlib import Path
 
 from bertie.core.errors import DataError
 from bertie.data.catalogue import package_folder
+from bertie.data.near_duplicates import near_duplicates
 from bertie.data.rows import Rows
 from bertie.text.normalise import fold
 
 _SEED = 20
-_SHINGLE = {"words": 3, "characters": 8}  # units in a row; who shares half of these runs is a near duplicate
-_SAME = 0.5
 TOPICS = ("business", "entertainment", "politics", "sports", "tech")
 _OPINIONS = {"positive": "pos.txt", "negative": "neg.txt"}
 
@@ -85,8 +84,8 @@ def _lines(path: Path, label: str) -> list[_Item]:
 
 
 def _split(items: list[_Item], train: int, test: int | None, source: Path) -> Split:
-    """Balanced over the labels; a row of the test that resembles a row of the training part is left out."""
-    chosen = _shuffled(_without_duplicates(items))
+    """Balanced over the labels; of texts that are nearly the same one is in it, so no side knows the other."""
+    chosen = _without_near_duplicates(_shuffled(_without_duplicates(items)))
     labels = sorted({item.label for item in chosen})
     by_label = {label: [item for item in chosen if item.label == label] for label in labels}
     counts = {label: train // len(labels) + (i < train % len(labels)) for i, label in enumerate(labels)}
@@ -94,14 +93,8 @@ def _split(items: list[_Item], train: int, test: int | None, source: Path) -> Sp
     if short or train < 1:
         raise DataError(f"{source}: {train} training rows asked for; too few of: {', '.join(short) or 'everything'}")
     learn = [item for label in labels for item in by_label[label][: counts[label]]]
-    seen = [_shingles(item.text) for item in learn]
-    index = _index(seen)
-    left: list[_Item] = []
-    for label in labels:
-        rest = by_label[label][counts[label] :]
-        clean = (item for item in rest if not _resembles(_shingles(item.text), seen, index))
-        wanted = None if test is None else test // len(labels)
-        left += [item for _, item in zip(range(wanted if wanted is not None else len(rest)), clean, strict=False)]
+    wanted = None if test is None else test // len(labels)
+    left = [item for label in labels for item in by_label[label][counts[label] :][:wanted]]
     return Split(_rows(_shuffled(learn), source), _rows(_shuffled(left), source))
 
 
@@ -116,37 +109,16 @@ def _without_duplicates(items: list[_Item]) -> list[_Item]:
     return [item for key, item in first.items() if key not in contradicted]
 
 
+def _without_near_duplicates(items: list[_Item]) -> list[_Item]:
+    """The first of each near pair: reprints with another headline, a review sent twice with a word more."""
+    again = {pair.second for pair in near_duplicates([item.text for item in items])}
+    return [item for i, item in enumerate(items) if i not in again]
+
+
 def _shuffled(items: list[_Item]) -> list[_Item]:
     """Order of random.Random on a fixed seed, which Python keeps the same over versions for `random()`."""
     generator = random.Random(_SEED)
     return [item for _, item in sorted(((generator.random(), item) for item in items), key=lambda pair: pair[0])]
-
-
-def _shingles(text: str) -> frozenset[str]:
-    folded = fold(text)
-    words = folded.split(" ")
-    if len(folded) > 10 * len(words):  # no word is that long on average: written without spaces
-        length = _SHINGLE["characters"]
-        return frozenset(folded[i : i + length] for i in range(max(1, len(folded) - length + 1)))
-    length = _SHINGLE["words"]
-    return frozenset(" ".join(words[i : i + length]) for i in range(max(1, len(words) - length + 1)))
-
-
-def _index(sets: list[frozenset[str]]) -> dict[str, list[int]]:
-    index: dict[str, list[int]] = {}
-    for row, shingles in enumerate(sets):
-        for shingle in shingles:
-            index.setdefault(shingle, []).append(row)
-    return index
-
-
-def _resembles(shingles: frozenset[str], seen: list[frozenset[str]], index: dict[str, list[int]]) -> bool:
-    """Half of the smaller text's shingles stand in the other: a copy, an excerpt or a lightly edited version."""
-    common: dict[int, int] = {}
-    for shingle in shingles:
-        for row in index.get(shingle, ()):
-            common[row] = common.get(row, 0) + 1
-    return any(count >= _SAME * min(len(shingles), len(seen[row])) for row, count in common.items())
 
 
 def _rows(items: Iterable[_Item], source: Path) -> Rows:

@@ -25,10 +25,10 @@ from bertie.core.errors import StorageError
 from bertie.core.files import new_folder
 from bertie.data.charsmap import charsmap
 from bertie.data.e5_file import E5File, Sizes
-from bertie.data.e5_pieces import MASK, kept_pieces
+from bertie.data.e5_pieces import MASK, fingerprint, kept_pieces
 
 VERSION = 1
-"""Part of the cache folder's name: raise it whenever the same file would be converted differently."""
+"""Part of the cache folder's name: raise it when the code converts differently. The list of pieces has its own."""
 _MANIFEST = "conversion.json"
 _DISK = 200 * 2**20
 _EMBEDDINGS = {
@@ -64,7 +64,7 @@ class _OvertakenError(Exception):
 def cached_folder(source: Path, root: Path | None = None) -> Path:
     """The converted model in the cache; converts at the first use, which takes seconds and 180 MB of disk."""
     root = root or cache_root()
-    final = root / f"e5-small-v{VERSION}-{source.stat().st_size}"
+    final = root / f"e5-small-v{VERSION}-{source.stat().st_size}-{fingerprint()}"
     if _is_whole(final):
         return final
     try:
@@ -86,7 +86,7 @@ def convert(source: Path, folder: Path) -> None:
     file = E5File(source)
     kept = kept_pieces(file.pieces)
     save_file(_tensors(file, kept), folder / "model.safetensors", metadata={"format": "pt"})
-    _tokenizer(file, kept).save(str(folder / "tokenizer.json"))
+    tokenizer_of(file, kept).save(str(folder / "tokenizer.json"))
     _write_json(folder / "config.json", _config(file.sizes, len(kept)))
     _write_json(folder / "tokenizer_config.json", _tokenizer_config(file.sizes))
     sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
@@ -110,7 +110,7 @@ def _tensors(file: E5File, kept: NDArray[np.int64]) -> dict[str, NDArray[np.floa
     return tensors
 
 
-def _tokenizer(file: E5File, kept: NDArray[np.int64]) -> Tokenizer:
+def tokenizer_of(file: E5File, kept: NDArray[np.int64]) -> Tokenizer:
     """XLM-R's sentence-piece unigram: control characters out, compatibility forms, then words with a leading mark."""
     tokenizer = Tokenizer(Unigram([(file.pieces[i], file.scores[i]) for i in kept], unk_id=3, byte_fallback=False))
     deleted = [key for key, value in file.normalisation.items() if not value]

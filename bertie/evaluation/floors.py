@@ -44,7 +44,7 @@ PENALTIES = (0.1, 0.5, 2.0)
 """Candidates for C of the support vector machines."""
 STRENGTHS = (2000.0, 600.0, 200.0, 60.0, 20.0, 6.0)
 """Candidates for the regularisation of the frozen floor, strong to weak: each starts from the solution before."""
-SEARCH_ROWS, SEARCH_STEPS = 4000, 40
+SEARCH_ROWS, SEARCH_STEPS = 3000, 30
 """Rows and L-BFGS steps with which a candidate is tried; the winner gets all rows and as many steps as it needs."""
 
 

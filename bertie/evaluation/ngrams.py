@@ -43,12 +43,12 @@ def fit_vectorizers(texts: Sequence[str]) -> list[TfidfVectorizer]:
             made.append(_ngrams("char_wb", (2, 5), rare))
     if not made or mix.latin < 1 - SCRIPT_SHARE:
         made.append(_ngrams("char", (1, 3), rare))
+    if not any(text.strip() for text in texts):
+        raise DataError("every text is empty, so there is nothing to count for TF-IDF; look at the text column")
     try:
         return [vectorizer.fit(texts) for vectorizer in made]
     except ValueError as error:
-        raise DataError(
-            f"no word is frequent enough for TF-IDF ({error}); the texts are empty or all different"
-        ) from error
+        raise DataError(f"no word is frequent enough for TF-IDF ({error}); give more rows, or longer texts") from error
 
 
 def sparse_features(vectorizers: Sequence[TfidfVectorizer], rows: Rows, columns: Sequence[str]) -> csr_matrix:

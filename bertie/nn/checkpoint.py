@@ -63,18 +63,19 @@ def load_config(folder: Path) -> EncoderConfig:
     return read_config(_read_json(folder / CONFIG))
 
 
-def load(folder: Path, *, allow_pickle: bool = False) -> LoadedEncoder:
+def load(folder: Path, *, allow_pickle: bool = False, pooling_layer: bool = False) -> LoadedEncoder:
     """Load an encoder, in fp32.
 
     Args:
         folder: holds config.json and model.safetensors (or its shards).
         allow_pickle: read pytorch_model.bin if there are no safetensors. A pickle is a program; torch's restricted
             reader is used all the same.
+        pooling_layer: keep the layer that `hf_classification` adds; an encoder that is trained on does not want it.
 
     Raises:
         ModelError: no usable file, weights missing (by name), or shapes other than the config's.
     """
-    config = load_config(folder)
+    config = read_config(_read_json(folder / CONFIG), pooling_layer=pooling_layer)
     with torch.device("meta"):
         encoder = Encoder(config)
     expected = {name: tensor.shape for name, tensor in encoder.state_dict().items()}

@@ -27,6 +27,15 @@ def mean_pool(states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
     return (states * real).sum(dim=1) / real.sum(dim=1).clamp(min=1.0)
 
 
+def normalised(pooled: Tensor) -> Tensor:
+    """Each vector (..., D) to mean 0 and deviation 1; zeros stay zeros.
+
+    Length one would serve a linear layer as well: the two differ by sqrt(D) and by the vector's mean. But this one is
+    a layer norm, which every transformer layer holds, so that stock classes can compute the head (`hf_classification`).
+    """
+    return F.layer_norm(pooled, pooled.shape[-1:], eps=1e-12)
+
+
 class MeanPooling(nn.Module):
     """The mean of the states that are not padding (Reimers & Gurevych 2019)."""
 
@@ -102,7 +111,7 @@ class ClassificationHead(nn.Module):
         normalise: bool = False,
         activation: str = "tanh",
     ) -> None:
-        """`normalise` scales the pooled vector to length one before the dropout."""
+        """`normalise`: the pooled vector gets mean 0 and deviation 1 before the dropout, see `normalised`."""
         super().__init__()
         self.normalise = normalise
         self.pooling_name = pooling
@@ -127,6 +136,6 @@ class ClassificationHead(nn.Module):
         """
         pooled = self.pooling(states, attention_mask)  # (B, D)
         if self.normalise:
-            pooled = F.normalize(pooled, dim=-1)
+            pooled = normalised(pooled)
         logits: Tensor = self.output(self.dropout(pooled))  # (B, C)
         return logits

@@ -36,7 +36,7 @@ class Pooling(nn.Module):
 
     def __init__(self, config):
         super().__init__()
-        self.kind = config.bertie_pooling
+        self.kind, self.normalise = config.bertie_pooling, config.bertie_normalise
         self.activation = ACTIVATIONS.get(config.bertie_pooler_activation, torch.tanh)
         if self.kind in ("pooler", "attention"):
             self.dense = nn.Linear(config.hidden_size, config.hidden_size)
@@ -44,6 +44,10 @@ class Pooling(nn.Module):
             self.score = nn.Linear(config.hidden_size, 1, bias=False)
 
     def forward(self, states, attention_mask):
+        pooled = self.pooled(states, attention_mask)
+        return nn.functional.layer_norm(pooled, pooled.shape[-1:], eps=1e-12) if self.normalise else pooled
+
+    def pooled(self, states, attention_mask):
         if self.kind == "first":
             return states[:, 0]
         if self.kind == "pooler":

@@ -20,6 +20,8 @@ from bertie.nn.families import FAMILIES, Family, Names, family_of
 
 ACTIVATION_NAMES = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "swish": "silu"}
 KNOWN_ACTIVATIONS = ("gelu", "gelu_tanh", "relu", "silu", "tanh")
+POOLING_LAYER = "bertie_pooling_layer"
+"""Config key of an export whose last layer is not the encoder's but computes the mean, see `hf_classification`."""
 # Early TensorFlow checkpoints.
 OLD_PARAMETERS = {"gamma": "weight", "beta": "bias"}
 
@@ -36,8 +38,10 @@ class Translated:
     """Foreign names that the table does not know."""
 
 
-def read_config(raw: Mapping[str, object]) -> EncoderConfig:
+def read_config(raw: Mapping[str, object], *, pooling_layer: bool = False) -> EncoderConfig:
     """A config.json's content to our config; the family's defaults stand in for what is missing.
+
+    An export's `POOLING_LAYER` is not counted, so that training starts from the encoder alone, unless it is asked for.
 
     Raises:
         ModelError: an unknown family, an impossible size, or a switch that we would compute differently.
@@ -52,6 +56,8 @@ def read_config(raw: Mapping[str, object]) -> EncoderConfig:
     values = {ours: given.get(key, default) for key, (ours, default) in family.keys.items()}
     values |= family.constants
     values["activation"] = _activation(values["activation"])
+    if raw.get(POOLING_LAYER) is True and not pooling_layer and isinstance(values["layers"], int):
+        values["layers"] -= 1
     if family.counts_from_pad and isinstance(values["pad_id"], int):
         values["position_offset"] = values["pad_id"] + 1
     if family.name == "ernie" and not raw.get("use_task_id", False):

@@ -156,16 +156,15 @@ def test_a_folder_that_is_not_there_is_not_asked_of_the_hub(name: str, asked: li
 
 def test_the_hubs_cache_needs_no_network(tmp_path: Path, asked: list[str]) -> None:
     folder = cache_with(tmp_path, "intfloat/multilingual-e5-small", MODEL)
-    for name, alias in (("e5-small", "e5-small"), ("intfloat/multilingual-e5-small", None)):
-        source = resolve(name, cache_dir=tmp_path)
-        assert (source.folder, source.origin, source.alias) == (folder, "cache", alias)
-        assert (source.prefix, source.revision) == ("query: ", COMMIT)
+    source = resolve("intfloat/multilingual-e5-small", cache_dir=tmp_path)
+    assert (source.folder, source.origin, source.alias) == (folder, "cache", None)
+    assert (source.prefix, source.revision) == ("query: ", COMMIT)
     assert asked == []
 
 
-def test_a_half_downloaded_snapshot_is_not_used(tmp_path: Path, no_hub: None) -> None:
-    cache_with(tmp_path, "sentence-transformers/all-MiniLM-L6-v2", {"config.json": b"{}"})
-    assert resolve("minilm", cache_dir=tmp_path).origin == "package"
+def test_a_half_downloaded_snapshot_is_not_used(tmp_path: Path, asked: list[str]) -> None:
+    cache_with(tmp_path, "someone/tiny", {"config.json": b"{}"})
+    assert resolve("someone/tiny", cache_dir=tmp_path).origin == "hub"
 
 
 def test_the_hub_gives_data_and_no_programs(tmp_path: Path, asked: list[str]) -> None:
@@ -176,9 +175,26 @@ def test_the_hub_gives_data_and_no_programs(tmp_path: Path, asked: list[str]) ->
     assert resolve("someone/tiny", cache_dir=tmp_path).origin == "cache"
 
 
-def test_an_alias_goes_to_the_hub_before_its_package(tmp_path: Path, asked: list[str]) -> None:
+def test_an_alias_is_its_package_whatever_the_hub_and_its_cache_have(tmp_path: Path, asked: list[str]) -> None:
+    cache_with(tmp_path, "sentence-transformers/all-MiniLM-L6-v2", MODEL)
     source = resolve("minilm", cache_dir=tmp_path)
-    assert (source.origin, source.alias, source.prefix) == ("hub", "minilm", "")
+    assert (source.origin, source.alias, source.revision) == ("package", "minilm", None)
+    assert asked == []
+
+
+def test_an_alias_without_its_package_is_the_hubs(
+    tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "package_folder", lambda module: None)
+    for origin in ("hub", "cache"):
+        source = resolve("minilm", cache_dir=tmp_path)
+        assert (source.origin, source.alias, source.prefix, source.revision) == (origin, "minilm", "", COMMIT)
+
+
+def test_a_package_has_no_revisions(tmp_path: Path, asked: list[str]) -> None:
+    assert resolve("minilm", revision=COMMIT, cache_dir=tmp_path).origin == "hub"
+    with pytest.raises(ModelError, match=r"tried the hub's cache .* \(intfloat/.*a package has no revisions"):
+        resolve("e5-small", revision=COMMIT, cache_dir=tmp_path)
 
 
 def test_what_the_hub_does_not_have(tmp_path: Path, asked: list[str]) -> None:
@@ -190,7 +206,7 @@ def test_what_the_hub_does_not_have(tmp_path: Path, asked: list[str]) -> None:
         resolve("two words", cache_dir=tmp_path)
 
 
-def test_packages_when_there_is_no_hub(tmp_path: Path, no_hub: None, e5_folder: Path, monkeypatch: Any) -> None:
+def test_packages_need_no_hub(tmp_path: Path, no_hub: None, e5_folder: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("BERTIE_CACHE", str(e5_folder.parent))
     minilm, e5 = resolve("minilm", cache_dir=tmp_path), resolve("e5-small", cache_dir=tmp_path)
     assert (minilm.origin, minilm.folder.name, minilm.revision) == ("package", "model", None)
@@ -213,7 +229,8 @@ def test_a_hub_that_never_answers_is_asked_once_and_soon_given_up(
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
         start = time.monotonic()
         for _ in range(5):
-            assert resolve("minilm", cache_dir=tmp_path).origin == "package"
+            with pytest.raises(ModelError, match="out of reach"):
+                resolve("someone/tiny", cache_dir=tmp_path)
         assert time.monotonic() - start < 2
 
 

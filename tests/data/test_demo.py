@@ -10,6 +10,7 @@ import pytest
 from bertie.core.errors import DataError
 from bertie.data import demo
 from bertie.data.demo import Split, news_en, reviews_zh
+from bertie.data.near_duplicates import near_duplicates
 from bertie.text.normalise import fold
 
 
@@ -52,6 +53,7 @@ def test_no_text_on_both_sides(news: Split, reviews: Split) -> None:
         starts = {text[:60] for text in train if len(text) > 80}
         again = [text for text in test if text[:60] in starts and len(text) > 80]
         assert len(again) <= 2, again  # the same opening with another text; copies are gone
+        assert near_duplicates(train + test) == []
 
 
 def test_the_same_every_time(news: Split, reviews: Split) -> None:
@@ -59,13 +61,16 @@ def test_the_same_every_time(news: Split, reviews: Split) -> None:
     assert reviews_zh().test.fingerprint() == reviews.test.fingerprint()
 
 
-def test_near_duplicates_are_seen() -> None:
+def test_of_near_duplicates_the_first_stays() -> None:
     text = "这本书的内容非常好，孩子很喜欢，物流也很快，下次还会再来购买的，推荐给大家。"
-    seen = [demo._shingles(text)]
-    index = demo._index(seen)
-    assert demo._resembles(demo._shingles(text.replace("推荐", "强烈推荐")), seen, index)
-    assert demo._resembles(demo._shingles(text + "另外包装也不错"), seen, index)
-    assert not demo._resembles(demo._shingles("房间很小，服务员态度也不好，不会再住了。"), seen, index)
+    texts = [
+        text,
+        "房间很小，服务员态度也不好，不会再住了。",
+        text.replace("推荐", "强烈推荐"),
+        text + "另外包装也不错",
+    ]
+    items = [demo._Item(one, "positive") for one in texts]
+    assert demo._without_near_duplicates(items) == items[:2]
 
 
 def test_contradictions_go_and_copies_stay_once() -> None:

@@ -1,10 +1,12 @@
+"""Poolings see no padding; the head is pooling, perhaps a norm, dropout and one layer."""
+
 from __future__ import annotations
 
 import pytest
 import torch
 
 from bertie.core.errors import ModelError
-from bertie.nn.heads import POOLINGS, ClassificationHead, mean_pool
+from bertie.nn.heads import POOLINGS, ClassificationHead, mean_pool, normalised
 
 STATES = torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(0))
 MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]])
@@ -23,6 +25,15 @@ def test_padding_does_not_change_the_logits(pooling: str) -> None:
 def test_mean_is_the_mean_of_what_is_real() -> None:
     torch.testing.assert_close(mean_pool(STATES, MASK)[1], STATES[1, :2].mean(0))
     assert mean_pool(STATES, torch.zeros_like(MASK)).abs().max() == 0
+
+
+def test_normalised_is_mean_0_and_deviation_1() -> None:
+    head = ClassificationHead(8, 3, normalise=True).eval()
+    pooled = mean_pool(STATES, MASK)
+    standard = (pooled - pooled.mean(-1, keepdim=True)) / pooled.std(-1, correction=0, keepdim=True)
+    torch.testing.assert_close(normalised(pooled), standard)
+    torch.testing.assert_close(head(STATES, MASK), head.output(standard))
+    assert normalised(torch.zeros(1, 8)).abs().max() == 0
 
 
 def test_a_normalisation_folds_into_the_layer() -> None:

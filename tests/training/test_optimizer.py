@@ -51,7 +51,7 @@ def test_every_method_goes_down(name: str) -> None:
     for _ in range(20):
         loss = (layer(x) - x).square().mean()
         loss.backward()
-        losses.append(float(loss))
+        losses.append(loss.item())
         optimizer.step()
         optimizer.zero_grad()
     assert losses[-1] < 0.7 * losses[0]

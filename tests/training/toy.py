@@ -80,6 +80,7 @@ def toy_model(seed: int = 0, dropout: float = 0.1, vocabulary: int = VOCABULARY)
         intermediate_size=32,
         max_positions=32,
         dropout=dropout,
+        attention_dropout=dropout,
     )
     task = Toy()
     task.build_head(16)

@@ -1,0 +1,109 @@
+"""What every benchmark page shows beside its figures: the machine, the command, medians with their spreads.
+
+In:  numbers that were measured, rows of a table, words of the command line
+Out: Markdown; rows of a data set as a fixed sample
+Knows nothing of what is measured.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from bertie.data.rows import Rows
+from bertie.workflow.doctor import diagnose
+
+SAMPLE_SEED = 20_000
+"""Samples of a set are the same ones in every repetition and on every machine."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Repeated measurements of one thing."""
+
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The middle one: a single slow repetition does not move it."""
+        return statistics.median(self.values)
+
+    @property
+    def mean(self) -> float:
+        """For scores, which no neighbour on the machine can make worse."""
+        return statistics.fmean(self.values)
+
+    def text(self, digits: int = 1) -> str:
+        """`median (smallest-largest)`."""
+        low, high = min(self.values), max(self.values)
+        return f"{self.median:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
+
+
+def sample(rows: Rows, count: int) -> Rows:
+    """`count` rows drawn once and for all, in random order; all of them where there are not more."""
+    indices = list(range(len(rows)))
+    return rows.take(random.Random(SAMPLE_SEED).sample(indices, min(count, len(rows))))
+
+
+def machine(threads: int) -> dict[str, Any]:
+    """What a reader needs to judge the figures; nothing that names the machine."""
+    found = diagnose()
+    wanted = ("cores", "memory_gb", "instructions", "gflops", "torch", "python", "bertie", "dtype", "dtype_reason")
+    facts = {name: found[name] for name in wanted}
+    return {**facts, "threads": threads, "transformers": metadata.version("transformers")}
+
+
+def machine_lines(facts: dict[str, Any]) -> list[str]:
+    """The machine as a Markdown list."""
+    speeds = ", ".join(f"{kind} {speed:.0f}" for kind, speed in facts["gflops"].items())
+    return [
+        f"- {facts['cores']} cores, {facts['threads']} threads, {facts['memory_gb']} GB, "
+        f"vector instructions: {', '.join(facts['instructions']) or 'unknown'}",
+        f"- matmul in GFLOP/s: {speeds}; `auto` takes {facts['dtype']}: {facts['dtype_reason']}",
+        f"- Python {facts['python']}, torch {facts['torch']}, transformers {facts['transformers']}, "
+        f"bertie {facts['bertie']}",
+    ]
+
+
+def command() -> str:
+    """The command line, absolute paths cut to their last name: a page tells nothing of somebody's disk."""
+    script, *rest = sys.argv
+    return " ".join(["python", f"benchmarks/{Path(script).name}", *map(_without_folders, rest)])
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def page(title: str, parts: Sequence[str]) -> str:
+    """Paragraphs under a title."""
+    return "\n\n".join([f"# {title}", *parts]) + "\n"
+
+
+def publish(text: str, found: dict[str, Any], out: Path | None, json_: Path | None) -> None:
+    """The page to stdout, and to its files where they were asked for."""
+    print(text)
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+    if json_:
+        json_.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def mark(passed: bool) -> str:
+    """Pass or fail, readable without colour."""
+    return "pass" if passed else "**fail**"
+
+
+def _without_folders(word: str) -> str:
+    option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
+    return option + equals + (Path(value).name if Path(value).is_absolute() else value)

@@ -1,0 +1,143 @@
+"""Charts: small SVG drawings for a page without scripts.
+
+In:  points, figures with intervals, a matrix
+Out: safe markup that takes its colours from the page's style sheet, in light and dark
+Knows nothing of reports. Every word goes through `Markup.format`, which escapes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from bertie.metrics.intervals import Interval
+
+WIDTH, HEIGHT = 420, 190
+LEFT, RIGHT, TOP, BOTTOM = 46, 12, 14, 26
+MOST_POINTS = 240
+"""More points than pixels only make the file large; the rest is averaged away."""
+ROW, NAMES, SHOWN = 40, 190, 720
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Maps values to pixels."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        """The pixel of a value."""
+        width = self.high - self.low
+        share = (value - self.low) / width if width else 0.5
+        return round(self.start + share * (self.end - self.start), 1)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A figure with its interval, one line of `intervals`."""
+
+    name: str
+    text: str
+    interval: Interval
+    model: bool
+
+
+def intervals(bars: Sequence[Bar], percent: bool) -> Markup:
+    """A dot and a bar for each, on one scale: the model and its floors."""
+    low, high = _padded([b.interval.low for b in bars] + [b.interval.high for b in bars], bool(percent))
+    axis = Axis(low, high, NAMES, SHOWN - 90)
+    height = ROW * len(bars) + 26
+    parts = [_tick_line(axis, value, height, percent) for value in _ticks(low, high)]
+    for i, bar in enumerate(bars):
+        y = i * ROW + 22
+        kind = "model" if bar.model else "floor"
+        parts.append(
+            Markup(
+                '<g class="{}"><text class="name" x="{}" y="{}">{}</text><line x1="{}" y1="{}" x2="{}" y2="{}"/>'
+                '<circle cx="{}" cy="{}" r="6"/><text class="value" x="{}" y="{}">{}</text></g>'
+            ).format(
+                kind, NAMES - 16, y + 5, bar.name, axis(bar.interval.low), y, axis(bar.interval.high), y,
+                axis(bar.interval.value), y, SHOWN, y + 5, bar.text,
+            )
+        )  # fmt: skip
+    return _svg("intervals", SHOWN, height, parts, ", ".join(f"{bar.name} {bar.text}" for bar in bars))
+
+
+def line(points: Sequence[Point], title: str, *, percent: bool = False, mark: Point | None = None) -> Markup:
+    """A curve over the steps; `mark` is ringed. Needs one point; a single one is drawn as a dot."""
+    shown = thinned(points)
+    xs, ys = [x for x, _ in points], [y for _, y in shown]
+    low, high = _padded(ys, percent)
+    across = Axis(min(0.0, *xs), max(xs), LEFT, WIDTH - RIGHT)
+    up = Axis(low, high, HEIGHT - BOTTOM, TOP)
+    parts = [_level(up, value, percent) for value in _ticks(low, high)]
+    parts += [
+        Markup('<text class="tick" x="{}" y="{}" text-anchor="{}">{}</text>').format(
+            across(value), HEIGHT - 8, anchor, f"{value:,.0f}"
+        )
+        for value, anchor in ((across.low, "start"), (across.high, "end"))
+    ]
+    path = " ".join(f"{across(x)},{up(y)}" for x, y in shown)
+    parts.append(Markup('<polyline points="{}"/>').format(path))
+    if len(shown) <= 30:
+        parts += [Markup('<circle class="dot" cx="{}" cy="{}" r="2.5"/>').format(across(x), up(y)) for x, y in shown]
+    if mark:
+        parts.append(Markup('<circle class="mark" cx="{}" cy="{}" r="6"/>').format(across(mark[0]), up(mark[1])))
+    return _svg("line", WIDTH, HEIGHT, parts, title)
+
+
+def thinned(points: Sequence[Point]) -> list[Point]:
+    """At most `MOST_POINTS`, each the mean of its neighbours: single losses jump, their mean tells."""
+    if len(points) <= MOST_POINTS:
+        return list(points)
+    parts = np.array_split(np.asarray(points, dtype=np.float64), MOST_POINTS)
+    return [(float(x), float(y)) for x, y in (part.mean(axis=0) for part in parts)]
+
+
+def _svg(kind: str, width: int, height: int, parts: Sequence[Markup], label: str) -> Markup:
+    return Markup('<svg class="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        kind, width, height, label, Markup("").join(parts)
+    )
+
+
+def _tick_line(axis: Axis, value: float, height: int, percent: bool) -> Markup:
+    x = axis(value)
+    return Markup(
+        '<line class="grid" x1="{}" y1="0" x2="{}" y2="{}"/>'
+        '<text class="tick" x="{}" y="{}" text-anchor="middle">{}</text>'
+    ).format(x, x, height - 18, x, height - 4, _short(value, percent))
+
+
+def _level(up: Axis, value: float, percent: bool) -> Markup:
+    y = up(value)
+    return Markup(
+        '<line class="grid" x1="{}" y1="{}" x2="{}" y2="{}"/>'
+        '<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>'
+    ).format(LEFT, y, WIDTH - RIGHT, y, LEFT - 6, y + 4, _short(value, percent))
+
+
+def _short(value: float, percent: bool) -> str:
+    return f"{value * 100:.3g}%" if percent else f"{value:.3g}"
+
+
+def _padded(values: Sequence[float], percent: bool) -> tuple[float, float]:
+    """A little air around the values; a share never shows less than 0 or more than 1."""
+    low, high = min(values), max(values)
+    air = (high - low) * 0.08 or max(abs(high) * 0.05, 0.01)
+    return (max(0.0, low - air), min(1.0, high + air)) if percent else (low - air, high + air)
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Three to six round numbers between the two."""
+    rough = (high - low) / 4
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = next(power * factor for factor in (1.0, 2.0, 2.5, 5.0, 10.0) if power * factor >= rough * 0.999)
+    return [float(round(i * step, 10)) for i in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)]

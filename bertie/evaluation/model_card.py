@@ -1,0 +1,145 @@
+"""Model card: the README.md of a bundle.
+
+In:  the same `Report` as the page
+Out: Markdown with the small front matter that Hugging Face reads
+Knows nothing of how anything was computed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+from bertie.evaluation import phrases
+from bertie.evaluation.report import Report, duration
+from bertie.evaluation.verdict import verdict
+
+FEW_ROWS, FEW_SUPPORT, WEAKEST = 200, 5, 5
+LABELS_LISTED = 200
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
+_SPACE = re.compile(r"\s+")
+
+
+def model_card(report: Report) -> str:
+    """The card: verdict, scores beside the floors, labels, data, limits, recipe."""
+    words = phrases.phrases(report.language)
+    said = verdict(report.metric, report.figure, report.floors, report.language)
+    started = words["started_from"].format(model=plain(report.base_model or "?"))
+    sections = [
+        _front_matter(report),
+        f"# {plain(report.title)}",
+        words["card_intro"].format(task=plain(phrases.spoken(report.task, report.language)), started=started),
+        f"**{plain(said.headline)}** {plain(said.detail)}".strip(),
+        f"## {words['card_scores']}\n\n" + _scores(report, words),
+        f'## {words["card_use"]}\n\n```\nbertie predict . --text "..."\n```',
+        _labels(report, words),
+        _data(report, words),
+        f"## {words['card_limits']}\n\n" + "\n".join(f"- {line}" for line in limits(report, words)),
+        _listed(words["chosen"], report.chosen),
+        _recipe(report, words),
+        _listed(words["environment"], _environment(report, words)),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def plain(text: str) -> str:
+    """Any text as one line of Markdown that shows it and does nothing else."""
+    return _MARKDOWN.sub(r"\\\1", _SPACE.sub(" ", text).strip())
+
+
+def limits(report: Report, words: Mapping[str, str]) -> list[str]:
+    """What a reader should not conclude from the score."""
+    lines = [words["limit_rows"].format(rows=f"{report.rows:,}")]
+    if report.rows < FEW_ROWS:
+        lines.append(words["limit_few"])
+    judged = [row for row in report.per_class if row["support"] >= FEW_SUPPORT]
+    weakest = sorted(judged, key=lambda row: row["f1"])[:WEAKEST]
+    if weakest:
+        named = ", ".join(f"{plain(row['label'])} {row['f1'] * 100:.1f}%" for row in weakest)
+        lines.append(words["limit_weak"].format(labels=named))
+    if report.unseen_labels:
+        lines.append(words["unseen"].format(count=report.unseen_labels))
+    return [*lines, words["limit_confidence"], words["limit_unchecked"]]
+
+
+def _front_matter(report: Report) -> str:
+    """YAML whose strings are JSON, which YAML contains: no label or name can break out of it."""
+    lines = ["---", f"language: {report.language}", "library_name: bertie"]
+    if report.task == "classification":
+        lines.append("pipeline_tag: text-classification")
+    if report.base_model:
+        lines.append(f"base_model: {json.dumps(report.base_model, ensure_ascii=True)}")
+    lines += ["model-index:", f"- name: {json.dumps(report.title, ensure_ascii=True)}", "  results:"]
+    lines += ["  - task:", "      type: text-classification", "    metrics:"]
+    lines += [f"    - type: {json.dumps(report.metric)}", f"      value: {report.figure.value:.4f}", "---"]
+    return "\n".join(lines)
+
+
+def _scores(report: Report, words: Mapping[str, str]) -> str:
+    name, language = report.metric, report.language
+    rows = [(f"**{words['this_model']}**", report.figure, "")]
+    for floor, found in report.floors.items():
+        gain = found.difference
+        between = _range(words, phrases.points(name, gain.low), phrases.points(name, gain.high))
+        ahead = f"{phrases.points(name, gain.value)} ({between})"
+        rows.append((plain(phrases.spoken(floor, language)), found.figure, ahead))
+    cells = [
+        [
+            shown,
+            phrases.figure(name, one.value),
+            _range(words, phrases.figure(name, one.low), phrases.figure(name, one.high)),
+            ahead,
+        ]
+        for shown, one, ahead in rows
+    ]
+    first = _table([words["card_what"], phrases.spoken(name, language), "95%", words["ahead"]], cells)
+    others = [
+        [plain(phrases.spoken(one, language)), phrases.figure(one, value)]
+        for one, value in report.metrics.items()
+        if one != name
+    ]
+    return f"{first}\n\n{_table([words['all_metrics'], ''], others)}" if others else first
+
+
+def _range(words: Mapping[str, str], low: str, high: str) -> str:
+    return words["range"].format(low=low, high=high)
+
+
+def _labels(report: Report, words: Mapping[str, str]) -> str:
+    names = [plain(str(row["label"])) for row in report.per_class]
+    if not names:
+        return ""
+    rest = f" … ({len(names)})" if len(names) > LABELS_LISTED else ""
+    return f"## {words['card_labels']}\n\n{', '.join(names[:LABELS_LISTED])}{rest}"
+
+
+def _data(report: Report, words: Mapping[str, str]) -> str:
+    if not report.data:
+        return ""
+    rows = [
+        [words.get(part.name, plain(part.name)), f"{part.rows:,}", plain(part.source), plain(part.sha256)]
+        for part in report.data
+    ]
+    head = [words["part"], words["support"], words["source"], words["content"]]
+    return f"## {words['data']}\n\n{_table(head, rows)}"
+
+
+def _recipe(report: Report, words: Mapping[str, str]) -> str:
+    """Indented, not fenced: a fence could be closed by what stands inside."""
+    lines = "\n".join(f"    {line}" for line in report.recipe.splitlines())
+    return f"## {words['recipe']}\n\n{lines}" if lines else ""
+
+
+def _environment(report: Report, words: Mapping[str, str]) -> list[str]:
+    took = f"{words['took']}: {duration(report.seconds, report.language)}"
+    return [*(f"{name}: {value}" for name, value in report.environment.items()), took]
+
+
+def _listed(heading: str, lines: Sequence[str]) -> str:
+    return f"## {heading}\n\n" + "\n".join(f"- {plain(line)}" for line in lines) if lines else ""
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,0 +1,200 @@
+"""Phrases: every sentence of the report and of the model card, in English and in Chinese.
+
+In:  the language of a page
+Out: name to sentence; names of metrics and floors; figures as text
+Knows nothing of where a sentence stands. One table of pairs, so that neither language can lack a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from bertie.text.language import detect
+
+Language = Literal["en", "zh"]
+
+PHRASES: dict[str, tuple[str, str]] = {
+    "judged_on": ("judged on {rows} rows that it never saw", "在 {rows} 条从未见过的数据上评测"),
+    "started_from": ("started from {model}", "起始模型：{model}"),
+    # the verdict
+    "better": ("The model is better than every plain baseline.", "模型优于所有简单基线。"),
+    "narrow": (
+        "The model is only narrowly better than {floor}.",
+        "模型只略优于“{floor}”。",
+    ),
+    "equal": ("A plain baseline is as good as this model.", "简单基线与该模型不相上下。"),
+    "worse": ("A plain baseline is better than this model.", "简单基线优于该模型。"),
+    "alone": (
+        "No plain baseline was measured, so this figure stands alone.",
+        "没有测量任何简单基线，这个分数缺少参照。",
+    ),
+    "better_detail": (
+        "The strongest one, {floor}, reaches {value}; the model is ahead by {difference} points "
+        "(95% interval {low} to {high}).",
+        "最强的基线“{floor}”为 {value}；模型领先 {difference} 个百分点（95% 区间 {low} 至 {high}）。",
+    ),
+    "narrow_detail": (
+        "{floor} reaches {value}, which lies inside the model's own interval. Row by row the model is ahead by "
+        "{difference} points (95% interval {low} to {high}): real on these rows, but small.",
+        "“{floor}”为 {value}，落在模型自身的区间之内。逐条比较，模型领先 {difference} 个百分点"
+        "（95% 区间 {low} 至 {high}）：在这些数据上确有差距，但很小。",
+    ),
+    "equal_detail": (
+        "{floor} reaches {value}. The difference, {difference} points, has a 95% interval from {low} to {high}, which "
+        "includes zero: on these rows the two cannot be told apart. The baseline is simpler and faster; prefer it, or "
+        "give the model more or cleaner data.",
+        "“{floor}”为 {value}。两者相差 {difference} 个百分点，95% 区间为 {low} 至 {high}，包含零："
+        "在这些数据上无法区分。基线更简单、更快，建议优先使用，或为模型提供更多、更干净的数据。",
+    ),
+    "worse_detail": (
+        "{floor} reaches {value}; the model is behind by {difference} points (95% interval {low} to {high}). "
+        "Use the baseline, or look at the learning curves and the labels below for what went wrong.",
+        "“{floor}”为 {value}；模型落后 {difference} 个百分点（95% 区间 {low} 至 {high}）。"
+        "请使用基线，或从下面的学习曲线和标签中查找原因。",
+    ),
+    "interval": ("95% interval {low} to {high}", "95% 区间 {low} 至 {high}"),
+    "range": ("{low} to {high}", "{low} 至 {high}"),
+    "unseen": (
+        "{count} labels in these rows were never seen in training; they are scored wrong.",
+        "这些数据中有 {count} 个标签在训练中从未出现，均按错误计。",
+    ),
+    # headings
+    "beside": ("Beside the plain baselines", "与简单基线对比"),
+    "this_model": ("this model", "本模型"),
+    "tfidf": ("TF-IDF + linear", "TF-IDF + 线性模型"),
+    "frozen_encoder": ("frozen encoder + linear", "冻结编码器 + 线性模型"),
+    "ahead": ("model ahead by", "模型领先"),
+    "points": ("points", "个百分点"),
+    "how_to_read": (
+        "A dot is the score, the bar its 95% interval: where the score could lie had other rows of the same kind been "
+        "drawn. “Ahead” compares row by row; where its interval includes zero, the two cannot be told apart.",
+        "圆点是得分，横条是 95% 区间：换一批同类数据，得分可能落在其中。"
+        "“领先”为逐条比较；若其区间包含零，则两者无法区分。",
+    ),
+    "all_metrics": ("All metrics", "全部指标"),
+    "learning": ("How it learned", "学习过程"),
+    "loss": ("Training loss", "训练损失"),
+    "dev_score": ("Score on the development rows", "开发集得分"),
+    "best_at": ("best: {value} at step {step}, kept", "最佳：第 {step} 步，{value}，已保留"),
+    "step": ("step", "步"),
+    "per_class": ("Each label", "各标签"),
+    "weakest": ("The {shown} weakest of {count} labels.", "共 {count} 个标签，只列出最弱的 {shown} 个。"),
+    "label": ("label", "标签"),
+    "precision": ("precision", "精确率"),
+    "recall": ("recall", "召回率"),
+    "f1": ("F1", "F1"),
+    "support": ("rows", "条数"),
+    "confusion": ("What is taken for what", "混淆情况"),
+    "confusion_read": (
+        "A row is the true label, a column the predicted one; the darker, the larger its part of the row.",
+        "每行是真实标签，每列是预测标签；颜色越深，占该行的比例越大。",
+    ),
+    "pairs_read": ("The most frequent mix-ups of {count} labels.", "共 {count} 个标签，列出最常见的混淆。"),
+    "mistakes": ("Hardest mistakes", "最难的错误"),
+    "mistakes_read": (
+        "Wrong answers of which the model was most sure: often a wrong label in the data, or something it cannot know.",
+        "模型最有把握却答错的数据：往往是标注有误，或是模型无从得知的内容。",
+    ),
+    "no_mistakes": ("There is none on these rows.", "在这些数据上没有错误。"),
+    "text": ("text", "文本"),
+    "gold": ("true", "真实"),
+    "predicted": ("predicted", "预测"),
+    "confidence": ("confidence", "置信度"),
+    "none_given": ("(none)", "（无）"),
+    "data": ("Data", "数据"),
+    "part": ("part", "部分"),
+    "train": ("training", "训练"),
+    "dev": ("development", "开发"),
+    "test": ("test", "测试"),
+    "source": ("source", "来源"),
+    "content": ("content (SHA-256)", "内容（SHA-256）"),
+    "chosen": ("What was chosen, and why", "所作选择及原因"),
+    "recipe": ("Recipe", "配方"),
+    "environment": ("Environment", "运行环境"),
+    "took": ("Time in all", "总用时"),
+    "seconds": ("{value} s", "{value} 秒"),
+    "minutes": ("{value} min", "{value} 分钟"),
+    "footer": (
+        "Made by Bertie. This page needs no network and runs no script.",
+        "由 Bertie 生成。本页无需网络，也不运行任何脚本。",
+    ),
+    # the model card
+    "card_scores": ("Scores", "得分"),
+    "card_use": ("Use", "使用"),
+    "card_labels": ("Labels", "标签"),
+    "card_limits": ("Limits", "局限"),
+    "card_what": ("what", "项目"),
+    "card_intro": (
+        "A model for {task}, trained with Bertie, {started}.",
+        "用 Bertie 训练的模型，任务：{task}；{started}。",
+    ),
+    "limit_rows": (
+        "Judged on {rows} rows of one source. Texts of another kind, time or place can be harder.",
+        "仅在同一来源的 {rows} 条数据上评测；其他类型、时间或来源的文本可能更难。",
+    ),
+    "limit_few": (
+        "Fewer than 200 rows were judged: the interval is wide, take the score with care.",
+        "评测数据不足 200 条：区间较宽，请谨慎看待得分。",
+    ),
+    "limit_weak": (
+        "Weakest labels (F1): {labels}.",
+        "最弱的标签（F1）：{labels}。",
+    ),
+    "limit_confidence": (
+        "A confidence is not a promise: the report lists answers that were sure and wrong.",
+        "置信度并非保证：报告列出了很有把握却错误的回答。",
+    ),
+    "limit_unchecked": (
+        "Not measured here: fairness between groups, robustness to typing errors and attacks.",
+        "此处未测量：不同群体间的公平性，以及对错别字和攻击的稳健性。",
+    ),
+}  # fmt: skip
+
+METRICS: dict[str, tuple[str, str]] = {
+    "accuracy": ("accuracy", "准确率"),
+    "macro_f1": ("macro F1", "宏平均 F1"),
+    "micro_f1": ("micro F1", "微平均 F1"),
+    "weighted_f1": ("weighted F1", "加权 F1"),
+    "samples_f1": ("F1 per row", "逐条 F1"),
+    "subset_accuracy": ("all labels right", "全部标签正确"),
+}
+"""Metrics from 0 to 1, shown in percent; any other one keeps its unit."""
+
+NAMES: dict[str, tuple[str, str]] = {
+    "unseen_labels": ("labels never seen", "未见过的标签"),
+    "classification": ("text classification", "文本分类"),
+}
+"""Other names that a person calls differently: counts, tasks."""
+
+
+def phrases(language: Language) -> dict[str, str]:
+    """All sentences of one language."""
+    return {name: pair[_column(language)] for name, pair in PHRASES.items()}
+
+
+def spoken(name: str, language: Language) -> str:
+    """What a person calls a metric, a floor or a task."""
+    for table in (METRICS, NAMES, PHRASES):
+        if name in table:
+            return table[name][_column(language)]
+    return name.replace("_", " ")
+
+
+def figure(name: str, value: float) -> str:
+    """A metric's value as text: percent where it runs from 0 to 1."""
+    return f"{value * 100:.1f}%" if name in METRICS else f"{value:.4g}"
+
+
+def points(name: str, value: float) -> str:
+    """A difference of two values of a metric; percentage points where it runs from 0 to 1."""
+    return (f"{value * 100:.1f}" if name in METRICS else f"{value:.4g}").replace("-", "\u2212")
+
+
+def language_of(texts: Iterable[str]) -> Language:
+    """The language in which a page about these texts is written: Chinese where half of the writing is Han."""
+    return "zh" if detect(texts).han >= 0.5 else "en"
+
+
+def _column(language: Language) -> int:
+    return 0 if language == "en" else 1

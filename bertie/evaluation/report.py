@@ -1,0 +1,178 @@
+"""Report: everything that is known about a trained model, as one HTML file that opens anywhere.
+
+In:  `Report`: plain values
+Out: a page without scripts, links or files beside it; every text in it is shown as text
+Knows nothing of how anything was computed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from bertie.evaluation import charts, phrases
+from bertie.evaluation.fonts import embedded_font
+from bertie.evaluation.mistakes import Mistake
+from bertie.evaluation.phrases import Language
+from bertie.evaluation.verdict import FloorFigure, verdict
+from bertie.metrics.intervals import Interval
+from bertie.metrics.labels import confused_pairs
+
+LARGEST_MATRIX, LONGEST_TABLE, PAIRS = 30, 40, 25
+TEXT_SHOWN = 400
+"""Characters of a text in the list of mistakes."""
+_UNSHOWABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+"""Control characters and halves of surrogate pairs: no HTML file may hold them, and UTF-8 cannot."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataPart:
+    """One split."""
+
+    name: str
+    """train, dev or test."""
+    source: str
+    rows: int
+    sha256: str
+    labels: Mapping[str, int] = field(default_factory=dict)
+    """Rows of each label."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What the page and the model card tell; only the first seven are needed."""
+
+    title: str
+    task: str
+    metric: str
+    """Name of the primary metric."""
+    figure: Interval
+    rows: int
+    """Rows that were judged."""
+    metrics: Mapping[str, float]
+    floors: Mapping[str, FloorFigure]
+    language: Language = "en"
+    """Of the page; `phrases.language_of` tells it from texts."""
+    base_model: str = ""
+    unseen_labels: int = 0
+    per_class: Sequence[Mapping[str, Any]] = ()
+    """label, precision, recall, f1, support."""
+    confusion: Mapping[str, Any] | None = None
+    """labels, counts (gold x predicted)."""
+    losses: Sequence[tuple[float, float]] = ()
+    """(step, training loss)."""
+    dev_scores: Sequence[tuple[float, float]] = ()
+    """(step, primary metric on the development rows)."""
+    mistakes: Sequence[Mistake] = ()
+    data: Sequence[DataPart] = ()
+    chosen: Sequence[str] = ()
+    """What was decided for the person, each with its reason."""
+    recipe: str = ""
+    """Every setting, as TOML."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    """Of the whole command."""
+
+
+def render(report: Report) -> str:
+    """The page. The Chinese characters that it uses are in it as a font, where a free one is at hand."""
+    words = phrases.phrases(report.language)
+    page = _TEMPLATES.get_template("report.html").render(
+        report=report,
+        t=words,
+        language="zh-CN" if report.language == "zh" else "en",
+        style=Markup((Path(__file__).parent / "report.css").read_text(encoding="utf-8")),
+        verdict=verdict(report.metric, report.figure, report.floors, report.language),
+        took=duration(report.seconds, report.language),
+        intervals=_intervals(report, words["this_model"]),
+        **_learning(report, words),
+        **_labels(report),
+        best=max(report.dev_scores, key=lambda point: point[1], default=None),
+    )
+    page = _UNSHOWABLE.sub("\ufffd", page)
+    return page.replace("/* embedded font */", embedded_font(page), 1)
+
+
+def duration(seconds: float, language: Language) -> str:
+    """Seconds, or minutes from two minutes on."""
+    words = phrases.phrases(language)
+    if seconds < 120:
+        return words["seconds"].format(value=f"{seconds:.1f}")
+    return words["minutes"].format(value=f"{seconds / 60:.1f}")
+
+
+def _intervals(report: Report, own: str) -> Markup:
+    shown = {own: report.figure}
+    shown |= {phrases.spoken(name, report.language): floor.figure for name, floor in report.floors.items()}
+    bars = [charts.Bar(name, phrases.figure(report.metric, one.value), one, name == own) for name, one in shown.items()]
+    return charts.intervals(bars, percent=report.metric in phrases.METRICS)
+
+
+def _learning(report: Report, words: Mapping[str, str]) -> dict[str, Markup | None]:
+    percent = report.metric in phrases.METRICS
+    best = max(report.dev_scores, key=lambda point: point[1], default=None)
+    loss = charts.line(report.losses, words["loss"]) if report.losses else None
+    score = None
+    if report.dev_scores:
+        score = charts.line(report.dev_scores, words["dev_score"], percent=percent, mark=best)
+    return {"loss_chart": loss, "score_chart": score}
+
+
+def _labels(report: Report) -> dict[str, Any]:
+    """Tables that stay readable with 150 labels: the weakest ones, the most frequent mix-ups."""
+    table = list(report.per_class)
+    if len(table) > LONGEST_TABLE:
+        judged = [row for row in table if row["support"]]
+        table = sorted(judged, key=lambda row: (row["f1"], -row["support"]))[:LONGEST_TABLE]
+    confusion = report.confusion
+    small = confusion is not None and len(confusion["labels"]) <= LARGEST_MATRIX
+    return {
+        "table": table,
+        "matrix": _matrix(confusion) if confusion and small else None,
+        "pairs": confused_pairs(dict(confusion), PAIRS) if confusion and not small else [],
+    }
+
+
+def _matrix(confusion: Mapping[str, Any]) -> list[tuple[str, list[tuple[int, int]]]]:
+    """Rows of (label, [(count, part of the row in percent)])."""
+    rows = []
+    for label, counts in zip(confusion["labels"], confusion["counts"], strict=True):
+        total = sum(counts) or 1
+        rows.append((label, [(count, round(100 * count / total)) for count in counts]))
+    return rows
+
+
+def _tongue(text: str) -> str:
+    """The `lang` of a piece of text, which decides between Chinese and Japanese shapes of a character."""
+    return "zh-CN" if phrases.language_of([text]) == "zh" else "en"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= TEXT_SHOWN else text[:TEXT_SHOWN].rstrip() + " …"
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "tongue": _tongue,
+        "shortened": _shortened,
+        "figure": lambda value, name: phrases.figure(name, value),
+    }
+    made.filters |= {"points": lambda value, name: phrases.points(name, value)}
+    made.filters |= {"spoken": phrases.spoken}
+    return made
+
+
+_TEMPLATES = _environment()

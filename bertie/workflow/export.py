@@ -1,0 +1,158 @@
+"""A bundle in a format that other programs read, proved before it is handed over.
+
+In:  a bundle, the name of a format, a folder to write
+Out: the folder, whole or not at all, and a line for the person; BundleError where it would answer otherwise
+Knows nothing of the command line, of training, or of how a format stores weights.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from bertie.bundle.folder import Model
+from bertie.core.errors import BundleError, UsageError
+from bertie.core.files import new_folder
+from bertie.nn.hf_classification import ExportedClassifier, load_classifier, save_classifier
+from bertie.predict import Predictor, load
+from bertie.tasks.classification import Classification
+from bertie.text.tokenizer import Tokenizer
+
+TOLERANCE = 1e-3
+"""Largest change of a logit."""
+PROBES = ("Short.", "A text of middling length, with numbers: 1, 2, 3.", "一段中文，用来检验两边的结果是否相同。\n" * 4)
+"""Checked beside the golden examples; of different lengths, so that padding is always part of the proof."""
+SETTINGS = "tokenizer_config.json"
+
+
+def run_export(model: str | Path, format_: str, out: Path) -> str:
+    """Writes the bundle `model` to the folder `out`, in one of `FORMATS`; what the person is told."""
+    if format_ not in FORMATS:
+        raise UsageError(f"format is {format_!r}, expected one of {', '.join(FORMATS)}")
+    out = out.resolve()
+    _free(out, Path(model).resolve())
+    predictor = load(model)
+    predictor.model.encoder.cpu()
+    predictor.task.cpu()
+    weights = [*predictor.model.encoder.parameters(), *predictor.task.parameters()]
+    with new_folder(out, sum(weight.nbytes for weight in weights)) as making:
+        said = FORMATS[format_](predictor, making)
+    return f"{out}: {said}"
+
+
+def huggingface(predictor: Predictor, folder: Path) -> str:
+    """The folder of AutoModelForSequenceClassification and AutoTokenizer."""
+    model, task = predictor.model, predictor.task
+    if not isinstance(task, Classification):
+        raise UsageError(f"{predictor.name}: does {task.name}; format huggingface takes classification models")
+    problem = "multi_label_classification" if task.several else "single_label_classification"
+    how = save_classifier(model.encoder, task.head, folder, labels=task.labels, problem=problem)
+    _save_tokenizer(model, folder)
+    (folder / "README.md").write_text(_readme(predictor.name, model, task, how), encoding="utf-8")
+    difference = _prove(predictor, folder)
+    code = ", needs trust_remote_code=True" if how.remote_code else ""
+    return f"{how.class_name} for transformers{code}; logits within {difference:.0e} of the bundle's; see README.md"
+
+
+FORMATS: dict[str, Callable[[Predictor, Path], str]] = {"huggingface": huggingface}
+"""What a person may ask for. A format writes into a temporary folder and proves what it wrote."""
+
+
+def _free(out: Path, bundle: Path) -> None:
+    """UsageError unless `out` is new or an empty folder, and not inside the bundle, whose seal would break."""
+    if out.is_relative_to(bundle):
+        raise UsageError(f"{out}: lies inside the bundle {bundle}, which must stay as it is; choose another --out")
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out}: is a file; choose a new or empty folder with --out")
+    found = sorted(path.name for path in out.glob("*"))
+    if found:
+        raise UsageError(f"{out}: holds {', '.join(found[:5])}; choose a new or empty folder with --out")
+
+
+def _save_tokenizer(model: Model, folder: Path) -> None:
+    """The tokenizer with what transformers wants to know besides: where to cut, and what the model takes."""
+    model.tokenizer.save(folder)
+    settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    segments = ["token_type_ids"] if model.encoder.config.type_vocab_size > 1 else []
+    settings["model_input_names"] = ["input_ids", *segments, "attention_mask"]
+    settings["model_max_length"] = model.max_length
+    (folder / SETTINGS).write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _prove(predictor: Predictor, folder: Path) -> float:
+    """Reads `folder` again and answers with it: the largest change of a logit. BundleError if that is too large.
+
+    transformers is no dependency, so our own layers compute what its class computes; tests hold the two together.
+    """
+    model = predictor.model
+    encoder, head = load_classifier(folder)
+    task = Classification.from_description(model.task.description())
+    task.head = head
+    again = Predictor(replace(model, encoder=encoder, task=task, tokenizer=Tokenizer.from_folder(folder)))
+    rows = [example["row"] for example in model.golden]
+    rows += [dict.fromkeys(predictor.task.columns, text) for text in PROBES]
+    before, after = _logits(predictor, rows), _logits(again, rows)  # (R, C) each
+    difference = float((before - after).abs().max())
+    if not difference <= TOLERANCE:  # NaN is refused as well
+        raise BundleError(
+            f"{predictor.name}: the export's logits differ by {difference:.1e} from the bundle's, at most {TOLERANCE} "
+            "is allowed; nothing was written. This is a fault of the export: please report it with the bundle's encoder"
+        )
+    return difference
+
+
+def _logits(predictor: Predictor, rows: list[dict[str, str]]) -> Tensor:
+    batch = predictor.task.collate(predictor.encode(rows), predictor.model.tokenizer.pad_id)
+    with torch.inference_mode():
+        output: Tensor = predictor.task(predictor.model.encoder, batch)  # (R, C)
+    return output
+
+
+def _readme(name: str, model: Model, task: Classification, how: ExportedClassifier) -> str:
+    trust = ", trust_remote_code=True" if how.remote_code else ""
+    example = '{"text": "one text", "text_pair": "another text"}' if task.pair else '"a text", "another text"'
+    return f"""\
+---
+library_name: transformers
+pipeline_tag: text-classification
+---
+
+# {name}
+
+A text classifier by Bertie, for `transformers` (class `{how.class_name}`). It started from `{model.origin}`.
+
+```python
+from transformers import pipeline
+
+classify = pipeline("text-classification", model="this/folder"{trust})
+classify([{example}], top_k=None, truncation=True)
+```
+
+Labels: {", ".join(f"`{label}`" for label in task.labels)}
+
+{"".join(f"- {note}{chr(10)}" for note in _notes(model, task, how))}"""
+
+
+def _notes(model: Model, task: Classification, how: ExportedClassifier) -> list[str]:
+    notes = [f"`truncation=True` cuts texts at {model.max_length} tokens, as in training; without it long texts fail."]
+    if task.pair:
+        notes.append("A row is a pair of texts: `text` is the column `text_a`, `text_pair` the column `text_b`.")
+    if task.several:
+        notes.append(
+            "Several labels a text (`problem_type` is `multi_label_classification`): scores are independent, "
+            f"and a label is given from {task.settings.threshold:g} on."
+        )
+    if how.pooling_layer:
+        notes.append(
+            "The last layer is not the encoder's: it computes the mean of the token states, so that a stock class "
+            'gives the same logits (`"bertie_pooling_layer": true` in config.json). The folder is meant for inference, '
+            "in float32; bfloat16 is coarse, and float16 overflows to NaN. To train on, start from the bundle."
+        )
+    if how.remote_code:
+        notes.append("No stock class has this head, so modeling_bertie.py comes with it; read it before you trust it.")
+    return notes

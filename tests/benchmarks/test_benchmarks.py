@@ -1,0 +1,125 @@
+"""Each benchmark runs on a tiny set with a tiny model, and writes its page and its figures."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import WORDS
+from tests.house.source import ROOT
+
+BENCHMARKS = ROOT / "benchmarks"
+SET = "toy_en"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 rows to train on; the label stands in the text."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / SET).mkdir()
+    rng = random.Random(0)
+    for name, count in (("train", 40), ("dev", 12), ("test", 12)):
+        with (folder / SET / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(["text", "label"])
+            for i in range(count):
+                words = rng.choices(WORDS[4:], k=rng.randrange(2, 12))
+                table.writerow([" ".join([("good", "bad")[i % 2], *words, str(i)]), ("positive", "negative")[i % 2]])
+    return folder
+
+
+def run(script: str, *words: object) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+    call = [sys.executable, str(BENCHMARKS / script), *map(str, words)]
+    done = subprocess.run(call, check=False, capture_output=True, text=True, env=environment, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_train_speed(data: Path, tiny_model: Path, tmp_path: Path) -> None:
+    page, figures = tmp_path / "page.md", tmp_path / "figures.json"
+    options = ("--rows", 32, "--test-rows", 12, "--repeats", 1, "--max-length", 32)
+    text = run("train_speed.py", SET, "--data", data, "--model", tiny_model, "--out", page, "--json", figures, *options)
+    assert page.read_text(encoding="utf-8") in text
+    assert f"| {SET} | transformers | float32 |" in text
+    assert str(data) not in text
+    found: dict[str, Any] = json.loads(figures.read_text(encoding="utf-8"))["results"][SET]
+    for runs in found.values():
+        assert [one["rows"] for one in runs] == [32]
+        assert all(one["loop_seconds"] > 0 and one["peak_mb"] > 50 for one in runs)
+    assert found["bertie"][0]["tokens"] == found["transformers"][0]["tokens"]
+
+
+@pytest.mark.slow
+def test_encode_speed(data: Path, tiny_model: Path, tmp_path: Path) -> None:
+    page, figures = tmp_path / "page.md", tmp_path / "figures.json"
+    options = ("--rows", 12, "--repeats", 2, "--max-length", 32, "--bf16", "always")
+    words = (SET, "--data", data, "--model", tiny_model, "--out", page, "--json", figures)
+    text = run("encode_speed.py", *words, *options)
+    assert page.read_text(encoding="utf-8") in text
+    found = json.loads(figures.read_text(encoding="utf-8"))["results"][SET]
+    assert found["difference"] < 1e-4
+    assert {who: len(seconds) for who, seconds in found["seconds"].items()} == {
+        "bertie": 2,
+        "given order": 2,
+        "same batches": 2,
+        "bertie bf16": 2,
+    }
+
+
+@pytest.mark.slow
+def test_scores_trains_once_and_renders(data: Path, tiny_model: Path, tmp_path: Path) -> None:
+    results = tmp_path / "scores.jsonl"
+    words = (SET, "--data", data, "--json", results, "--out", tmp_path, "--render", "--seeds", "0")
+    settings = ("--model", tiny_model, "--set", "training.epochs=1", "--set", "max_length=32")
+    first = run("scores.py", *words, *settings)
+    assert f"| {SET} | 12 |" in first
+    assert run("scores.py", *words, *settings) == first
+    assert len(results.read_text(encoding="utf-8").splitlines()) == 1
+
+
+def test_scores_renders_what_stands_in_the_file(tmp_path: Path) -> None:
+    results = tmp_path / "scores.jsonl"
+    lines = [json.dumps(record("trec_en", seed, value)) for seed, value in ((1, 0.94), (0, 0.96), (2, 0.97))]
+    results.write_text("\n".join([*lines, json.dumps(record("sst2_en", 0, 0.87, wall=901.0))]) + "\n")
+    page = run("scores.py", "--json", results, "--out", tmp_path, "--render")
+    assert "| trec_en | 500 | 0.9600 [0.950, 0.970] | 0.950 | pass | 0.9000 | 0.9400 | pass, clear |" in page
+    assert "| sst2_en | 500 | 0.8700 [0.860, 0.880] | 0.880 | **fail** | 0.9000 | 0.9400 | **fail** |" in page
+    assert page.index("| sst2_en") < page.index("| trec_en")
+    assert "| 901 | **fail** |" in page
+    assert "| trec_en | 3 | 0.9567 | 0.0153 | 0.9400 | 0.9700 | **fail** |" in page
+    assert (tmp_path / "scores.md").read_text(encoding="utf-8") in page
+    assert "明确" in (tmp_path / "scores.zh.md").read_text(encoding="utf-8")
+
+
+def record(name: str, seed: int, value: float, wall: float = 100.0) -> dict[str, Any]:
+    difference = {"value": value - 0.94, "low": value - 0.95, "high": value - 0.93}
+    machine = {"cores": 2, "threads": 2, "memory_gb": 8.0, "instructions": ["avx2"], "gflops": {"float32": 100.0}}
+    versions = dict.fromkeys(("torch", "python", "bertie", "transformers", "dtype", "dtype_reason"), "1")
+    return {
+        "rows": 500,
+        "primary": {"name": "accuracy", "value": value, "low": value - 0.01, "high": value + 0.01},
+        "macro_f1": value,
+        "floors": {
+            "tfidf": {"value": 0.9, "difference": difference},
+            "frozen_encoder": {"value": 0.94, "difference": difference},
+        },
+        "model": "minilm",
+        "epochs": 3,
+        "end": "epochs",
+        "best_step": 10,
+        "set": name,
+        "seed": seed,
+        "wall_seconds": wall,
+        "command": "python benchmarks/scores.py",
+        "machine": {**machine, **versions},
+    }

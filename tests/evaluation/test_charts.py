@@ -1,0 +1,50 @@
+"""Charts: inside their frame, few enough points, any values."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bertie.evaluation.charts import HEIGHT, MOST_POINTS, SHOWN, WIDTH, Bar, intervals, line, thinned
+from bertie.metrics.intervals import Interval
+
+values = st.floats(-1e6, 1e6, allow_nan=False)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(values, min_size=1, max_size=500))
+def test_a_curve_stays_inside_its_frame(ys: list[float]) -> None:
+    svg = ElementTree.fromstring(str(line([(float(i), y) for i, y in enumerate(ys)], "loss")))
+    curve = svg.find("polyline")
+    assert curve is not None
+    for x, y in (map(float, point.split(",")) for point in curve.attrib["points"].split()):
+        assert 0 <= x <= WIDTH and 0 <= y <= HEIGHT
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=5))
+def test_intervals_stay_inside_their_frame(triples: list[tuple[float, float, float]]) -> None:
+    bars = [
+        Bar("名", "x", Interval(middle, low, high), i == 0)
+        for i, (low, middle, high) in enumerate(map(sorted, triples))
+    ]
+    svg = ElementTree.fromstring(str(intervals(bars, percent=True)))
+    assert all(0 <= float(circle.attrib["cx"]) <= SHOWN for circle in svg.iter("circle"))
+    assert len(list(svg.iter("circle"))) == len(bars)
+
+
+def test_many_points_are_averaged_and_keep_their_mean() -> None:
+    points = [(float(i), float(i % 7)) for i in range(MOST_POINTS * 10)]
+    found = thinned(points)
+    assert len(found) == MOST_POINTS
+    assert sum(y for _, y in found) / MOST_POINTS == pytest.approx(sum(y for _, y in points) / len(points))
+
+
+def test_words_in_a_drawing_are_escaped() -> None:
+    bar = Bar("</text><script>", '"><x', Interval(0.5, 0.4, 0.6), True)
+    drawing = str(intervals([bar], percent=True)) + str(line([(0.0, 1.0)], "'><script>"))
+    assert "<script" not in drawing and not re.search("<x", drawing)

@@ -1,0 +1,29 @@
+"""Hardest mistakes: wrong ones only, the surest first."""
+
+from __future__ import annotations
+
+from bertie.data.rows import Rows
+from bertie.evaluation.mistakes import Mistake, hardest_mistakes
+
+
+def single(label: str, score: float) -> dict[str, object]:
+    return {"label": label, "score": score, "scores": {}}
+
+
+def test_the_surest_wrong_answers_come_first() -> None:
+    rows = Rows([{"text": text, "label": "a"} for text in "xyz"])
+    found = hardest_mistakes(rows, [single("b", 0.6), single("a", 0.99), single("b", 0.9)], ["text"])
+    assert found == [Mistake("z", "a", "b", 0.9), Mistake("x", "a", "b", 0.6)]
+    assert hardest_mistakes(rows, [single("b", 0.5)] * 3, ["text"], most=1) == [Mistake("x", "a", "b", 0.5)]
+
+
+def test_both_texts_of_a_pair_are_shown() -> None:
+    rows = Rows([{"text_a": "one", "text_b": "two", "label": "0"}])
+    assert hardest_mistakes(rows, [single("1", 0.8)], ["text_a", "text_b"])[0].text == "one\ntwo"
+
+
+def test_of_several_labels_the_worst_one_counts() -> None:
+    rows = Rows([{"text": "t", "label": ["a", "new"]}, {"text": "u", "label": []}])
+    answers = [{"labels": ["a"], "scores": {"a": 0.9}}, {"labels": ["a"], "scores": {"a": 0.7}}]
+    found = hardest_mistakes(rows, answers, ["text"])
+    assert found == [Mistake("t", "a, new", "a", 1.0), Mistake("u", "", "a", 0.7)]

@@ -1,0 +1,111 @@
+"""The report: one file, complete, the verdict first, and every text only text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bertie.evaluation import report as module
+from bertie.evaluation.report import render
+from bertie.evaluation.verdict import FloorFigure
+from bertie.metrics.intervals import Interval
+from bertie.metrics.labels import single_label
+
+from .reports import REPORT, Page, hostile
+
+PAYLOADS = [
+    "</script><script>alert(1)</script>",
+    "</style><script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</text></svg><svg onload=alert(1)>",
+    "<!-- --><iframe src=javascript:alert(1)>",
+    "{{ 7 * 7 }}{% raw %}",
+    "]]><b>",
+    "&lt;b&gt; &amp;",
+    "/* embedded font */",
+    "{0} {rows} %s",
+]
+SECTIONS = ["verdict", "floors", "metrics", "learning", "labels", "confusion", "mistakes", "data", "chosen", "recipe"]
+
+
+@pytest.fixture(autouse=True)
+def without_system_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "embedded_font", lambda text: "")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_is_one_file_with_every_section_and_the_verdict_first(language: str) -> None:
+    html = render(replace(REPORT, language=language))  # type: ignore[arg-type]
+    page = Page(html)
+    found = [attributes["id"] for tag, attributes in page.elements if tag == "section"]
+    assert found == [*SECTIONS, "environment"]
+    assert dict(page.elements)["html"]["lang"] == ("en" if language == "en" else "zh-CN")
+    assert not page.tags() & {"script", "link", "img", "iframe", "object", "base", "form"}
+    assert not re.search(r"https?:|//|@import|url\(", html.replace("<!doctype", ""))
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+    for expected in ("90.0%", "80.0%", "体育", "finance", "98.7%", "epochs = 3", "2.13.0", "1,234", "abababab", "0.31"):
+        assert expected in page.text, expected
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_text_is_shown_as_text(payload: str, language: str) -> None:
+    plain, page = Page(render(hostile("harmless"))), Page(render(replace(hostile(payload), language=language)))  # type: ignore[arg-type]
+    assert [tag for tag, _ in page.elements] == [tag for tag, _ in plain.elements]
+    assert [sorted(attributes) for _, attributes in page.elements] == [sorted(one) for _, one in plain.elements]
+    assert page.text.count(payload) >= 12
+    label = next(attributes["aria-label"] for tag, attributes in page.elements if tag == "svg")
+    assert label and payload in label
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.text(alphabet=st.characters(blacklist_categories=[]), min_size=1, max_size=30))
+def test_any_string_gives_a_page_that_can_be_written(payload: str) -> None:
+    html = render(hostile(payload))
+    html.encode("utf-8")
+    assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f]", html)
+
+
+def test_a_floor_that_is_as_good_is_the_first_thing_said() -> None:
+    floors = {"tfidf": FloorFigure(Interval(0.89, 0.85, 0.92), Interval(0.01, -0.01, 0.03))}
+    page = Page(render(replace(REPORT, floors=floors)))
+    assert page.text.index("A plain baseline is as good") < page.text.index("90.0%")
+    assert ("section", {"class": "verdict equal", "id": "verdict"}) in page.elements
+
+
+def test_151_labels_show_the_weakest_and_the_most_frequent_mix_ups() -> None:
+    labels = [f"label-{i:03d}" for i in range(151)]
+    judged = single_label(labels * 2, [*labels, *labels[1:], labels[0]], labels)
+    page = Page(render(replace(REPORT, per_class=judged.details["per_class"], confusion=judged.details["confusion"])))
+    assert "The 40 weakest of 151 labels." in page.text
+    assert not any("matrix" in (attributes.get("class") or "") for tag, attributes in page.elements if tag == "table")
+    assert "most frequent mix-ups of 151" in page.text
+
+
+def test_a_report_with_only_what_is_needed_renders() -> None:
+    bare = replace(
+        REPORT, floors={}, per_class=(), confusion=None, losses=(), dev_scores=(), mistakes=(), data=(), chosen=(),
+        recipe="", environment={}, base_model="",
+    )  # fmt: skip
+    page = Page(render(bare))
+    assert "stands alone" in page.text and "There is none" in page.text
+
+
+def test_texts_carry_their_language_and_long_ones_are_cut() -> None:
+    mistake = replace(REPORT.mistakes[0], text="很长" * 5000)
+    page = Page(render(replace(REPORT, mistakes=[mistake])))
+    texts = [attributes for tag, attributes in page.elements if attributes.get("class") == "text"]
+    assert texts == [{"class": "text", "lang": "zh-CN", "dir": "auto"}]
+    assert "很长" * 200 + " …" in page.text and "很长" * 201 not in page.text
+
+
+def test_the_font_goes_into_the_style_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "embedded_font", lambda text: "@font-face{THE FONT}")
+    html = render(replace(REPORT, title="/* embedded font */"))
+    assert html.count("@font-face{THE FONT}") == 1
+    assert html.index("<style>") < html.index("THE FONT") < html.index("</style>")

@@ -8,7 +8,7 @@ LOCKS := requirements.lock requirements-models.lock pyproject.toml
 FAST := not crash and not e2e and not slow and not matrix
 # Two workers on two cores: one thread of arithmetic each.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2
-SOURCES := bertie tests $(wildcard benchmarks examples)
+SOURCES := bertie tests $(wildcard benchmarks examples tools)
 
 .PHONY: help setup demo test check test-all format clean
 .DEFAULT_GOAL := help

@@ -1,18 +1,19 @@
 """Bertie: BERT from raw text to a running service, in Chinese and English.
 
-    result = bertie.train("reviews.csv", out="reviews-model")
-    bertie.load("reviews-model").predict(["物流很快", "It broke after two days."])
+result = bertie.train("reviews.csv", out="reviews-model")
+bertie.load("reviews-model").predict(["物流很快", "It broke after two days."])
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bertie.core.version import __version__
+
 if TYPE_CHECKING:
     from bertie.predict import load
     from bertie.workflow.api import evaluate, train
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "evaluate", "load", "train"]
 
 

@@ -12,7 +12,7 @@ from bertie.nn import checkpoint
 from bertie.nn.config import EncoderConfig
 from bertie.nn.encoder import Encoder
 
-WORDS = "good bad great poor film food service fast slow the a was very not and is it book phone room".split()
+WORDS = ["good", "bad", "great", "poor", "film", "food", "service", "fast", "slow", "the", "a", "was", "very", "not", "and", "is", "it", "book", "phone", "room"]
 HAN = "好坏快慢服务很不是的了我你这那书手机房间电影东西送货物流满意失望喜欢讨厌一二三"
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 

@@ -23,11 +23,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 import bertie.tasks
-from bertie import __version__
 from bertie.bundle import checksums
 from bertie.core.errors import BundleError, UsageError
 from bertie.core.files import new_folder
 from bertie.core.registry import Registry
+from bertie.core.version import __version__
 from bertie.nn import checkpoint
 from bertie.nn.encoder import Encoder
 from bertie.tasks.base import Task

@@ -18,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from bertie.data.batches import Batch, Example, pack, stack
 from bertie.data.rows import Rows
@@ -35,7 +34,7 @@ from bertie.evaluation.linear import (
 )
 from bertie.evaluation.ngrams import fit_machines, fit_vectorizers, margins, sparse_features
 from bertie.nn.encoder import Encoder
-from bertie.nn.heads import mean_pool
+from bertie.nn.heads import mean_pool, normalised
 from bertie.tasks.base import Answer
 from bertie.tasks.classification import Classification
 
@@ -90,28 +89,29 @@ class TfidfFloor:
 
 @dataclass(frozen=True)
 class FrozenFloor:
-    """Logistic regression on the mean states of an encoder that was not trained."""
+    """Logistic regression on the mean states of an encoder that was not trained, each brought to mean 0 and deviation 1.
+
+    The normalisation is the one that a classification head can do too, so a head can start from this solution.
+    """
 
     targets: Targets
-    weight: Floats  # (C, D), standardisation folded in
+    weight: Floats  # (C, D) over normalised features, standardisation folded in
     bias: Floats  # (C,)
-    normalise: bool
-    """Features are scaled to length one first; a head that starts from here has to do the same."""
     threshold: float
 
     @classmethod
     def fit(cls, features: Floats, labels: Sequence[Any], names: Sequence[str] = (), seed: int = 0) -> FrozenFloor:
-        """Chooses the regularisation, and raw or normalised features, on held-out training rows, then fits all of them.
+        """Chooses the regularisation on held-out training rows, then fits all of them.
 
         `names` fixes the order of the labels; otherwise they are sorted, as the task does.
         """
         targets = Targets.of(labels, names)
         choice = _search(features, targets, seed)
-        inputs, mean, deviation = _standardised(_scaled(features, choice.normalise))
+        inputs, mean, deviation = _standardised(_normalised(features))
         solution = fit_logistic(inputs, torch.from_numpy(targets.matrix), targets.several, choice.strength)
         weight = solution[:, :-1] / deviation  # (C, D)
         bias = solution[:, -1] - weight @ mean  # (C,)
-        return cls(targets, weight.numpy(), bias.numpy(), choice.normalise, choice.threshold)
+        return cls(targets, weight.numpy(), bias.numpy(), choice.threshold)
 
     @property
     def labels(self) -> list[str]:
@@ -120,11 +120,11 @@ class FrozenFloor:
 
     def predict_features(self, features: Floats) -> list[Answer]:
         """One answer per row of features (N, D)."""
-        logits = _scaled(features, self.normalise).numpy() @ self.weight.T + self.bias  # (N, C)
+        logits = _normalised(features).numpy() @ self.weight.T + self.bias  # (N, C)
         return answers(probabilities(logits, self.targets.several), self.targets, self.threshold)
 
     def linear(self) -> tuple[Tensor, Tensor]:
-        """Weight (C, D) and bias (C,) over mean-pooled states, scaled to length one first where `normalise` says so."""
+        """Weight (C, D) and bias (C,) over mean-pooled states that were normalised (`nn.heads.normalised`)."""
         return torch.from_numpy(self.weight), torch.from_numpy(self.bias)
 
 
@@ -162,41 +162,32 @@ def _pooled(encoder: Encoder, batch: Batch) -> Tensor:
 class _Choice:
     score: float
     strength: float
-    normalise: bool
     threshold: float
 
 
 def _search(features: Floats, targets: Targets, seed: int) -> _Choice:
-    """Regularisation by held-out rows, then raw or normalised features; ties keep the stronger one, and raw."""
-    raw = max(_path(features, False, targets, STRENGTHS, seed), key=lambda choice: choice.score)
-    nearby = tuple(strength for strength in STRENGTHS if 0.3 <= strength / raw.strength <= 3.5)
-    return max([raw, *_path(features, True, targets, nearby, seed)], key=lambda choice: choice.score)
-
-
-def _path(features: Floats, normalised: bool, targets: Targets, strengths: Sequence[float], seed: int) -> list[_Choice]:
-    """Each strength judged on the held-out rows; each solution starts from the one before."""
-    inputs = _scaled(features, normalised)
+    """Regularisation by held-out rows; of equally good ones the stronger. Each solution starts from the one before."""
+    inputs = _normalised(features)
     parts = folds(targets, seed, SEARCH_ROWS)
     held = targets.take(np.concatenate([part for _, part in parts]))
-    outside: dict[float, list[Floats]] = {strength: [] for strength in strengths}
+    outside: dict[float, list[Floats]] = {strength: [] for strength in STRENGTHS}
     for fit, part in parts:
         known, mean, deviation = _standardised(inputs[fit])
         unseen = (inputs[part] - mean) / deviation
         truth, solution = torch.from_numpy(targets.matrix[fit]), None
-        for strength in strengths:
+        for strength in STRENGTHS:
             solution = fit_logistic(known, truth, targets.several, strength, solution, SEARCH_STEPS)
             logits = unseen @ solution[:, :-1].T + solution[:, -1]
             outside[strength].append(probabilities(logits.numpy(), targets.several))
     found = []
     for strength, scores in outside.items():
         threshold = best_threshold(np.concatenate(scores), held)
-        found.append(_Choice(quality(np.concatenate(scores), held, threshold), strength, normalised, threshold))
-    return found
+        found.append(_Choice(quality(np.concatenate(scores), held, threshold), strength, threshold))
+    return max(found, key=lambda choice: choice.score)
 
 
-def _scaled(features: Floats, normalised: bool) -> Tensor:
-    inputs = torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32))
-    return normalize(inputs, dim=-1) if normalised else inputs
+def _normalised(features: Floats) -> Tensor:
+    return normalised(torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32)))
 
 
 def _standardised(inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:

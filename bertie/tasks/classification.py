@@ -35,8 +35,8 @@ class ClassificationSettings:
 
     pooling: Literal["mean", "first", "attention", "pooler"] = "mean"
     """How token states become one vector: mean, first token, learned weights, or the first token through a dense layer."""
-    normalise: bool = False
-    """Scale the pooled vector to length one before the last layer."""
+    normalise: bool = True
+    """Bring the pooled vector to mean 0 and deviation 1 before the last layer."""
     dropout: float = 0.1
     """Share of the pooled vector that is dropped in training."""
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
@@ -108,12 +108,10 @@ class Classification(Task):
             hidden_size, len(self.labels), dropout=options.dropout, pooling=options.pooling, normalise=options.normalise
         )
 
-    def start_from(self, weight: Tensor, bias: Tensor, *, normalise: bool) -> None:
-        """Puts a linear solution (C, D), (C,) on mean-pooled states into the head (Kumar et al. 2022: probe, tune)."""
+    def start_from(self, weight: Tensor, bias: Tensor) -> None:
+        """Puts a linear solution (C, D), (C,) on pooled states into the head (Kumar et al. 2022: probe, tune)."""
         if self.settings.pooling != "mean":
             raise UsageError(f"a linear start needs pooling 'mean', found {self.settings.pooling!r}")
-        self.settings = replace(self.settings, normalise=normalise)
-        self.build_head(weight.shape[1])
         with torch.no_grad():
             self.head.output.weight.copy_(weight)
             self.head.output.bias.copy_(bias)

@@ -20,7 +20,9 @@ from bertie.workflow.train import TrainResult, run_training
 Say = Callable[[str], None]
 
 
-def train(data: str | Path, *, settings: dict[str, Any] | None = None, say: Say | None = None, **options: Any) -> TrainResult:
+def train(
+    data: str | Path, *, settings: dict[str, Any] | None = None, say: Say | None = None, **options: Any
+) -> TrainResult:
     """Trains on a table of labelled texts and leaves a verified bundle.
 
     Args:
@@ -53,7 +55,13 @@ def _names(settings: type[Any]) -> set[str]:
 
 def _toml(value: Any) -> str:
     """A Python value as it is written in a recipe."""
-    return str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, (list, tuple)) else str(value)
+    return (
+        str(value).lower()
+        if isinstance(value, bool)
+        else repr(value)
+        if isinstance(value, (list, tuple))
+        else str(value)
+    )
 
 
 def _to_stderr(line: str) -> None:

@@ -63,10 +63,10 @@ def choose_start(rows: Rows, task: Task, max_length: int, budget: float, say: Ca
     mix = detect([str(row[column]) for row in rows for column in task.columns])
     entries = candidates(mix)
     if len(entries) == 1:
-        say(f"model: {entries[0].alias}, the only one at hand for {mix.language} text; --model takes another")
-        return load_start(entries[0].alias)
+        say(f"model: {entries[0].name}, the only one at hand for {mix.language} text; --model takes another")
+        return load_start(entries[0].name)
     sample = rows.take(range(0, len(rows), max(1, len(rows) // SAMPLE)))
-    measured = [measure(load_start(entry.alias), task, sample, (max_length, len(rows))) for entry in entries]
+    measured = [measure(load_start(entry.name), task, sample, (max_length, len(rows))) for entry in entries]
     for candidate in measured:
         say(f"candidate {candidate}")
     best, reason = pick(measured, budget)

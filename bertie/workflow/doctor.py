@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from bertie import __version__
 from bertie.core.runtime import choose_device, choose_dtype, cpu_flags, matmul_seconds
+from bertie.core.version import __version__
 from bertie.data.catalogue import CATALOGUE, available
 
 FLOP = 2 * 1024 * 384 * 1536

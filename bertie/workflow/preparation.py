@@ -30,6 +30,19 @@ CHOOSING_SHARE = 0.6
 """Part of the budget in which one epoch must fit for a model to be considered."""
 
 
+class Notes:
+    """Says a line to the person and remembers it for the report."""
+
+    def __init__(self, say: Say) -> None:
+        self.lines: list[str] = []
+        self._say = say
+
+    def say(self, line: str) -> None:
+        """Both at once."""
+        self.lines.append(line)
+        self._say(line)
+
+
 @dataclass(frozen=True)
 class Floors:
     """Both floors, fitted on the training rows; the frozen one with the features it stands on."""
@@ -54,10 +67,13 @@ class Prepared:
     examples: list[Example]
     floors: Floors
     recipe: Recipe
+    notes: list[str]
+    """What was chosen for the person, each with its reason."""
 
 
-def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, say: Say) -> Prepared:
+def prepare(request: TrainRequest, run: RunFolder, notes: Notes) -> Prepared:
     """Reads, chooses and fits the floors; what was chosen by measuring is written down for a resume."""
+    recipe, say = request.settings(), notes.say
     splits = read_splits(request, say)
     task = make_task(request.task, splits.train, recipe)
     chosen = run.read("choice") or {}
@@ -71,12 +87,10 @@ def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, say: Say) -> 
     examples = task.encode(list(splits.train), start.tokenizer, length)
     cut = sum(sequence.truncated for example in examples for sequence in example.sequences)
     if cut:
-        say(
-            f"{cut} of {len(examples)} texts are cut at {length} tokens; --set max_length=512 takes more"
-        )
+        say(f"{cut} of {len(examples)} texts are cut at {length} tokens; --set max_length=512 takes more")
     test = splits.test if splits.test is not None else splits.dev
     floors = fit_floors(splits.train, test, task, start, examples)
-    return Prepared(splits, test, task, start, examples, floors, recipe)
+    return Prepared(splits, test, task, start, examples, floors, recipe, notes.lines)
 
 
 def read_splits(request: TrainRequest, say: Say) -> Splits:

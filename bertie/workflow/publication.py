@@ -8,7 +8,7 @@ Knows nothing of how the model was trained.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from bertie.predict import Predictor
 from bertie.training.loop import FitResult
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
-from bertie.workflow.documents import report_of
+from bertie.workflow.documents import data_parts, report_of
 from bertie.workflow.evaluate import FLOORS
 from bertie.workflow.preparation import Prepared
 
@@ -43,7 +43,6 @@ class Outcome:
     fitted: FitResult
     judgement: Judgement
     evaluation: dict[str, Any]
-    notes: list[str]
 
 
 def publish(prepared: Prepared, predictor: Predictor, outcome: Outcome, run: RunFolder, folder: Path) -> None:
@@ -51,11 +50,13 @@ def publish(prepared: Prepared, predictor: Predictor, outcome: Outcome, run: Run
     chosen = golden_rows(predictor, prepared.splits.dev)
     model = replace(predictor.model, golden=golden.record(predictor.predict, chosen))
     recipe = replace(prepared.recipe, training=outcome.training, task=to_dict(prepared.task.settings))
-    report = report_of(prepared, outcome.judgement, outcome.evaluation, run.entries(), outcome.notes)
+    settings = tomli_w.dumps(to_dict(recipe))
+    seconds = outcome.evaluation["seconds"]
+    report = report_of(prepared, outcome.judgement, run.entries(), (folder.resolve().name, settings), seconds)
     documents = {
-        "recipe.toml": tomli_w.dumps(to_dict(recipe)),
-        "metrics.json": json.dumps(outcome.evaluation, ensure_ascii=False, indent=1) + "\n",
-        "data.json": json.dumps(data_facts(prepared), ensure_ascii=False, indent=1) + "\n",
+        "recipe.toml": settings,
+        "metrics.json": _json(outcome.evaluation),
+        "data.json": _json([asdict(part) for part in data_parts(prepared)]),
         "README.md": model_card(report),
         "report.html": render(report),
     }
@@ -84,15 +85,5 @@ def _is_clear(answer: dict[str, Any]) -> bool:
     return bool(scores[0] - scores[1] > MARGIN)
 
 
-def data_facts(prepared: Prepared) -> dict[str, Any]:
-    """Where the rows came from, how many there are, and the SHA-256 of their content."""
-    parts = {"train": prepared.splits.train, "dev": prepared.splits.dev, "test": prepared.test}
-    return {
-        name: {
-            "source": Path(rows.source).name,
-            "rows": len(rows),
-            "encoding": rows.encoding,
-            "sha256": rows.fingerprint(),
-        }
-        for name, rows in parts.items()
-    }
+def _json(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"

@@ -26,7 +26,7 @@ from bertie.training.model import TrainingModel
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
 from bertie.training.state import Evaluation
-from bertie.workflow.preparation import Prepared, prepare
+from bertie.workflow.preparation import Notes, Prepared, prepare
 from bertie.workflow.publication import Outcome, publish
 from bertie.workflow.request import TrainRequest
 
@@ -56,12 +56,11 @@ def run_training(request: TrainRequest, say: Callable[[str], None]) -> TrainResu
     with RunFolder(folder / RUN_FOLDER) as run:
         if not request.resume:
             run.clear()
-        prepared = prepare(request, request.settings(), run, notes.say)
+        prepared = prepare(request, run, notes)
         predictor = make_predictor(prepared, folder.name)
         training = plan(prepared, run, request.seconds - (time.monotonic() - began))
         if prepared.recipe.linear_start and prepared.task.settings.pooling == "mean":
-            weight, bias = prepared.floors.frozen.linear()
-            prepared.task.start_from(weight, bias, normalise=prepared.floors.frozen.normalise)
+            prepared.task.start_from(*prepared.floors.frozen.linear())
         model = TrainingModel(prepared.start.encoder, prepared.task)
         fitted = fit(model, prepared.examples, training, run, dev_score(predictor, prepared), reporters(training, run))
         notes.say(
@@ -70,21 +69,8 @@ def run_training(request: TrainRequest, say: Callable[[str], None]) -> TrainResu
         answers = predictor.predict(list(prepared.test))
         judgement = judge(prepared.task, prepared.test, answers, prepared.floors.answers(prepared.test))
         evaluation = to_json(judgement, time.monotonic() - began)
-        publish(prepared, predictor, Outcome(training, fitted, judgement, evaluation, notes.lines), run, folder)
+        publish(prepared, predictor, Outcome(training, fitted, judgement, evaluation), run, folder)
     return TrainResult(folder, evaluation, predictor)
-
-
-class Notes:
-    """Says a line to the person and remembers it for the report."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self.lines: list[str] = []
-        self._say = say
-
-    def say(self, line: str) -> None:
-        """Both at once."""
-        self.lines.append(line)
-        self._say(line)
 
 
 def make_predictor(prepared: Prepared, name: str) -> Predictor:

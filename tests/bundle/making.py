@@ -23,7 +23,9 @@ ROWS = Rows(
     ]
 )
 SEVERAL = Rows([{"text": "good food", "label": ["food", "good"]}, {"text": "slow service", "label": ["service"]}])
-PAIRS = Rows([{"text_a": "good", "text_b": "great", "label": "same"}, {"text_a": "bad", "text_b": "快", "label": "other"}])
+PAIRS = Rows(
+    [{"text_a": "good", "text_b": "great", "label": "same"}, {"text_a": "bad", "text_b": "快", "label": "other"}]
+)
 
 
 def tiny_model_of(rows: Rows, model: Path) -> Model:

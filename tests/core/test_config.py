@@ -45,8 +45,12 @@ class Outer:
 
 
 def test_overrides_reach_nested_fields_and_keep_types() -> None:
-    made = override(Outer(), ["inner.rate=3e-5", "steps=7", "on=true", "limit=2", 'parts=["x"]', "free.k.l=1", "inner.name=b"])
-    assert made == Outer(steps=7, limit=2.0, on=True, inner=Inner(rate=3e-5, name="b"), free={"k": {"l": 1}}, parts=("x",))
+    made = override(
+        Outer(), ["inner.rate=3e-5", "steps=7", "on=true", "limit=2", 'parts=["x"]', "free.k.l=1", "inner.name=b"]
+    )
+    assert made == Outer(
+        steps=7, limit=2.0, on=True, inner=Inner(rate=3e-5, name="b"), free={"k": {"l": 1}}, parts=("x",)
+    )
     assert isinstance(made.limit, float)
 
 

@@ -20,7 +20,9 @@ def test_a_dropped_file_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     package = tmp_path / "dropped_things"
     package.mkdir()
     (package / "__init__.py").write_text("")
-    source = "from tests.core.test_registry import Base\nclass One(Base):\n    name = 'one'\nclass Part(Base):\n    pass\n"
+    source = (
+        "from tests.core.test_registry import Base\nclass One(Base):\n    name = 'one'\nclass Part(Base):\n    pass\n"
+    )
     (package / "one.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     registry = Registry(importlib.import_module("dropped_things"), sys.modules[__name__].Base, "thing")

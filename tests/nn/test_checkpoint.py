@@ -1,3 +1,5 @@
+"""Loading and saving checkpoints: what is read, what is refused, what is reported."""
+
 from __future__ import annotations
 
 import json

@@ -1,3 +1,5 @@
+"""The encoder: shapes, masks, devices, dtypes, the halves of forward."""
+
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""Losses against their formulas."""
+
 from __future__ import annotations
 
 import pytest

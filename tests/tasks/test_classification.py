@@ -12,6 +12,7 @@ from bertie.core.errors import ConfigError, DataError, UsageError
 from bertie.data.batches import Example
 from bertie.data.rows import Rows
 from bertie.nn import checkpoint
+from bertie.nn.heads import normalised
 from bertie.tasks.classification import Classification
 from bertie.text.tokenizer import Encoded, Tokenizer
 
@@ -58,7 +59,9 @@ def test_loss_falls_and_every_head_weight_gets_a_gradient(rows: Rows, pooling: s
 
 
 @pytest.mark.parametrize(
-    "settings", [{"loss": "focal"}, {"class_weights": "balanced"}, {"label_smoothing": 0.1}], ids=lambda s: next(iter(s))
+    "settings",
+    [{"loss": "focal"}, {"class_weights": "balanced"}, {"label_smoothing": 0.1}],
+    ids=lambda s: next(iter(s)),
 )
 def test_each_loss_setting_changes_the_loss(settings: dict[str, object]) -> None:
     output = torch.tensor([[2.0, 0.5], [0.3, 0.1], [-1.0, 1.0]])
@@ -80,19 +83,22 @@ def test_a_linear_start_gives_the_linear_models_scores(tiny_model: Path) -> None
     encoder, tokenizer = checkpoint.load(tiny_model).encoder, Tokenizer.from_folder(tiny_model)
     task = made(ONE)
     weight, bias = torch.randn(2, 32), torch.randn(2)
-    task.start_from(weight, bias, normalise=False)
+    task.start_from(weight, bias)
     task.eval()
     batch = task.collate(task.encode([ONE[0]], tokenizer, 32), tokenizer.pad_id)
     states = encoder(batch.input_ids)
-    assert torch.allclose(task(encoder, batch), states.mean(1) @ weight.T + bias, atol=1e-5)
+    assert torch.allclose(task(encoder, batch), normalised(states.mean(1)) @ weight.T + bias, atol=1e-5)
     with pytest.raises(UsageError, match="needs pooling 'mean'"):
-        made(ONE, pooling="first").start_from(weight, bias, normalise=False)
+        made(ONE, pooling="first").start_from(weight, bias)
 
 
 def test_answers_have_one_score_a_label() -> None:
     answer = made(ONE).answer_from([0.2, 0.8])
     assert answer == {"label": "b", "score": 0.8, "scores": {"a": 0.2, "b": 0.8}}
-    assert made(SEVERAL).answer_from([0.6, 0.1, 0.9]) == {"labels": ["z", "x"], "scores": {"x": 0.6, "y": 0.1, "z": 0.9}}
+    assert made(SEVERAL).answer_from([0.6, 0.1, 0.9]) == {
+        "labels": ["z", "x"],
+        "scores": {"x": 0.6, "y": 0.1, "z": 0.9},
+    }
 
 
 def test_a_label_that_training_never_saw_is_counted_and_wrong() -> None:

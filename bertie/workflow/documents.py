@@ -1,0 +1,79 @@
+"""What is known after a training, as the plain values that the report and the model card show.
+
+In:  what was prepared, the judgement, the log of the run
+Out: Report
+Knows nothing of pages or of how anything was computed.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bertie.core.version import __version__
+from bertie.data.rows import Rows
+from bertie.evaluation.judge import Judgement
+from bertie.evaluation.mistakes import hardest_mistakes
+from bertie.evaluation.phrases import language_of
+from bertie.evaluation.report import DataPart, Report
+from bertie.evaluation.verdict import FloorFigure
+from bertie.workflow.preparation import Prepared
+
+
+def report_of(
+    prepared: Prepared, judgement: Judgement, log: Sequence[Mapping[str, Any]], words: tuple[str, str], seconds: float
+) -> Report:
+    """The report of a training; `words` are the title and the recipe as TOML."""
+    scores, task = judgement.scores, prepared.task
+    details = scores.details
+    return Report(
+        title=words[0],
+        task=judgement.task,
+        metric=scores.primary,
+        figure=judgement.interval,
+        rows=judgement.rows,
+        metrics={name: value for name, value in scores.metrics.items() if name != "unseen_labels"},
+        floors={name: FloorFigure(floor.interval, floor.difference) for name, floor in judgement.floors.items()},
+        language=language_of(str(row[column]) for row in prepared.test for column in task.columns),
+        base_model=prepared.start.source.name,
+        unseen_labels=int(details.get("unseen_labels", 0)),
+        per_class=details.get("per_class", ()),
+        confusion=details.get("confusion"),
+        losses=[(entry["step"], entry["loss"]) for entry in log if "loss" in entry],
+        dev_scores=[(entry["step"], entry["score"]) for entry in log if "score" in entry],
+        mistakes=hardest_mistakes(prepared.test, judgement.answers, task.columns),
+        data=data_parts(prepared),
+        chosen=prepared.notes,
+        recipe=words[1],
+        environment={
+            "bertie": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "threads": str(torch.get_num_threads()),
+        },
+        seconds=seconds,
+    )
+
+
+def data_parts(prepared: Prepared) -> list[DataPart]:
+    """Where the rows came from, how many of each label, and the SHA-256 of their content."""
+    parts = {"train": prepared.splits.train, "dev": prepared.splits.dev}
+    if prepared.splits.test is not None:
+        parts["test"] = prepared.splits.test
+    return [_part(name, rows) for name, rows in parts.items()]
+
+
+def _part(name: str, rows: Rows) -> DataPart:
+    labels = (label for row in rows for label in (row["label"] if isinstance(row["label"], list) else [row["label"]]))
+    return DataPart(
+        name=name,
+        source=Path(rows.source).name,
+        rows=len(rows),
+        sha256=rows.fingerprint(),
+        labels=dict(Counter(labels).most_common()),
+    )

@@ -53,7 +53,7 @@ def sealed(folder: Path) -> dict[str, str]:
         raise BundleError(
             f"{folder / SEAL}: expected names of files in this folder with their SHA-256; copy the bundle again"
         )
-    return sums
+    return {str(name): str(value) for name, value in sums.items()}
 
 
 def files(folder: Path) -> list[str]:

@@ -35,7 +35,7 @@ from bertie.text.tokenizer import Tokenizer
 
 FORMAT = 1
 NEW = ".new"
-TASKS: Registry[Task] = Registry(bertie.tasks, Task, "task")
+TASKS: Registry[Task] = Registry(bertie.tasks, Task, "task")  # type: ignore[type-abstract]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ import os
 import sys
 from typing import NoReturn
 
-import click
 import typer
 
 from bertie.cli import data, model, service
@@ -45,16 +44,13 @@ def main() -> NoReturn:
 def run(arguments: list[str]) -> int:
     """Runs one command; errors that we understand become one message on stderr, without a traceback."""
     try:
-        result = app(arguments, standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        app(arguments)
+        return 0
+    except SystemExit as end:  # typer's own: help, usage errors, and 130 for Ctrl-C where nothing had to be saved
+        return end.code if isinstance(end.code, int) else 0
     except BertieError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        return 130
     except BrokenPipeError:
         # Whoever read our output has gone (`| head`); without this Python complains again while it flushes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

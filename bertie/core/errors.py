@@ -29,8 +29,7 @@ class ConfigError(UsageError):
 class DataError(BertieError):
     """Rows, files or columns that cannot be used.
 
-    `problems` holds every problem found, each as `file:line: what, expected, what to do`; the message shows the first ten
-    and a count.
+    `problems` holds every problem found, each as `file:line: what, expected, what to do`; ten are shown, and a count.
     """
 
     exit_code = 2

@@ -89,7 +89,7 @@ class TfidfFloor:
 
 @dataclass(frozen=True)
 class FrozenFloor:
-    """Logistic regression on the mean states of an encoder that was not trained, each brought to mean 0 and deviation 1.
+    """Logistic regression on the mean states of an untrained encoder, each brought to mean 0 and deviation 1.
 
     The normalisation is the one that a classification head can do too, so a head can start from this solution.
     """

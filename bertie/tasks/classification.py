@@ -34,7 +34,7 @@ class ClassificationSettings:
     """What a recipe may say about the task."""
 
     pooling: Literal["mean", "first", "attention", "pooler"] = "mean"
-    """How token states become one vector: mean, first token, learned weights, or the first token through a dense layer."""
+    """How token states become one vector: mean, first token, learned weights, or first token through a dense layer."""
     normalise: bool = True
     """Bring the pooled vector to mean 0 and deviation 1 before the last layer."""
     dropout: float = 0.1

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from bertie.core.errors import DataError
+from bertie.core.errors import DataError, UsageError
 from bertie.core.runtime import seed_everything
 from bertie.core.signals import StopSignal
 from bertie.data.batches import Example
@@ -82,6 +82,8 @@ def fit(
     """
     if not examples:
         raise DataError("there is nothing to train on: 0 rows; give a file with labelled rows")
+    if settings.epochs == 0:
+        raise UsageError("training.epochs is 0, so nobody has chosen it; expected 1 or more")
     decisions = decide(examples, settings, run)
     accelerator = make_accelerator(settings.device, decisions.dtype)
     seed_everything(settings.seed + accelerator.process_index)

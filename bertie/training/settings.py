@@ -59,8 +59,8 @@ class Schedule:
 class Training:
     """How a model is trained."""
 
-    epochs: int = 3
-    """Most passes over the data; a time budget may end before."""
+    epochs: int = 0
+    """Most passes over the data; a time budget may end before. 0: the workflow chooses by the number of rows."""
     seconds: float | None = None
     """Time in which training and its evaluations end, sessions before a resume included. None: no limit."""
     rows_per_batch: int = 32
@@ -95,9 +95,9 @@ class Training:
     """How the learning rate moves."""
 
     def __post_init__(self) -> None:
-        _positive(self, "epochs", "rows_per_batch", "tokens_per_batch", "accumulation", "evaluations_per_epoch")
+        _positive(self, "rows_per_batch", "tokens_per_batch", "accumulation", "evaluations_per_epoch")
         _positive(self, "save_seconds")
-        for name in ("clip", "patience", "save_steps"):
+        for name in ("epochs", "clip", "patience", "save_steps"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
         if self.seconds is not None:

@@ -38,9 +38,9 @@ def train(
         BertieError: with what was found, where, what was expected and what to do.
     """
     reading = Reading(**{name: options.pop(name) for name in _names(Reading) & set(options)})
-    paths = {name: Path(options.pop(name)) for name in ("out", "recipe") if options.get(name) is not None}
+    options |= {name: Path(options[name]) for name in ("out", "recipe") if options.get(name) is not None}
     overrides = (*options.pop("overrides", ()), *(f"{name}={_toml(value)}" for name, value in (settings or {}).items()))
-    request = TrainRequest(data=str(data), reading=reading, overrides=overrides, **paths, **options)
+    request = TrainRequest(data=str(data), reading=reading, overrides=overrides, **options)
     return run_training(request, say or _to_stderr)
 
 

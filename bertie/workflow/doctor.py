@@ -47,11 +47,12 @@ def diagnose() -> dict[str, Any]:
 
 def readable(found: dict[str, Any]) -> str:
     """The diagnosis as lines."""
+    vectors = ", ".join(found["instructions"]) or "vector units unknown"
     speeds = ", ".join(f"{kind} {speed} GFLOP/s" for kind, speed in found["gflops"].items())
     return "\n".join(
         [
             f"bertie {found['bertie']}, Python {found['python']}, torch {found['torch']}",
-            f"{found['cores']} cores ({', '.join(found['instructions']) or 'vector units unknown'}), {found['memory_gb']} GB",
+            f"{found['cores']} cores ({vectors}), {found['memory_gb']} GB",
             f"device {found['device']}, dtype {found['dtype']}: {found['dtype_reason']}",
             f"matmul: {speeds}",
             f"models at hand: {', '.join(found['models']) or 'none'}",

@@ -10,22 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import bertie.tasks
+from bertie.bundle.folder import TASKS
 from bertie.core.errors import UsageError
-from bertie.core.registry import Registry
 from bertie.data.batches import Example
 from bertie.data.rows import Rows
 from bertie.data.sources import ReadOptions, Splits, load_splits
 from bertie.evaluation.floors import FrozenFloor, TfidfFloor, pooled_features
 from bertie.evaluation.linear import Floats
-from bertie.tasks.base import Task
 from bertie.tasks.classification import Classification
 from bertie.training.run import RunFolder
 from bertie.workflow.choose import Start, choose_start, load_start
 from bertie.workflow.request import Reading, Recipe, TrainRequest
 
 Say = Callable[[str], None]
-TASKS: Registry[Task] = Registry(bertie.tasks, Task, "task")
 CHOOSING_SHARE = 0.6
 """Part of the budget in which one epoch must fit for a model to be considered."""
 
@@ -71,9 +68,9 @@ class Prepared:
     """What was chosen for the person, each with its reason."""
 
 
-def prepare(request: TrainRequest, run: RunFolder, notes: Notes) -> Prepared:
+def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes) -> Prepared:
     """Reads, chooses and fits the floors; what was chosen by measuring is written down for a resume."""
-    recipe, say = request.settings(), notes.say
+    say = notes.say
     splits = read_splits(request, say)
     task = make_task(request.task, splits.train, recipe)
     chosen = run.read("choice") or {}

@@ -50,15 +50,15 @@ class TrainResult:
 def run_training(request: TrainRequest, say: Callable[[str], None]) -> TrainResult:
     """Trains and leaves a bundle in the request's folder. Stopped by a signal, it saves and `resume` goes on."""
     began = time.monotonic()
-    folder, notes = request.folder, Notes(say)
+    folder, recipe, limit, notes = request.folder, request.settings(), request.seconds, Notes(say)
     if not request.resume:
         bundle.free(folder, overwrite=request.overwrite)
     with RunFolder(folder / RUN_FOLDER) as run:
         if not request.resume:
             run.clear()
-        prepared = prepare(request, run, notes)
+        prepared = prepare(request, recipe, run, notes)
         predictor = make_predictor(prepared, folder.name)
-        training = plan(prepared, run, request.seconds - (time.monotonic() - began))
+        training = plan(prepared, run, limit - (time.monotonic() - began))
         if prepared.recipe.linear_start and prepared.task.settings.pooling == "mean":
             prepared.task.start_from(*prepared.floors.frozen.linear())
         model = TrainingModel(prepared.start.encoder, prepared.task)

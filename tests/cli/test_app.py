@@ -1,0 +1,99 @@
+"""The command line: instant help, exit codes, one JSON object, one line an answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bertie.cli.app import run
+from tests.bundle.making import ROWS, save_tiny
+from tests.workflow.rows import write
+
+
+@pytest.fixture
+def tiny_bundle(tiny_model: Path, tmp_path: Path) -> Path:
+    save_tiny(ROWS, tiny_model, tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+def test_help_imports_no_torch() -> None:
+    code = "import sys; from bertie.cli.app import run; run(['--help']); sys.exit('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=dict(os.environ)
+    )
+    assert done.returncode == 0, done.stderr
+    for command in ("demo", "train", "evaluate", "predict", "export", "serve", "doctor", "data", "models"):
+        assert f"\n  {command} " in done.stdout
+
+
+def test_train_then_evaluate_then_predict(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, out = str(write(tmp_path / "data.csv", 120)), str(tmp_path / "m")
+    options = ["--model", str(tiny_model), "--out", out, "--set", "training.epochs=1", "--json"]
+    assert run(["train", data, *options]) == 0
+    printed = capsys.readouterr()
+    evaluation = json.loads(printed.out)
+    assert set(evaluation) >= {"task", "rows", "primary", "metrics", "floors", "seconds"}
+    assert printed.err == ""
+    assert run(["evaluate", out, data, "--json", "--metric", "macro_f1"]) == 0
+    assert json.loads(capsys.readouterr().out)["primary"]["name"] == "macro_f1"
+    assert run(["predict", out, "--text", "good", "--text", "很慢"]) == 0
+    assert [set(json.loads(line)) for line in capsys.readouterr().out.splitlines()] == [
+        {"label", "score", "scores"}
+    ] * 2
+
+
+def test_predict_answers_every_row_in_order(tiny_bundle: Path, tmp_path: Path) -> None:
+    rows, answers = tmp_path / "rows.csv", tmp_path / "answers.jsonl"
+    rows.write_text('text\ngood food\n""\n很慢\n', encoding="utf-8")
+    assert run(["predict", str(tiny_bundle), str(rows), "--output", str(answers)]) == 0
+    lines = [json.loads(line) for line in answers.read_text(encoding="utf-8").splitlines()]
+    assert [line.get("note") for line in lines] == [None, "the text is empty", None]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "missing.csv"], "missing.csv"),
+        (["train", "x.csv", "--budget", "soon"], "expected a time"),
+        (["evaluate", ".", "x.csv"], "expected a bundle"),
+        (["demo", "--lang", "fr"], "there are en, zh"),
+        (["unknown"], "No such command"),
+        (["train", "--nonsense"], "No such option"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_one_message(
+    arguments: list[str],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(arguments) == 2
+    printed = capsys.readouterr()
+    assert words in printed.err
+    assert "Traceback" not in printed.err
+    assert printed.out == ""
+
+
+def test_bad_rows_are_named_by_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text("text,label\ngood,a\nbad,b,c\n" + "x,\n" * 20, encoding="utf-8")
+    assert run(["data", "check", str(path)]) == 2
+    message = capsys.readouterr().err
+    assert f"{path}:3" in message
+    assert "more" in message
+
+
+def test_data_check_doctor_and_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["data", "check", str(write(tmp_path / "d.csv", 80)), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)
+    assert run(["doctor", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["dtype"] in ("float32", "bfloat16")
+    assert run(["models", "list", "--json"]) == 0
+    assert {model["name"] for model in json.loads(capsys.readouterr().out)} >= {"minilm", "e5-small"}

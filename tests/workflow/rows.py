@@ -1,0 +1,34 @@
+"""Small tables that can be learned, as files."""
+
+from __future__ import annotations
+
+import csv
+import random
+from pathlib import Path
+
+GOOD = ["good", "great", "fast", "好", "快", "满意", "喜欢"]
+BAD = ["bad", "poor", "slow", "坏", "慢", "失望", "讨厌"]
+FILLER = ["the food was", "a very", "服务", "手机", "the film", "物流"]
+
+
+def text(rng: random.Random, words: list[str]) -> str:
+    return f"{rng.choice(FILLER)} {rng.choice(words)} {rng.choice(FILLER)} {rng.choice(words)} {rng.randrange(1000)}"
+
+
+def write(path: Path, rows: int, kind: str = "one", seed: int = 0) -> Path:
+    """`kind`: one label a row, several, or pair."""
+    rng = random.Random(seed)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text_a", "text_b", "label"] if kind == "pair" else ["text", "label"])
+        for _ in range(rows):
+            good = rng.random() < 0.5
+            words = GOOD if good else BAD
+            if kind == "pair":
+                same = rng.random() < 0.5
+                other = words if same else (BAD if good else GOOD)
+                writer.writerow([text(rng, words), text(rng, other), "same" if same else "other"])
+            else:
+                label = "positive" if good else "negative"
+                writer.writerow([text(rng, words), f"{label}|any" if kind == "several" else label])
+    return path

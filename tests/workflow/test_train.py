@@ -1,0 +1,102 @@
+"""From a table to a bundle that is evaluated, predicts and is refused where it was changed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import bertie
+from bertie.core.errors import ConfigError, DataError, UsageError
+from bertie.workflow.request import TrainRequest, seconds
+from tests.workflow.rows import write
+
+FAST = {"training.epochs": 2, "training.optimizer.rate": 1e-3}
+SILENT = {"say": lambda line: None}
+
+
+@pytest.mark.parametrize(("kind", "metric"), [("one", "accuracy"), ("several", "micro_f1"), ("pair", "accuracy")])
+def test_each_kind_goes_all_the_way(kind: str, metric: str, tiny_model: Path, tmp_path: Path) -> None:
+    data = write(tmp_path / "data.csv", 200, kind)
+    result = bertie.train(data, model=str(tiny_model), out=tmp_path / "m", settings=FAST, **SILENT)
+    primary = result.evaluation["primary"]
+    assert primary["name"] == metric
+    assert 0.0 <= primary["low"] <= primary["value"] <= primary["high"] <= 1.0
+    assert set(result.evaluation["floors"]) == {"tfidf", "frozen_encoder"}
+    again = bertie.evaluate(tmp_path / "m", write(tmp_path / "new.csv", 50, kind, seed=1))
+    assert (again["rows"], set(again["floors"])) == (50, {"tfidf", "frozen_encoder"})
+    row = {"text_a": "good", "text_b": "bad"} if kind == "pair" else "服务很好"
+    answer = bertie.load(tmp_path / "m").predict([row])[0]
+    assert set(answer) >= ({"labels", "scores"} if kind == "several" else {"label", "score", "scores"})
+
+
+def test_what_words_tell_is_learned_and_the_bundle_has_its_documents(tiny_model: Path, tmp_path: Path) -> None:
+    data = write(tmp_path / "data.csv", 300)
+    lines: list[str] = []
+    result = bertie.train(data, model=str(tiny_model), out=tmp_path / "m", settings=FAST, say=lines.append)
+    assert result.evaluation["primary"]["value"] >= 0.9
+    names = {path.name for path in result.folder.iterdir()}
+    assert names == {
+        *(
+            "bundle.json",
+            "checksums.json",
+            "data.json",
+            "golden.json",
+            "head.safetensors",
+            "metrics.json",
+            "recipe.toml",
+        ),
+        *("README.md", "report.html", "model", "floors", "run"),
+    }
+    page = (result.folder / "report.html").read_text(encoding="utf-8")
+    assert "240 train" in page
+    assert any(line.startswith("rows: 240 train, 30 dev, 30 test") for line in lines)
+    assert json.loads((result.folder / "metrics.json").read_text())["primary"] == result.evaluation["primary"]
+    assert list((result.folder / "run" / "tensorboard").iterdir())
+
+
+def test_the_same_request_gives_the_same_weights(tiny_model: Path, tmp_path: Path) -> None:
+    data = write(tmp_path / "data.csv", 120)
+    sums = []
+    for name in ("a", "b"):
+        bertie.train(data, model=str(tiny_model), out=tmp_path / name, settings=FAST, **SILENT)
+        sums.append(json.loads((tmp_path / name / "checksums.json").read_text())["model/model.safetensors"])
+    assert sums[0] == sums[1]
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "utf-8-sig"])
+def test_encodings_train_to_the_same_scores(encoding: str, tiny_model: Path, tmp_path: Path) -> None:
+    plain = write(tmp_path / "plain.csv", 120)
+    other = tmp_path / "other.csv"
+    other.write_text(plain.read_text(encoding="utf-8"), encoding=encoding)
+    found = [
+        bertie.train(path, model=str(tiny_model), out=tmp_path / path.stem, settings=FAST, **SILENT).evaluation
+        for path in (plain, other)
+    ]
+    assert found[0]["metrics"] == found[1]["metrics"]
+    assert found[0]["floors"] == found[1]["floors"]
+
+
+def test_a_finished_bundle_is_not_written_over_unasked(tiny_model: Path, tmp_path: Path) -> None:
+    data = write(tmp_path / "data.csv", 80)
+    once = {"model": str(tiny_model), "out": tmp_path / "m", "settings": {"training.epochs": 1}, **SILENT}
+    bertie.train(data, **once)
+    with pytest.raises(UsageError, match="holds a finished bundle"):
+        bertie.train(data, **once)
+    bertie.train(data, overwrite=True, **once)
+
+
+def test_errors_come_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("text,label\ngood,a\nbad,a\n", encoding="utf-8")
+    with pytest.raises(DataError):
+        bertie.train(tmp_path / "one.csv", out=tmp_path / "m", **SILENT)
+    with pytest.raises(ConfigError, match="unknown setting 'epoch'"):
+        bertie.train(tmp_path / "one.csv", out=tmp_path / "m", settings={"training.epoch": 1}, **SILENT)
+
+
+def test_a_time_is_read_as_people_write_it() -> None:
+    assert [seconds(text) for text in ("90s", "10m", "1.5h", "30")] == [90, 600, 5400, 30]
+    with pytest.raises(UsageError, match="expected a time such as 90s, 10m or 2h"):
+        seconds("soon")
+    assert TrainRequest(data="hub:a/b c").folder == Path("runs/b-c")

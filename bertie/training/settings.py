@@ -63,8 +63,8 @@ class Training:
     """Most passes over the data; a time budget may end before. 0: the workflow chooses by the number of rows."""
     seconds: float | None = None
     """Time in which training and its evaluations end, sessions before a resume included. None: no limit."""
-    rows_per_batch: int = 32
-    """Most rows that go through the model at once."""
+    rows_per_batch: int = 0
+    """Most rows that go through the model at once. 0: the workflow chooses by the number of rows, 8 to 32."""
     tokens_per_batch: int = 4096
     """Most tokens, padding included, that go through the model at once; bounds the memory. A longer row goes alone."""
     accumulation: int = 1
@@ -95,9 +95,9 @@ class Training:
     """How the learning rate moves."""
 
     def __post_init__(self) -> None:
-        _positive(self, "rows_per_batch", "tokens_per_batch", "accumulation", "evaluations_per_epoch")
+        _positive(self, "tokens_per_batch", "accumulation", "evaluations_per_epoch")
         _positive(self, "save_seconds")
-        for name in ("epochs", "clip", "patience", "save_steps"):
+        for name in ("epochs", "rows_per_batch", "clip", "patience", "save_steps"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 0 or more")
         if self.seconds is not None:

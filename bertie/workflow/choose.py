@@ -7,6 +7,7 @@ Knows nothing of how it is tuned afterwards.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,6 @@ from bertie.text.tokenizer import Tokenizer
 
 SAMPLE = 800
 """Rows on which the candidates are compared: enough to tell one point from two, seconds to encode."""
-TIE = 0.01
-"""Frozen scores closer than this are called equal, and the faster model is taken."""
 TRAINING_COST = 3.0
 """A training step costs about three forward passes: one forward, two backward."""
 
@@ -45,6 +44,8 @@ class Candidate:
     start: Start
     score: float
     """Cross-validated score of a linear model on its frozen features."""
+    error: float
+    """Standard error of the score on so many rows."""
     epoch_seconds: float
     """Estimated time of one epoch over all training rows."""
 
@@ -93,16 +94,17 @@ def measure(start: Start, task: Task, sample: Rows, extent: tuple[int, int]) -> 
     began = time.monotonic()
     features = pooled_features(start.encoder, examples, start.tokenizer.pad_id)
     seconds = (time.monotonic() - began) / len(sample) * total * TRAINING_COST
-    return Candidate(start, cross_validated(features, sample.column("label")), seconds)
+    score = cross_validated(features, sample.column("label"))
+    return Candidate(start, score, math.sqrt(score * (1 - score) / len(sample)), seconds)
 
 
 def pick(measured: Sequence[Candidate], budget: float) -> tuple[Candidate, str]:
-    """The best frozen score among those that finish an epoch in time; the faster one where scores are equal."""
+    """The best frozen score among those that finish an epoch in time; the faster of those within its standard error."""
     affordable = [candidate for candidate in measured if candidate.epoch_seconds <= budget]
     if not affordable:
         fastest = min(measured, key=lambda candidate: candidate.epoch_seconds)
         return fastest, "the fastest: none finishes one epoch within the budget"
-    top = max(candidate.score for candidate in affordable)
-    equal = [candidate for candidate in affordable if candidate.score >= top - TIE]
+    top = max(affordable, key=lambda candidate: candidate.score)
+    equal = [candidate for candidate in affordable if candidate.score >= top.score - top.error]
     best = min(equal, key=lambda candidate: candidate.epoch_seconds)
-    return best, "the faster of equal frozen floors" if len(equal) > 1 else "the best frozen floor"
+    return best, "the faster of frozen floors that cannot be told apart" if len(equal) > 1 else "the best frozen floor"

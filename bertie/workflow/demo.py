@@ -29,10 +29,10 @@ TEXTS = {
     ],
     "zh": ["物流很快，包装完好，非常满意！", "用了两天就坏了，客服也不理人。", "酒店位置很好，但是房间太小。"],
 }
-BUDGET = "4m"
+BUDGET = "5m"
 """Of this most goes into judging: the test rows pass through the model twice, frozen and tuned."""
-LENGTH = 128
-"""Tokens a text: the first lines tell the topic of a news article as well as all of it."""
+LENGTH = 256
+"""Tokens a text: with 128 the floors lose two points (0.950 against 0.972 on the training part)."""
 ROWS = {"en": (200, 1000), "zh": (2000, 1000)}
 """Training and test rows that fit the time on two cores."""
 

@@ -7,6 +7,7 @@ Knows nothing of the loop or of the bundle that comes out.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -47,6 +48,8 @@ class Floors:
     tfidf: TfidfFloor
     frozen: FrozenFloor
     test_features: Floats
+    seconds: float
+    """What the frozen encoder took for the test rows; the tuned one will take as long."""
 
     def answers(self, rows: Rows) -> dict[str, list[dict[str, object]]]:
         """Each floor's answers to the test rows."""
@@ -86,7 +89,7 @@ def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes)
     if cut:
         say(f"{cut} of {len(examples)} texts are cut at {length} tokens; --set max_length=512 takes more")
     test = splits.test if splits.test is not None else splits.dev
-    floors = fit_floors(splits.train, test, task, start, examples)
+    floors = fit_floors((splits.train, test), task, start, examples, length)
     return Prepared(splits, test, task, start, examples, floors, recipe, notes.lines)
 
 
@@ -114,11 +117,14 @@ def make_task(name: str | None, rows: Rows, recipe: Recipe) -> Classification:
     return task
 
 
-def fit_floors(train: Rows, test: Rows, task: Classification, start: Start, examples: list[Example]) -> Floors:
-    """TF-IDF and the frozen encoder, fitted on the same training rows as the model."""
-    length = max(len(sequence.ids) for example in examples for sequence in example.sequences)
-    pad = start.tokenizer.pad_id
+def fit_floors(
+    rows: tuple[Rows, Rows], task: Classification, start: Start, examples: list[Example], length: int
+) -> Floors:
+    """TF-IDF and the frozen encoder, fitted on the same training rows as the model; `rows` are train and test."""
+    (train, test), pad = rows, start.tokenizer.pad_id
     features = pooled_features(start.encoder, examples, pad)
     frozen = FrozenFloor.fit(features, train.column("label"), task.labels)
-    test_examples = task.encode(list(test), start.tokenizer, length)
-    return Floors(TfidfFloor.fit(train, task), frozen, pooled_features(start.encoder, test_examples, pad))
+    began = time.monotonic()
+    test_features = pooled_features(start.encoder, task.encode(list(test), start.tokenizer, length), pad)
+    seconds = time.monotonic() - began
+    return Floors(TfidfFloor.fit(train, task), frozen, test_features, seconds)

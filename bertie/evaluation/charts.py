@@ -137,7 +137,7 @@ def _padded(values: Sequence[float], percent: bool) -> tuple[float, float]:
 
 def _ticks(low: float, high: float) -> list[float]:
     """Three to six round numbers between the two."""
-    rough = (high - low) / 4
+    rough = max(high - low, 1e-9) / 4
     power = 10.0 ** np.floor(np.log10(rough))
     step = next(power * factor for factor in (1.0, 2.0, 2.5, 5.0, 10.0) if power * factor >= rough * 0.999)
     return [float(round(i * step, 10)) for i in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)]

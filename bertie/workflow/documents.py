@@ -45,7 +45,7 @@ def report_of(
         per_class=details.get("per_class", ()),
         confusion=details.get("confusion"),
         losses=[(entry["step"], entry["loss"]) for entry in log if "loss" in entry],
-        dev_scores=[(entry["step"], entry["score"]) for entry in log if "score" in entry],
+        dev_scores=[(entry["step"], entry[scores.primary]) for entry in log if "score" in entry],
         mistakes=hardest_mistakes(prepared.test, judgement.answers, task.columns),
         data=data_parts(prepared),
         chosen=prepared.notes,

@@ -25,7 +25,7 @@ from bertie.evaluation.judge import judge, to_json
 from bertie.predict import Predictor
 from bertie.tasks.base import Answer
 from bertie.training.hooks import reporters
-from bertie.training.loop import fit
+from bertie.training.loop import FitResult, fit
 from bertie.training.model import TrainingModel
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
@@ -72,7 +72,7 @@ def run_training(request: TrainRequest, say: Callable[[str], None]) -> TrainResu
         model = TrainingModel(prepared.start.encoder, prepared.task)
         fitted = fit(model, prepared.examples, training, run, dev_score(predictor, prepared), reporters(training, run))
         notes.say(
-            f"trained {fitted.epochs} epochs in {fitted.seconds:.0f} s ({fitted.end}); dev {fitted.best_score:.4f}"
+            f"trained {fitted.epochs} epochs in {fitted.seconds:.0f} s ({fitted.end}); {best_on_dev(run, fitted)}"
         )
         answers = predictor.predict(list(prepared.test))
         judgement = judge(prepared.task, prepared.test, answers, prepared.floors.answers(prepared.test))
@@ -98,6 +98,15 @@ def dev_score(predictor: Predictor, prepared: Prepared) -> Callable[[], Evaluati
         return Evaluation(scores.value + TIE_BREAK * gold_probability(answers, dev), scores.metrics)
 
     return evaluate
+
+
+def best_on_dev(run: RunFolder, fitted: FitResult) -> str:
+    """The step whose weights are kept, with its metrics."""
+    judged = (entry for entry in run.entries() if "score" in entry and entry["step"] == fitted.best_step)
+    metrics = {
+        name: value for name, value in next(judged, {}).items() if name not in ("step", "score", "unseen_labels")
+    }
+    return f"kept step {fitted.best_step}, dev " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
 
 
 def gold_probability(answers: Sequence[Answer], rows: Rows) -> float:

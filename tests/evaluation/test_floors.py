@@ -17,7 +17,7 @@ from bertie.evaluation.linear import Targets, best_threshold, fit_logistic, fold
 from bertie.evaluation.ngrams import fit_vectorizers
 from bertie.nn.config import EncoderConfig
 from bertie.nn.encoder import Encoder
-from bertie.nn.heads import mean_pool
+from bertie.nn.heads import mean_pool, normalised
 from bertie.tasks.classification import Classification
 from bertie.text.tokenizer import Encoded
 
@@ -114,9 +114,7 @@ def test_the_linear_start_answers_as_the_floor(classes: int) -> None:
     assert np.mean([a["label"] == g for a, g in zip(answers, gold, strict=True)]) > 0.95
     weight, bias = floor.linear()
     assert weight.shape == (classes, 24) and bias.shape == (classes,) and floor.labels == sorted(set(labels))
-    inputs = torch.from_numpy(unseen)
-    if floor.normalise:
-        inputs = torch.nn.functional.normalize(inputs, dim=-1)
+    inputs = normalised(torch.from_numpy(unseen))
     scores = (inputs @ weight.T + bias).softmax(-1)
     for row, answer in zip(scores.tolist(), answers, strict=True):
         assert [answer["scores"][name] for name in floor.labels] == pytest.approx(row, abs=1e-4)
@@ -132,7 +130,9 @@ def test_the_order_of_labels_can_be_given() -> None:
 def test_several_labels_on_frozen_features() -> None:
     rng = np.random.default_rng(0)
     features = rng.normal(size=(500, 10)).astype(np.float32)
-    labels = [[name for j, name in enumerate("abc") if row[j] > 0.5] for row in features]
+    # The floor sees each row brought to mean 0 and deviation 1, so that is what the labels are made of.
+    seen = normalised(torch.from_numpy(features)).numpy()
+    labels = [[name for j, name in enumerate("abc") if row[j] > 0.5] for row in seen]
     answers = FrozenFloor.fit(features[:400], labels[:400]).predict_features(features[400:])
     task = Classification(["a", "b", "c"], pair=False, several=True, settings=Classification.from_rows(
         Rows([{"text": "", "label": ["a", "b"]}]), {}

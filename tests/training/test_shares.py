@@ -94,7 +94,7 @@ def test_settings_are_checked_where_they_are_made_and_all_explained() -> None:
     for cls in (Training, Optimizer, Schedule):
         assert set(field_docs(cls)) == set(cls.__dataclass_fields__)
     for wrong in (
-        {"epochs": 0},
+        {"epochs": -1},
         {"clip": -1.0},
         {"optimizer": {"rate": 0.0}},
         {"schedule": {"warmup": 2.0}},

@@ -85,7 +85,7 @@ class Contest:
         features = pooled_features(self.start.encoder, self.examples, self.start.tokenizer.pad_id)
         frozen = FrozenFloor.fit(features, self.splits.train.column("label"), self.task.labels)
         weight, bias = frozen.linear()
-        self.task.start_from(weight, bias, normalise=frozen.normalise)
+        self.task.start_from(weight, bias)
 
     def train(self, predictor: Predictor, training: Training, clock: Clock) -> FitResult:
         """The loop with the hooks that a person gets."""

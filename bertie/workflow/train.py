@@ -122,6 +122,11 @@ def _rightness(scores: Mapping[str, float], gold: str | Sequence[str]) -> float:
     return float(np.mean([score if label in gold else 1.0 - score for label, score in scores.items()]))
 
 
+def rows_per_batch(rows: int) -> int:
+    """The batch for so many training rows when none is given."""
+    return min(max(rows // STEPS, ROWS[0]), ROWS[1])
+
+
 def plan(prepared: Prepared, run: RunFolder, seconds: float) -> Training:
     """Epochs and time of the training, decided once and kept for a resume."""
     training = prepared.recipe.training
@@ -129,7 +134,7 @@ def plan(prepared: Prepared, run: RunFolder, seconds: float) -> Training:
     if decided is None:
         fitting = round(ROWS_SEEN / len(prepared.examples))
         epochs = training.epochs or min(max(fitting, EPOCHS[0]), EPOCHS[1])
-        rows = training.rows_per_batch or min(max(len(prepared.examples) // STEPS, ROWS[0]), ROWS[1])
+        rows = training.rows_per_batch or rows_per_batch(len(prepared.examples))
         left = max(seconds - RESERVE - prepared.floors.seconds, 1.0)
         decided = {"epochs": epochs, "rows_per_batch": rows, "seconds": training.seconds or left}
         run.write("plan", decided)

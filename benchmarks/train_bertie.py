@@ -76,6 +76,7 @@ class Contest:
         recipe = TrainRequest(data=str(options.folder)).settings()
         task = make_task(None, splits.train, recipe)
         start = load_start(str(options.model))
+        start.encoder.set_attention_dropout(recipe.attention_dropout)
         length = min(options.max_length, start.encoder.config.max_positions)
         examples = task.encode(list(splits.train), start.tokenizer, length)
         task.build_head(start.encoder.config.hidden_size)

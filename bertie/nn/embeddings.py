@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from bertie.core.errors import ModelError
 from bertie.nn.config import EncoderConfig
+from bertie.nn.dropout import Dropout
 
 
 class Embeddings(nn.Module):
@@ -37,7 +38,7 @@ class Embeddings(nn.Module):
         )
         self.norm = nn.LayerNorm(width, config.norm_eps, bias=config.norm_bias)
         dropout = config.dropout if config.embedding_dropout is None else config.embedding_dropout
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.projection = nn.Linear(width, config.hidden_size) if config.embedding_size is not None else None
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:

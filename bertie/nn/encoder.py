@@ -82,6 +82,12 @@ class Encoder(nn.Module):
             collected.append(weights)
         return collected
 
+    def set_attention_dropout(self, rate: float) -> None:
+        """Dropout on the attention weights while training, instead of the checkpoint's; the config stays as it is."""
+        for block in self.layers:
+            assert isinstance(block, Block)
+            block.attention.dropout = rate
+
     def _steps(self, states: Tensor, attention_mask: Tensor | None) -> Iterator[Step]:
         """Each block in order, with the mask and the angles of its kind, which are made once for all blocks."""
         length, config = states.shape[1], self.config

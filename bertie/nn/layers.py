@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from bertie.nn.attention import Rotary, SelfAttention
 from bertie.nn.config import EncoderConfig
+from bertie.nn.dropout import Dropout
 
 
 def _gelu_tanh(states: Tensor) -> Tensor:
@@ -102,7 +103,7 @@ class Block(nn.Module):
         bare = self.pre_norm and first
         self.attention_norm = nn.Identity() if bare else nn.LayerNorm(size, config.norm_eps, bias=config.norm_bias)
         self.feed_forward_norm = nn.LayerNorm(size, config.norm_eps, bias=config.norm_bias)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, states: Tensor, mask: Tensor | None = None, rotary: Rotary | None = None) -> Tensor:
         """(B, T, D) to (B, T, D); mask and rotary as in `SelfAttention.forward`."""

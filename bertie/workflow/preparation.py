@@ -81,6 +81,7 @@ def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes)
     limit = request.seconds * CHOOSING_SHARE
     start = load_start(model) if model else choose_start(splits.train, task, recipe.max_length, limit, say)
     run.write("choice", {"model": start.source.name})
+    start.encoder.set_attention_dropout(recipe.attention_dropout)
     task.build_head(start.encoder.config.hidden_size)
     length = min(recipe.max_length, start.encoder.config.max_positions)
     recipe = replace(recipe, max_length=length)

@@ -55,10 +55,17 @@ class Recipe:
     """Tokens a text, specials included; longer texts are cut there and counted."""
     linear_start: bool = True
     """Start the head from the frozen floor's solution instead of from random numbers (Kumar et al. 2022)."""
+    attention_dropout: float = 0.0
+    """Dropout on attention weights while training. 0 lets torch's fused kernel compute: 1.4 to 1.8 times as fast at 256
+    tokens. Most checkpoints were pre-trained with 0.1."""
     task: dict[str, Any] = field(default_factory=dict)
     """Settings of the task: pooling, loss, class_weights, ..."""
     training: Training = field(default_factory=Training)
     """Settings of the loop, its optimiser and its schedule."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.attention_dropout < 1.0:
+            raise ValueError(f"attention_dropout is {self.attention_dropout}, expected 0 to below 1")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -116,6 +116,27 @@ class Prefix(nn.Module):
         return key, value
 
 
+@pytest.mark.parametrize("length", [7, 300])
+@pytest.mark.parametrize("masked", [False, True])
+def test_bfloat16_takes_the_faster_way_to_the_same_states(length: int, masked: bool) -> None:
+    """Short texts are written out, long ones fused: both are within bfloat16's three digits of float32."""
+    torch.manual_seed(0)
+    attention, states = SelfAttention(32, 4).eval(), torch.randn(3, length, 32)
+    hidden = torch.arange(length) < torch.tensor([[length], [length - 2], [1]])  # (3, T)
+    mask = additive_mask(hidden, length, None, states) if masked else None
+    exact = attention(states, mask)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = attention(states, None if mask is None else mask.bfloat16())
+    torch.testing.assert_close(rounded.float(), exact, atol=0.03, rtol=0.03)
+
+
+def test_attention_dropout_can_be_set() -> None:
+    model = encoder().train()
+    model.set_attention_dropout(0.0)
+    assert {block.attention.dropout for block in model.layers} == {0.0}
+    assert model.config.attention_dropout == TINY.attention_dropout
+
+
 def test_a_prefix_is_seen_and_keeps_the_positions() -> None:
     model = encoder()
     mask = torch.ones_like(IDS)

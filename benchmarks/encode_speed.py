@@ -80,7 +80,7 @@ class Setting:
         splits = load_splits(arguments.data / name)
         train, test = sample(splits.train, LABEL_ROWS), splits.test if splits.test is not None else splits.dev
         task = Classification.from_rows(train, {})
-        length = min(arguments.max_length, start.encoder.config.max_positions)
+        length = min(arguments.max_length, start.encoder.config.max_length)
         encoded = [task.encode(list(rows), start.tokenizer, length) for rows in (sample(test, arguments.rows), train)]
         theirs = AutoModel.from_pretrained(start.source.folder, dtype=torch.float32).eval()
         return cls(start, theirs, AutoTokenizer.from_pretrained(start.source.folder), encoded[0], train, encoded[1])

@@ -77,7 +77,7 @@ class Contest:
         task = make_task(None, splits.train, recipe)
         start = load_start(str(options.model))
         start.encoder.set_attention_dropout(recipe.attention_dropout)
-        length = min(options.max_length, start.encoder.config.max_positions)
+        length = min(options.max_length, start.encoder.config.max_length)
         examples = task.encode(list(splits.train), start.tokenizer, length)
         task.build_head(start.encoder.config.hidden_size)
         return cls(splits, splits.test, task, start, examples, length)

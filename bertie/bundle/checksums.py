@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from pathlib import Path, PurePosixPath
 
-from bertie.core.errors import BundleError
+from bertie.core.errors import BundleError, UsageError
 from bertie.core.files import sha256, write_text
 
 SEAL = "checksums.json"
@@ -40,20 +40,26 @@ def verify(folder: Path) -> None:
         raise BundleError(f"{folder}: {'; '.join(problems)} since the bundle was saved; copy or train it again")
 
 
-def sealed(folder: Path) -> dict[str, str]:
-    """What checksums.json says: file name to SHA-256; empty where there is none."""
-    if not (folder / SEAL).is_file():
+def sealed(folder: Path, name: str = SEAL) -> dict[str, str]:
+    """What checksums.json says: file name to SHA-256; empty where there is none. `name` is where it lies."""
+    path = folder / name
+    if not path.is_file():
         return {}
     try:
-        sums = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        sums = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise BundleError(f"{folder / SEAL}: cannot be read: {error}; copy the bundle again") from error
+        raise BundleError(f"{path}: cannot be read: {error}; copy the bundle again") from error
     inside = isinstance(sums, dict) and all(not PurePosixPath(name).is_absolute() and ".." not in name for name in sums)
     if not inside:
-        raise BundleError(
-            f"{folder / SEAL}: expected names of files in this folder with their SHA-256; copy the bundle again"
-        )
+        raise BundleError(f"{path}: expected names of files in this folder with their SHA-256; copy the bundle again")
     return {str(name): str(value) for name, value in sums.items()}
+
+
+def stay_outside(path: Path) -> None:
+    """UsageError where `path` lies inside a bundle: a file that is added breaks the seal."""
+    for folder in path.resolve().parents:
+        if (folder / SEAL).is_file():
+            raise UsageError(f"{path}: lies inside the bundle {folder}, which must stay as it is; choose another place")
 
 
 def files(folder: Path) -> list[str]:

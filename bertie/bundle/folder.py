@@ -14,6 +14,7 @@ Knows nothing of training, evaluation or what the documents say.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from safetensors.torch import load_file, save_file
 import bertie.tasks
 from bertie.bundle import checksums
 from bertie.core.errors import BundleError, UsageError
-from bertie.core.files import new_folder
+from bertie.core.files import new_folder, remove_leftovers, storage_errors
 from bertie.core.registry import Registry
 from bertie.core.version import __version__
 from bertie.nn import checkpoint
@@ -35,6 +36,9 @@ from bertie.text.tokenizer import Tokenizer
 
 FORMAT = 1
 NEW = ".new"
+"""The whole new bundle, until it has been moved in."""
+OLD = ".old.json"
+"""The seal of the bundle that is replaced, until its files are removed."""
 TASKS: Registry[Task] = Registry(bertie.tasks, Task, "task")  # type: ignore[type-abstract]
 
 
@@ -59,8 +63,10 @@ def save(model: Model, folder: Path, documents: Mapping[str, str], add: Callable
 
     `documents` maps file names to their text; `add` writes more files into the folder that it is given.
 
-    The seal goes first and comes last: a bundle whose replacement was cut off is refused, never half old and half new.
+    The seal goes first and comes last: a bundle whose replacement was cut off is refused, never half old and half new;
+    the next `save` ends it. The caller holds the lock of the folder.
     """
+    recover(folder)
     weights = [*model.encoder.state_dict().values(), *model.task.state_dict().values()]
     new = folder / NEW
     with new_folder(new, sum(tensor.nbytes for tensor in weights)) as making:
@@ -75,7 +81,8 @@ def save(model: Model, folder: Path, documents: Mapping[str, str], add: Callable
         if add is not None:
             add(making)
         checksums.seal(making)
-    _move_in(new, folder)
+    with storage_errors(folder, 0):
+        _move_in(folder)
 
 
 def load(folder: Path) -> Model:
@@ -109,10 +116,12 @@ def read(folder: Path) -> Model:
 
 def free(folder: Path, *, overwrite: bool) -> None:
     """UsageError unless a bundle may be written to `folder`: new, empty, or an old bundle to replace."""
-    found = sorted(path.name for path in folder.glob("*") if path.name not in (checksums.RUN_FOLDER, NEW))
-    if not found:
+    checksums.stay_outside(folder)
+    found = sorted(path.name for path in folder.glob("*") if not _is_ours(path.name))
+    whole = checksums.SEAL in found or (folder / NEW / checksums.SEAL).is_file()
+    if not found and not whole:
         return
-    if checksums.SEAL not in found:
+    if not whole:
         raise UsageError(
             f"{folder}: holds {', '.join(found[:5])} and is no bundle; choose a new or empty folder with --out"
         )
@@ -122,17 +131,36 @@ def free(folder: Path, *, overwrite: bool) -> None:
         )
 
 
-def _move_in(new: Path, folder: Path) -> None:
-    old = checksums.sealed(folder)
-    (folder / checksums.SEAL).unlink(missing_ok=True)
-    for name in old:  # only what an older bundle put here: whatever else lies in the folder is not ours to remove
+def recover(folder: Path) -> None:
+    """Ends what a killed `save` began: moves in the new bundle if it was whole, else removes what there is of it."""
+    remove_leftovers(folder, NEW)
+    with storage_errors(folder, 0):
+        if (folder / NEW / checksums.SEAL).is_file():
+            _move_in(folder)
+        shutil.rmtree(folder / NEW, ignore_errors=True)
+
+
+def _is_ours(name: str) -> bool:
+    """Whether training or a `save` that was killed left this beside the bundle."""
+    return name in (checksums.RUN_FOLDER, NEW, OLD) or name.startswith(f".{NEW}.")
+
+
+def _move_in(folder: Path) -> None:
+    """Replaces the old bundle by the new one, file by file. Cut off anywhere and called again, it goes on.
+
+    Only what the old seal names is removed: whatever else lies in the folder is not ours.
+    """
+    new, seal, old = folder / NEW, folder / checksums.SEAL, folder / OLD
+    if checksums.sealed(folder):
+        seal.replace(old)
+    for name in checksums.sealed(folder, OLD):
         (folder / name).unlink(missing_ok=True)
-    for path in sorted(new.iterdir(), key=lambda path: path.name == checksums.SEAL):
-        target = folder / path.name
-        if target.is_dir():
-            target.rmdir()
-        path.replace(target)
-    new.rmdir()
+    old.unlink(missing_ok=True)  # from here on what lies in the folder is new
+    for name in [*checksums.sealed(new), checksums.SEAL]:
+        if (new / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (new / name).replace(folder / name)
+    shutil.rmtree(new)
 
 
 def _description(model: Model) -> dict[str, Any]:

@@ -26,6 +26,9 @@ def record(answers: Answers, rows: Sequence[dict[str, Any]]) -> list[dict[str, A
 
 def check(answers: Answers, golden: Sequence[dict[str, Any]], engine: str, where: str) -> None:
     """BundleError unless every golden row is answered as it was, within the tolerance of the engine and dtype."""
+    if engine not in TOLERANCE:
+        known = ", ".join(TOLERANCE)
+        raise BundleError(f"{where}: engine {engine!r}, this version knows {known}; install the version that wrote it")
     rows = [example["row"] for example in golden]
     for example, answer in zip(golden, answers(rows), strict=True):
         difference = _difference(example["answer"], answer, TOLERANCE[engine], "answer")
@@ -45,6 +48,8 @@ def _difference(expected: Any, found: Any, tolerance: float, path: str) -> str |
         return next((part for part in parts if part), None)
     if isinstance(expected, float) and isinstance(found, float):
         same = math.isclose(expected, found, abs_tol=tolerance) or (math.isnan(expected) and math.isnan(found))
+    elif path == "answer.labels" and isinstance(expected, list):
+        same = set(expected) == set(found)  # in the order of their scores, which may change places
     else:
         same = expected == found
     return None if same else f"{path} was {expected!r}, is {found!r}"

@@ -55,7 +55,7 @@ def train(
     label_column: options.LabelColumn = None,
     encoding: options.Encoding = None,
     skip_bad_rows: options.SkipBadRows = False,
-    seed: options.Seed = 0,
+    seed: options.Seed = None,
     json_: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -110,17 +110,22 @@ def evaluate(
 
 def predict(
     model: options.Bundle,
-    file: Annotated[str | None, typer.Argument(help="Rows to answer; - or nothing reads stdin, a text a line.")] = None,
+    file: Annotated[
+        str | None, typer.Argument(help="Rows to answer; - or nothing: stdin, a text or JSON a line.")
+    ] = None,
     text: Annotated[list[str] | None, typer.Option(help="A text to answer; may be repeated.")] = None,
     output: Annotated[Path | None, typer.Option(help="File for the answers instead of stdout.")] = None,
     text_column: options.TextColumn = None,
     encoding: options.Encoding = None,
+    skip_bad_rows: options.SkipBadRows = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Answer texts: one JSON line per input row, in order."""
     from bertie.workflow.predict import run_prediction
     from bertie.workflow.request import Reading
 
-    run_prediction(model, text or file or "-", output, Reading(text_column=text_column, encoding=encoding))
+    reading = Reading(text_column=text_column, encoding=encoding, skip_bad_rows=skip_bad_rows)
+    run_prediction(model, text or file or "-", output, reading, speaker(quiet))
 
 
 def export(

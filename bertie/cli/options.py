@@ -26,5 +26,7 @@ Encoding = Annotated[
 SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Leave malformed rows out and count them.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")]
-Seed = Annotated[int, typer.Option(help="Seed of the split, the order and the dropout.")]
+Seed = Annotated[
+    int | None, typer.Option(help="Seed of the split, the order and the dropout; otherwise the recipe's training.seed.")
+]
 Budget = Annotated[str | None, typer.Option(help="Time that the whole command may take, such as 90s, 10m or 2h.")]

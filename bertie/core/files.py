@@ -94,9 +94,9 @@ def new_folder(path: Path, size: int) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Removes what a killed writer left in `folder`. Only for the one who holds the folder's lock."""
-    for path in [*folder.glob(".*.tmp"), *folder.glob(".*.old")]:
+def remove_leftovers(folder: Path, name: str = "*") -> None:
+    """Removes what a killed writer of `name` left in `folder`. Only for the one who holds the folder's lock."""
+    for path in [*folder.glob(f".{name}.*.tmp"), *folder.glob(f".{name}.*.old")]:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:

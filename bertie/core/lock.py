@@ -33,6 +33,17 @@ class FolderLock:
 
     def acquire(self) -> None:
         """Takes the lock; RunLockedError names the process that has it."""
+        file = self._open()
+        while not self._stands(file):  # its holder has removed the folder between our opening and our locking
+            file.close()
+            file = self._open()
+        file.truncate(0)
+        json.dump({"pid": os.getpid(), "host": socket.gethostname()}, file)
+        file.flush()
+        self._file = file
+
+    def _open(self) -> TextIO:
+        """The file with the lock on it."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             file = self.path.open("a+", encoding="utf-8")
@@ -49,10 +60,14 @@ class FolderLock:
         except OSError as error:
             file.close()
             raise StorageError(f"{self.path}: this file system has no locks ({error}); choose another --out") from error
-        file.truncate(0)
-        json.dump({"pid": os.getpid(), "host": socket.gethostname()}, file)
-        file.flush()
-        self._file = file
+        return file
+
+    def _stands(self, file: TextIO) -> bool:
+        """Whether what we locked is what the next one will find."""
+        try:
+            return os.path.samestat(os.fstat(file.fileno()), self.path.stat())
+        except FileNotFoundError:
+            return False
 
     def release(self) -> None:
         """Gives the lock back; does nothing where it is not held."""

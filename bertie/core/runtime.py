@@ -87,6 +87,11 @@ def cpu_flags() -> set[str]:
     )
 
 
+def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
+    """Computes in `dtype` what may be rounded, while it is entered; float32: nothing changes."""
+    return torch.autocast(device.type, dtype, enabled=dtype is not torch.float32)
+
+
 def matmul_seconds(dtype: torch.dtype, tries: int = 5) -> float:
     """The best time of a product of the sizes of a small encoder's feed-forward part: 1,024 tokens, 384 to 1,536."""
     states = torch.ones(1024, 384, dtype=dtype)

@@ -93,7 +93,9 @@ CATALOGUE: dict[str, CatalogueEntry] = {
 }
 
 
-def resolve(name: str | Path, *, revision: str | None = None, cache_dir: Path | None = None) -> ModelSource:
+def resolve(
+    name: str | Path, *, revision: str | None = None, cache_dir: Path | None = None, offline: bool = False
+) -> ModelSource:
     """Find the folder of a model; downloads or converts where that is needed.
 
     An installed package comes before the hub, or the vocabulary behind an alias and the time to start would depend on
@@ -103,6 +105,7 @@ def resolve(name: str | Path, *, revision: str | None = None, cache_dir: Path | 
         name: an alias, a folder or a hub name.
         revision: the hub's branch, tag or commit.
         cache_dir: the hub's cache.
+        offline: take only what is on this machine; for names that somebody else wrote.
     """
     text = str(name)
     if Path(text).is_dir():
@@ -123,6 +126,8 @@ def resolve(name: str | Path, *, revision: str | None = None, cache_dir: Path | 
         return found(entry.package.convert(place) if entry.package.convert else place, "package")
     if folder := hub.cached(repository, revision, cache_dir):
         return found(folder, "cache")
+    if offline:
+        raise ModelError(f"{text}: is not on this machine; {_what_is_here()}")
     if not hub.is_reachable():
         raise ModelError(_not_found(text, entry, revision, "the hub is out of reach"))
     try:

@@ -44,18 +44,24 @@ def as_label(value: Any, name: str) -> Label:
 
 
 def shape_labels(columns: Sequence[Sequence[Label]]) -> list[list[Label]]:
-    """One kind of label for all files of a task: if any label is a list or holds `|`, every label becomes a list."""
-    several = any(isinstance(label, list) or "|" in label for column in columns for label in column)
-    return [[_parts(label) if several else label for label in column] for column in columns]
+    """One kind of label for all files of a task: if any is a list, or several with `|` between, all become lists.
+
+    A `|` with nothing on one side of it is a slip, not a second label.
+    """
+    parted = [[_parts(label) for label in column] for column in columns]
+    several = any(isinstance(label, list) for column in columns for label in column)
+    if several or any(len(parts) > 1 for column in parted for parts in column):
+        return [list(column) for column in parted]
+    return [[parts[0] for parts in column] for column in parted]
 
 
-def _parts(label: Label) -> Label:
+def _parts(label: Label) -> list[str]:
     parts = label.split("|") if isinstance(label, str) else label
     return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
 
 def _one_label(value: Any, name: str) -> str:
-    if value is None or (isinstance(value, str) and not value.strip(" \t\r\n|")):
+    if value is None or (isinstance(value, str) and not value.replace("|", "").strip()):
         raise CellError(f"{name!r} is empty, expected a label; fill it in or delete the row")
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # pandas turns classes into floats where one is missing; 1.0 and 1 are one class

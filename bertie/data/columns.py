@@ -47,6 +47,11 @@ class Columns:
         if (self.text_a is None) != (self.text_b is None) or (self.text and self.text_a):
             raise UsageError("--text-column: expected one column, or two as A,B for pairs")
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns of text that were named."""
+        return tuple(name for name in (self.text, self.text_a, self.text_b) if name)
+
 
 @dataclass(frozen=True)
 class Mapping:
@@ -80,18 +85,16 @@ def _given(table: Table, columns: Columns) -> dict[str, str]:
     found = {}
     for canonical, wanted in given.items():
         exact = [name for name in table.header if name == wanted]
-        near = [name for name in table.header if _plain(name) == _plain(wanted)]
+        near = [name for name in table.header if folded(name) == folded(wanted)]
         if not exact and len(near) != 1:
             option = "--label-column" if canonical == "label" else "--text-column"
-            raise DataError(
-                f"{table.source}: there is no column {wanted!r}; found {_shown(table)}; give one to {option}"
-            )
+            raise DataError(f"{table.top}: there is no column {wanted!r}; found {_shown(table)}; give one to {option}")
         found[canonical] = (exact or near)[0]
     return found
 
 
 def _pair(table: Table, taken: dict[str, str]) -> dict[str, str]:
-    plain = {_plain(name): name for name in table.header if name not in taken.values()}
+    plain = {folded(name): name for name in table.header if name not in taken.values()}
     for first, second in PAIR_NAMES:
         if first in plain and second in plain:
             return {"text_a": plain[first], "text_b": plain[second]}
@@ -99,7 +102,7 @@ def _pair(table: Table, taken: dict[str, str]) -> dict[str, str]:
 
 
 def _single(table: Table, canonical: str, known: tuple[str, ...], taken: dict[str, str]) -> dict[str, str]:
-    plain = {_plain(name): name for name in table.header if name not in taken.values()}
+    plain = {folded(name): name for name in table.header if name not in taken.values()}
     return next(({canonical: plain[name]} for name in known if name in plain), {})
 
 
@@ -134,9 +137,9 @@ def _looks_like_labels(table: Table, column: str, other: str) -> bool:
 def _refuse_headless(table: Table, label: str) -> None:
     """A file without a header has a row of data in its place: its first label is then a label of other rows too."""
     repeated = Counter(str(record.get(label)) for record in table.records).get(label, 0)
-    if table.headed and repeated:
+    if table.header_line and repeated:
         raise DataError(
-            f"{table.source}:1: the first line looks like a row, not like a header ({label!r} is the label of "
+            f"{table.top}: the first line looks like a row, not like a header ({label!r} is the label of "
             f"{repeated} other rows); put a line such as text,label above it"
         )
 
@@ -148,8 +151,8 @@ def _complete(names: dict[str, str], label_needed: bool) -> bool:
 
 def _missing(table: Table, names: dict[str, str]) -> str:
     what = "the label" if "text" in names or "text_a" in names else "the text"
-    header = " (is the header line missing? then put one above the first row)" if table.headed else ""
-    return f"{table.source}: no column is {what}; found {_shown(table)}; {_EXPECTED}; {_ADVICE}{header}"
+    header = " (is the header line missing? then put one above the first row)" if table.header_line else ""
+    return f"{table.top}: no column is {what}; found {_shown(table)}; {_EXPECTED}; {_ADVICE}{header}"
 
 
 def _notes(table: Table, names: dict[str, str], label_needed: bool) -> list[str]:
@@ -170,5 +173,6 @@ def _listed(names: list[str]) -> str:
     return shown + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
-def _plain(name: str) -> str:
+def folded(name: str) -> str:
+    """A column's name as names are compared: width, case, spaces and hyphens do not count."""
     return unicodedata.normalize("NFKC", name).strip().casefold().replace(" ", "_").replace("-", "_")

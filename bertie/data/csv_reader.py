@@ -131,15 +131,13 @@ def read_csv(stream: TextIO, table: Table, usual: str) -> None:
     lines = ((number, line) for number, line in bounded_lines(stream))
     first = next(((number, line) for number, line in lines if line is None or line.strip()), None)
     if first is None:
-        raise DataError(
-            f"{table.source}: the file is empty, expected a header line such as text,label and rows below it"
-        )
+        raise DataError(f"{table.top}: the file is empty, expected a header line such as text,label and rows below it")
     delimiter = sniff_delimiter(first[1] or "", usual)
     records = raw_records(_chain(first, lines), delimiter)
     line, names, problem = next(records)
     if problem:
         raise DataError(f"{table.source}:{line}: {problem} (this line is the header)")
-    table.header, table.headed = [name.strip().removeprefix("\ufeff") for name in names], True
+    table.header, table.header_line = [name.strip().removeprefix("\ufeff") for name in names], line
     _refuse_twins(table, line)
     for raw in records:
         _add(table, names, raw)

@@ -45,7 +45,7 @@ def _forced(stream: BinaryIO, where: str, encoding: str) -> str:
     _check_name(encoding)
     failure = _first_failure(stream, encoding)
     if failure:
-        raise DataError(f"{where}: {failure} does not fit --encoding {encoding}; {_ADVICE}")
+        raise DataError(f"{failure.at(where)} does not fit --encoding {encoding}; {_ADVICE}")
     return encoding
 
 
@@ -56,7 +56,7 @@ def _detected(stream: BinaryIO, where: str) -> str:
         failure = _first_failure(stream, marked)
         if failure:
             raise DataError(
-                f"{where}: {failure} does not fit the {marked} that the file's first bytes promise; {_ADVICE}"
+                f"{failure.at(where)} does not fit the {marked} that the file's first bytes promise; {_ADVICE}"
             )
         return marked
     return _unmarked(stream, where, head)
@@ -71,11 +71,12 @@ def _unmarked(stream: BinaryIO, where: str, head: bytes) -> str:
         return "utf-8"
     sample = _sample(stream, max(0, not_utf8.offset - _CHUNK // 2))
     if _damaged_utf8(sample):
-        raise DataError(f"{where}: {not_utf8} is not UTF-8 though the text around it is; repair it or {_ADVICE}")
+        raise DataError(f"{not_utf8.at(where)} is not UTF-8 though the text around it is; repair it or {_ADVICE}")
     not_gb = _first_failure(stream, "gb18030")
     if not_gb is None and _plausible_gb18030(sample):
         return "gb18030"
-    raise DataError(f"{where}: {not_gb or not_utf8} is neither UTF-8, UTF-16 nor GB18030 text; {_ADVICE}")
+    failure = not_gb or not_utf8
+    raise DataError(f"{failure.at(where)} is neither UTF-8, UTF-16 nor GB18030 text; {_ADVICE}")
 
 
 class _Failure:
@@ -84,8 +85,9 @@ class _Failure:
     def __init__(self, offset: int, line: int, found: bytes) -> None:
         self.offset, self.line, self.found = offset, line, found
 
-    def __str__(self) -> str:
-        return f"byte {self.offset} (line {self.line}, {self.found.hex(' ') or 'end of file'})"
+    def at(self, where: str) -> str:
+        """`file:line: byte ...`, the start of a message."""
+        return f"{where}:{self.line}: byte {self.offset} ({self.found.hex(' ') or 'end of file'})"
 
 
 def _first_failure(stream: BinaryIO, encoding: str) -> _Failure | None:

@@ -174,7 +174,7 @@ def _overlap_warnings(health: Health) -> list[str]:
 def _label_warnings(health: Health) -> list[str]:
     labels = health.parts["train"].labels
     rare = [name for name, count in labels.items() if count < RARE]
-    said = []
+    said = [] if labels else ["the labels are numbers of many values: there is no task for quantities yet; name ranges"]
     if rare:
         said.append(f"{len(rare)} labels have fewer than {RARE} rows: {_some(rare)}; add rows or merge labels")
     if labels and max(labels.values()) > SKEW * min(labels.values()):

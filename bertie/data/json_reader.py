@@ -53,7 +53,7 @@ def read_json(stream: TextIO, table: Table) -> None:
     text = stream.read()
     position = _skip(text, len(text) - len(text.lstrip("\ufeff")))
     if not text.startswith("[", position):
-        raise DataError(f"{table.source}: found {start[:20]!r}, expected a JSON list of objects or JSON lines")
+        raise DataError(f"{table.top}: found {start[:20]!r}, expected a JSON list of objects or JSON lines")
     _read_list(text, position + 1, table)
 
 

@@ -8,14 +8,15 @@ Knows nothing of tasks, splits and models.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from bertie.core.errors import DataError
 from bertie.data.cells import CellError, Label, as_label, as_text, shape_labels
-from bertie.data.columns import TEXT_NAMES, Columns, Mapping, find_columns
+from bertie.data.columns import TEXT_NAMES, Columns, Mapping, find_columns, folded
 from bertie.data.csv_reader import read_csv, sniff_delimiter
 from bertie.data.encoding import detect
 from bertie.data.json_reader import read_json, read_json_lines
@@ -35,14 +36,6 @@ _FOREIGN = {
 }
 
 
-@dataclass(frozen=True)
-class _Policy:
-    """What is done with rows that do not fit."""
-
-    for_prediction: bool
-    skip_bad_rows: bool
-
-
 def read_rows(
     path: str | Path,
     columns: Columns | None = None,
@@ -50,52 +43,63 @@ def read_rows(
     for_prediction: bool = False,
     skip_bad_rows: bool = False,
 ) -> Rows:
-    """The rows of a file, in order.
+    """The rows of a file, in order. For prediction no label is needed.
 
-    For prediction no label is needed and every row stays: with `skip_bad_rows` a broken one becomes an empty text, so
-    that answer n belongs to row n. Otherwise skipped rows are left out. `Rows.notes` says what was chosen or skipped.
+    With `skip_bad_rows` malformed rows are left out. `Rows.notes` says what was chosen and how many were skipped.
     """
-    path, policy = Path(path), _Policy(for_prediction, skip_bad_rows)
+    path = Path(path)
     try:
-        table = _read_table(path, encoding, policy)
+        table = _read_table(path, encoding, for_prediction)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
     return rows_from_table(table, columns, for_prediction, skip_bad_rows)
 
 
-def read_stream(stream: TextIO, name: str = "stdin", skip_bad_rows: bool = False) -> Rows:
-    """Texts to predict from a stream: JSON lines if the first line is a JSON object, otherwise each line is a text."""
-    table = Table(name)
-    try:
-        content = stream.read()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{name}: byte {error.start} is not {error.encoding}; convert the texts to UTF-8") from error
-    _fill_lines(io.StringIO(content), table)
-    return rows_from_table(table, None, True, skip_bad_rows)
+def read_stream(
+    binary: BinaryIO,
+    columns: Columns | None = None,
+    encoding: str | None = None,
+    skip_bad_rows: bool = False,
+    name: str = "stdin",
+) -> Rows:
+    """Rows to predict from a stream: JSON lines if it starts with an object, a table if its first line has a text
+    column that the person named; otherwise each line is a text, and a named column only a note.
+    """
+    columns, content = columns or Columns(), io.BytesIO(binary.read())
+    table = Table(name, detect(content, name, encoding))
+    stream = io.TextIOWrapper(content, table.encoding, errors="strict")
+    first = _first_line(stream)
+    if first.startswith("{"):
+        read_json_lines(stream, table)
+    elif _is_header(first, columns.texts):
+        read_csv(stream, table, "\t")
+    else:
+        _fill_lines(stream, table)
+        rows = rows_from_table(table, None, True, skip_bad_rows)
+        return replace(rows, notes=_no_columns(name, columns) + rows.notes)
+    return rows_from_table(table, columns, True, skip_bad_rows)
 
 
 def rows_from_table(
     table: Table, columns: Columns | None, for_prediction: bool = False, skip_bad_rows: bool = False
 ) -> Rows:
     """Canonical rows out of a table of any origin."""
-    policy = _Policy(for_prediction, skip_bad_rows)
     if not table.records:
-        _refuse_empty(table, policy)
+        _refuse_empty(table)
     mapping = find_columns(table, columns or Columns(), label_needed=not for_prediction)
-    rows, lines, problems = _canonical(table, mapping, policy)
+    rows, lines, problems = _canonical(table, mapping, for_prediction)
     if problems and not skip_bad_rows:
         raise DataError([f"{table.source}:{line}: {what}" for line, what in problems])
     if not rows:
-        raise DataError([f"{table.source}:{line}: {what}" for line, what in problems] or f"{table.source}: no rows")
-    if not for_prediction:
-        shaped = shape_labels([[row["label"] for row in rows]])[0]
-        rows = [{**row, "label": label} for row, label in zip(rows, shaped, strict=True)]
-    notes = mapping.notes + _skipped(table.source, problems, policy)
+        raise DataError([f"{table.source}:{line}: {what}" for line, what in problems] or f"{table.top}: no rows")
     made = Rows(rows, table.source, lines, table.encoding)
-    return Rows(rows, table.source, lines, table.encoding, notes + _empties(made))
+    if not for_prediction:
+        made = made.with_column("label", shape_labels([made.column("label")])[0])
+    notes = mapping.notes + _skipped(table.source, problems)
+    return replace(made, notes=notes + _empties(made) + _several(made))
 
 
-def _read_table(path: Path, encoding: str | None, policy: _Policy) -> Table:
+def _read_table(path: Path, encoding: str | None, for_prediction: bool) -> Table:
     if path.is_dir():
         raise DataError(f"{path}: is a folder, expected a file; name one of the files in it")
     if not path.exists():
@@ -110,11 +114,11 @@ def _read_table(path: Path, encoding: str | None, policy: _Policy) -> Table:
             read_parquet(path, table)
             return table
         table = Table(str(path), detect(stream, str(path), encoding))
-        _fill(stream, path.suffix.lower(), table, policy)
+        _fill(stream, path.suffix.lower(), table, for_prediction)
     return table
 
 
-def _fill(binary: BinaryIO, suffix: str, table: Table, policy: _Policy) -> None:
+def _fill(binary: BinaryIO, suffix: str, table: Table, for_prediction: bool) -> None:
     stream = io.TextIOWrapper(binary, table.encoding, errors="strict")
     if suffix in (".jsonl", ".ndjson"):
         read_json_lines(stream, table)
@@ -123,30 +127,54 @@ def _fill(binary: BinaryIO, suffix: str, table: Table, policy: _Policy) -> None:
     elif suffix in (".csv", ".tsv", ".tab"):
         read_csv(stream, table, "," if suffix == ".csv" else "\t")
     else:
-        _fill_unknown(stream, table, policy)
+        _fill_unknown(stream, table, for_prediction)
 
 
-def _fill_unknown(stream: TextIO, table: Table, policy: _Policy) -> None:
-    """A file whose name says nothing, such as `.txt`: JSON, a table with a header, or (to predict) one text a line."""
-    head = stream.read(65536).lstrip("\ufeff \t\r\n")
-    stream.seek(0)
-    first = head.split("\n", 1)[0]
-    delimiter = sniff_delimiter(first, "\t")
-    has_header = any(cell.strip().casefold() in TEXT_NAMES for cell in first.split(delimiter)[:50])
-    if head.startswith("{") or head.startswith("[{"):
+def _fill_unknown(stream: TextIO, table: Table, for_prediction: bool) -> None:
+    """A file whose name says nothing, such as `.txt`: JSON, a table with a header, or (to predict) one text a line.
+
+    A column's name alone on a line, such as `news`, may as well be a text: only a delimiter makes it a header.
+    """
+    first = _first_line(stream)
+    if _is_object(first) or first.startswith("[{"):
         read_json(stream, table)
-    elif policy.for_prediction and not has_header:
+    elif for_prediction and not (_is_header(first, TEXT_NAMES) and sniff_delimiter(first, "\t") in first):
         _fill_lines(stream, table)
     else:
         read_csv(stream, table, "\t")
 
 
-def _fill_lines(stream: TextIO, table: Table) -> None:
-    start = stream.read(4096).lstrip("\ufeff \t\r\n")
+def _first_line(stream: TextIO) -> str:
+    """The first line that is not blank, or nothing of one past all limits; rewinds the stream."""
+    lines = (line if line is None else line.strip("\ufeff \t\r") for _, line in bounded_lines(stream))
+    first = next((line for line in lines if line != ""), None)
     stream.seek(0)
-    if start.startswith("{"):
-        read_json_lines(stream, table)
-        return
+    return first or ""
+
+
+def _is_object(line: str) -> bool:
+    """Whether the line is JSON, and not a text that begins with a brace."""
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _is_header(line: str, names: Collection[str]) -> bool:
+    """Whether a cell of the line is one of these column names."""
+    cells = line.split(sniff_delimiter(line, "\t"))[:50]
+    return not {folded(cell.strip().strip('"')) for cell in cells}.isdisjoint(map(folded, names))
+
+
+def _no_columns(name: str, columns: Columns) -> list[str]:
+    if not columns.texts:
+        return []
+    wanted = ", ".join(map(repr, columns.texts))
+    return [f"{name}: plain lines have no column {wanted}, each is read as one text; columns are for JSON lines"]
+
+
+def _fill_lines(stream: TextIO, table: Table) -> None:
+    """One text a line."""
     table.header = ["text"]
     for number, line in bounded_lines(stream):
         if line is None or "\0" in line:
@@ -155,7 +183,9 @@ def _fill_lines(stream: TextIO, table: Table) -> None:
             table.add(number, {"text": line.removeprefix("\ufeff") if number == 1 else line})
 
 
-def _canonical(table: Table, mapping: Mapping, policy: _Policy) -> tuple[list[Row], list[int], list[tuple[int, str]]]:
+def _canonical(
+    table: Table, mapping: Mapping, for_prediction: bool
+) -> tuple[list[Row], list[int], list[tuple[int, str]]]:
     texts = [(canonical, name) for canonical, name in mapping.names.items() if canonical != "label"]
     label = mapping.names.get("label")
     good: list[tuple[int, Row]] = []
@@ -163,16 +193,13 @@ def _canonical(table: Table, mapping: Mapping, policy: _Policy) -> tuple[list[Ro
     for line, record in zip(table.lines, table.records, strict=True):
         try:
             row: Row = {canonical: as_text(record.get(name), name) for canonical, name in texts}
-            if label is not None and not policy.for_prediction:
+            if label is not None and not for_prediction:
                 row["label"] = _label(record, label)
         except CellError as error:
             problems.append((line, str(error)))
         else:
             good.append((line, row))
     problems.sort(key=lambda problem: problem[0])
-    if policy.for_prediction and policy.skip_bad_rows:
-        good += [(line, dict.fromkeys((canonical for canonical, _ in texts), "")) for line, _ in problems]
-        good.sort(key=lambda item: item[0])
     return [row for _, row in good], [line for line, _ in good], problems
 
 
@@ -182,20 +209,18 @@ def _label(record: dict[str, Any], name: str) -> Label:
     return as_label(record[name], name)
 
 
-def _refuse_empty(table: Table, policy: _Policy) -> None:
-    if table.problems and not (policy.for_prediction and policy.skip_bad_rows and table.header):
+def _refuse_empty(table: Table) -> None:
+    if table.problems:
         raise DataError([f"{table.source}:{line}: {what}" for line, what in table.problems])
-    if not table.problems:
-        found = f"a header ({', '.join(table.header[:5])}) and no rows" if table.header else "nothing"
-        raise DataError(f"{table.source}: the file holds {found}, expected at least one row; add rows below the header")
+    header = f"a header ({', '.join(table.header[:5])}) and " if table.header_line else ""
+    raise DataError(f"{table.top}: found {header}no rows, expected at least one; add rows")
 
 
-def _skipped(source: str, problems: list[tuple[int, str]], policy: _Policy) -> list[str]:
+def _skipped(source: str, problems: list[tuple[int, str]]) -> list[str]:
     if not problems:
         return []
-    what = "read as empty texts" if policy.for_prediction else "skipped"
     line, reason = problems[0]
-    return [f"{source}: {len(problems)} bad rows {what}, the first at line {line}: {reason}"]
+    return [f"{source}: {len(problems)} bad rows skipped, the first at line {line}: {reason}"]
 
 
 def _empties(rows: Rows) -> list[str]:
@@ -203,6 +228,15 @@ def _empties(rows: Rows) -> list[str]:
     if not empty:
         return []
     return [f"{rows.source}: {len(empty)} rows have an empty text, the first at {rows.where(empty[0])}; they are kept"]
+
+
+def _several(rows: Rows) -> list[str]:
+    labels = rows.column("label")
+    if not isinstance(labels[0], list):
+        return []
+    places = [i for i, label in enumerate(labels) if len(label) > 1]
+    first = f", the first at {rows.where(places[0])}" if places else ""
+    return [f"{rows.source}: {len(places)} of {len(rows)} rows have several labels{first}; every label is a list"]
 
 
 def _texts(row: Row) -> Iterable[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 Row = dict[str, Any]
@@ -58,6 +58,10 @@ class Rows(Sequence[Row]):
     def column(self, name: str) -> list[Any]:
         """One column, in order; None where a row does not have it."""
         return [row.get(name) for row in self.rows]
+
+    def with_column(self, name: str, values: Sequence[Any]) -> Rows:
+        """The same rows, lines and notes with other values in one column."""
+        return replace(self, rows=[{**row, name: value} for row, value in zip(self.rows, values, strict=True)])
 
     def fingerprint(self) -> str:
         """SHA-256 of the content, in order, whatever file format or encoding it came from."""

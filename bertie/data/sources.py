@@ -71,10 +71,11 @@ def load_splits(
     given = {name: path for name, path in (("dev", dev), ("test", test)) if path is not None}
     parts |= {name: read(Path(path), options) for name, path in given.items()}
     notes = [note for rows in parts.values() for note in rows.notes]
-    parts = _same_labels(parts)
+    parts, shape_notes = _same_labels(parts)
     _refuse_one_class(parts["train"])
     parts, split_notes = _complete(parts, seed)
-    return Splits(parts["train"], parts["dev"], parts.get("test"), notes + split_notes + _strangers(parts))
+    notes += shape_notes + split_notes + _strangers(parts)
+    return Splits(parts["train"], parts["dev"], parts.get("test"), notes)
 
 
 def read(path: Path, options: ReadOptions) -> Rows:
@@ -129,14 +130,16 @@ def _holds(folder: Path) -> str:
     return f"it holds {', '.join(names[:10])}" + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
-def _same_labels(parts: Parts) -> Parts:
+def _same_labels(parts: Parts) -> tuple[Parts, list[str]]:
     """If one file has several labels a row, a label of the others is a list too."""
     shaped = shape_labels([rows.column("label") for rows in parts.values()])
-    made = {}
-    for (name, rows), labels in zip(parts.items(), shaped, strict=True):
-        changed = [{**row, "label": label} for row, label in zip(rows, labels, strict=True)]
-        made[name] = Rows(changed, rows.source, rows.lines, rows.encoding, rows.notes)
-    return made
+    made = {name: rows.with_column("label", labels) for (name, rows), labels in zip(parts.items(), shaped, strict=True)}
+    notes = [
+        f"{rows.source}: 0 of {len(rows)} rows have several labels, but other files do; every label is a list"
+        for name, rows in parts.items()
+        if isinstance(rows[0]["label"], str) and isinstance(made[name][0]["label"], list)
+    ]
+    return made, notes
 
 
 def _labels(rows: Rows) -> set[str]:
@@ -148,7 +151,7 @@ def _refuse_one_class(train: Rows) -> None:
     if len(labels) < 2:
         what = f"only the label {labels[0]!r}" if labels else "no label at all"
         raise DataError(
-            f"{train.source}: {len(train)} rows with {what}, expected two or more; add rows of another class"
+            f"{train.where(0)}: {len(train)} rows with {what}, expected two or more; add rows of another class"
         )
 
 
@@ -166,7 +169,7 @@ def _complete(parts: Parts, seed: int) -> tuple[Parts, list[str]]:
     made = {name: whole.take(part) for name, part in zip(names, indices, strict=True) if part}
     if "dev" not in made:
         advice = "add rows, or name a file with --dev"
-        raise DataError(f"{whole.source}: {len(whole)} rows are too few to split a dev set off; {advice}")
+        raise DataError(f"{whole.where(0)}: {len(whole)} rows are too few to split a dev set off; {advice}")
     sizes = ", ".join(f"{len(rows)} {name}" for name, rows in made.items())
     how = f"by class, duplicates on one side, seed {seed}"
     return parts | made, [f"{whole.source}: split into {sizes} ({how}); --dev and --test name files"]

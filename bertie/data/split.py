@@ -62,13 +62,19 @@ def strata_of(rows: Sequence[Row]) -> list[str]:
 
 
 def as_numbers(labels: Sequence[Any]) -> list[float] | None:
-    """The labels as numbers if they are many different ones (a regression), else None."""
+    """The labels as numbers if they measure something (a regression), else None: few numbers are names of classes.
+
+    So are many whole numbers where a value comes back, as 0 to 149 for 150 intents do.
+    """
     distinct = {label if isinstance(label, str) else "" for label in labels}
     try:
         values = {label: float(label) for label in distinct}
     except ValueError:
         return None
-    return [values[label] for label in labels] if len(values) > max(20, len(labels) // 50) else None
+    numbered = all(value.is_integer() for value in values.values()) and 2 * len(values) <= len(labels)
+    if numbered or len(values) <= max(20, len(labels) // 50):
+        return None
+    return [values[label] for label in labels]
 
 
 def _deal(groups: list[list[int]], fractions: Sequence[float], rng: random.Random) -> list[list[int]]:

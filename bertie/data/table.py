@@ -32,8 +32,13 @@ class Table:
     lines: list[int] = field(default_factory=list)
     problems: list[tuple[int, str]] = field(default_factory=list)
     """Line, and what is wrong with the record there."""
-    headed: bool = False
-    """The names were the first line of the file, and so might be a row of data."""
+    header_line: int = 0
+    """The line that the names stood on, which might be a row of data; 0 where every record brings its names."""
+
+    @property
+    def top(self) -> str:
+        """`file:line` where the data begins, for what is wrong with all of it."""
+        return f"{self.source}:{self.header_line or (self.lines[0] if self.lines else 1)}"
 
     def add(self, line: int, record: dict[str, Any]) -> None:
         """A record that could be read."""

@@ -28,7 +28,7 @@ def save_floors(folder: Path, tfidf: TfidfFloor, frozen: FrozenFloor) -> None:
     """Writes both; TF-IDF weights as float16, and only where they are few enough."""
     targets = tfidf.targets
     document: dict[str, Any] = {"labels": targets.labels, "several": targets.several}
-    document["frozen"] = {"threshold": frozen.threshold}
+    document["frozen"] = {"threshold": frozen.threshold, "encoder": frozen.encoder}
     weights: dict[str, Any] = {"frozen.weight": frozen.weight, "frozen.bias": frozen.bias}
     if tfidf.solution.size <= LARGEST:
         document["tfidf"] = {

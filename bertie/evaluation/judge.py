@@ -8,12 +8,13 @@ Knows nothing of how the answers were made.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bertie.core.errors import UsageError
 from bertie.data.rows import Rows
-from bertie.metrics.intervals import Interval, paired_difference, paired_f1_difference, score_interval
+from bertie.metrics.intervals import Interval, f1_interval, mean_interval, paired_difference, paired_f1_difference
+from bertie.metrics.labels import AVERAGES
 from bertie.tasks.base import Answer, Scores, Task
 
 METRICS_SHOWN = 12
@@ -40,37 +41,38 @@ class Judgement:
     floors: dict[str, Floor]
     answers: list[Answer] = field(repr=False)
 
-    @property
-    def equal_floors(self) -> list[str]:
-        """Floors that cannot be told apart from the model on these rows, or are better."""
-        return [name for name, floor in self.floors.items() if floor.difference.low <= 0.0]
 
+def judge(
+    task: Task,
+    rows: Rows,
+    answers: Sequence[Answer],
+    floors: Mapping[str, Sequence[Answer]],
+    metric: str | None = None,
+) -> Judgement:
+    """Scores every set of answers against the labels of the rows; by another metric than the task's where one is named.
 
-def judge(task: Task, rows: Rows, answers: Sequence[Answer], floors: Mapping[str, Sequence[Answer]]) -> Judgement:
-    """Scores every set of answers against the labels of the rows."""
-    scores = task.score(answers, rows)
-    judged = {name: _floor(scores, task.score(said, rows)) for name, said in floors.items()}
+    UsageError: a metric that there is not, or that is no score.
+    """
+    scores = _by(metric, task.score(answers, rows))
+    judged = {name: _floor(scores, _by(metric, task.score(said, rows))) for name, said in floors.items()}
     return Judgement(task.name, len(rows), scores, interval(scores), judged, list(answers))
 
 
 def interval(scores: Scores) -> Interval:
     """The interval of the primary metric."""
-    return score_interval(scores.per_row, scores.details.get("row_counts"))
+    if scores.primary in scores.per_row:
+        return mean_interval(scores.per_row[scores.primary])
+    assert scores.outcomes is not None, f"{scores.primary} is no mean over rows and has no outcomes"
+    return f1_interval(scores.outcomes, scores.primary)
 
 
-def to_json(judgement: Judgement, seconds: float, metric: str | None = None) -> dict[str, Any]:
-    """The object that `evaluate --json` prints. Another `metric` stands without an interval."""
+def to_json(judgement: Judgement, seconds: float) -> dict[str, Any]:
+    """The object that `evaluate --json` prints."""
     scores = judgement.scores
-    if metric and metric not in scores.metrics:
-        raise UsageError(f"--metric {metric!r}: there are {', '.join(scores.metrics)}")
-    own = metric is None or metric == scores.primary
-    primary = (
-        _figure(scores.primary, judgement.interval) if own else {"name": metric, "value": scores.metrics[metric or ""]}
-    )
     return {
         "task": judgement.task,
         "rows": judgement.rows,
-        "primary": primary,
+        "primary": _figure(scores.primary, judgement.interval),
         "metrics": scores.metrics,
         "floors": {name: _floor_json(floor) for name, floor in judgement.floors.items()},
         "per_class": scores.details.get("per_class", []),
@@ -104,14 +106,26 @@ def _class_lines(table: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _between(figure: Mapping[str, Any]) -> str:
-    return f"  [{figure['low']:.4f}, {figure['high']:.4f}]" if "low" in figure else ""
+    return f"  [{figure['low']:.4f}, {figure['high']:.4f}]"
+
+
+def _by(metric: str | None, scores: Scores) -> Scores:
+    """The scores with this metric as the primary one."""
+    if metric is None:
+        return scores
+    known = [name for name in scores.metrics if name in scores.per_row or (scores.outcomes and name in AVERAGES)]
+    if metric not in known:
+        raise UsageError(f"--metric {metric!r}: there are {', '.join(known)}")
+    return replace(scores, primary=metric)
 
 
 def _floor(model: Scores, floor: Scores) -> Floor:
-    if "row_counts" in model.details:
-        difference = paired_f1_difference(model.details["row_counts"], floor.details["row_counts"])
+    name = model.primary
+    if name in model.per_row:
+        difference = paired_difference(model.per_row[name], floor.per_row[name])
     else:
-        difference = paired_difference(model.per_row, floor.per_row)
+        assert model.outcomes is not None and floor.outcomes is not None, f"{name} is no mean and has no outcomes"
+        difference = paired_f1_difference(model.outcomes, floor.outcomes, name)
     return Floor(floor, interval(floor), difference)
 
 

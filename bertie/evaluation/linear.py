@@ -112,6 +112,11 @@ def _cross_entropy(logits: Tensor, targets: Tensor, several: bool) -> float:
     return float(cross_entropy(logits, targets))
 
 
+def surprise(margins: Floats, targets: Targets) -> float:
+    """Mean cross-entropy of margins (N, C), in nats a row: small where the right labels were likely."""
+    return _cross_entropy(torch.from_numpy(margins), torch.from_numpy(targets.matrix), targets.several)
+
+
 def probabilities(margins: Floats, several: bool, scale: float = 1.0) -> Floats:
     """Margins (N, C) to a softmax over the labels, or to a sigmoid each."""
     scaled = torch.from_numpy(margins) * scale
@@ -120,8 +125,7 @@ def probabilities(margins: Floats, several: bool, scale: float = 1.0) -> Floats:
 
 def best_scale(margins: Floats, targets: Targets) -> float:
     """The factor on held-out margins that makes their probabilities most honest (temperature; Guo et al. 2017)."""
-    logits, truth = torch.from_numpy(margins), torch.from_numpy(targets.matrix)
-    return float(min(SCALES, key=lambda scale: _cross_entropy(logits * float(scale), truth, targets.several)))
+    return float(min(SCALES, key=lambda scale: surprise(margins * np.float32(scale), targets)))
 
 
 def best_threshold(scores: Floats, targets: Targets) -> float:

@@ -51,6 +51,8 @@ def plain(text: str) -> str:
 def limits(report: Report, words: Mapping[str, str]) -> list[str]:
     """What a reader should not conclude from the score."""
     lines = [words["limit_rows"].format(rows=f"{report.rows:,}")]
+    if report.on_dev:
+        lines.append(words["limit_dev"])
     if report.rows < FEW_ROWS:
         lines.append(words["limit_few"])
     judged = [row for row in report.per_class if row["support"] >= FEW_SUPPORT]

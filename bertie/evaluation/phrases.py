@@ -16,6 +16,11 @@ Language = Literal["en", "zh"]
 
 PHRASES: dict[str, tuple[str, str]] = {
     "judged_on": ("judged on {rows} rows that it never saw", "在 {rows} 条从未见过的数据上评测"),
+    "judged_on_dev": (
+        "judged on {rows} development rows, by which the model was chosen too: there was no test set, so the score is "
+        "likely too high",
+        "在 {rows} 条开发集数据上评测；模型也由这些数据选出，没有测试集，因此得分很可能偏高",
+    ),
     "started_from": ("started from {model}", "起始模型：{model}"),
     # the verdict
     "better": ("The model is better than every plain baseline.", "模型优于所有简单基线。"),
@@ -132,6 +137,10 @@ PHRASES: dict[str, tuple[str, str]] = {
     "limit_rows": (
         "Judged on {rows} rows of one source. Texts of another kind, time or place can be harder.",
         "仅在同一来源的 {rows} 条数据上评测；其他类型、时间或来源的文本可能更难。",
+    ),
+    "limit_dev": (
+        "The rows that were judged also chose the model, as there was no test set: the score is likely too high.",
+        "没有测试集，评测数据也用于选择模型：得分很可能偏高。",
     ),
     "limit_few": (
         "Fewer than 200 rows were judged: the interval is wide, take the score with care.",

@@ -59,6 +59,8 @@ class Report:
     floors: Mapping[str, FloorFigure]
     language: Language = "en"
     """Of the page; `phrases.language_of` tells it from texts."""
+    on_dev: bool = False
+    """Whether the rows judged are the development rows, which chose the model: there was no test set."""
     base_model: str = ""
     unseen_labels: int = 0
     per_class: Sequence[Mapping[str, Any]] = ()
@@ -69,6 +71,8 @@ class Report:
     """(step, training loss)."""
     dev_scores: Sequence[tuple[float, float]] = ()
     """(step, primary metric on the development rows)."""
+    kept_step: float | None = None
+    """The step whose weights are the model; not always the first with the best score, as ties are broken."""
     mistakes: Sequence[Mistake] = ()
     data: Sequence[DataPart] = ()
     chosen: Sequence[str] = ()
@@ -93,7 +97,8 @@ def render(report: Report) -> str:
         intervals=_intervals(report, words["this_model"]),
         **_learning(report, words),
         **_labels(report),
-        best=max(report.dev_scores, key=lambda point: point[1], default=None),
+        best=_kept(report),
+        judged_on=words["judged_on_dev" if report.on_dev else "judged_on"].format(rows=f"{report.rows:,}"),
     )
     page = _UNSHOWABLE.sub("\ufffd", page)
     return page.replace("/* embedded font */", embedded_font(page), 1)
@@ -114,13 +119,17 @@ def _intervals(report: Report, own: str) -> Markup:
     return charts.intervals(bars, percent=report.metric in phrases.METRICS)
 
 
+def _kept(report: Report) -> charts.Point | None:
+    """Step and score of the model on the development rows."""
+    return next((point for point in report.dev_scores if point[0] == report.kept_step), None)
+
+
 def _learning(report: Report, words: Mapping[str, str]) -> dict[str, Markup | None]:
     percent = report.metric in phrases.METRICS
-    best = max(report.dev_scores, key=lambda point: point[1], default=None)
     loss = charts.line(report.losses, words["loss"]) if report.losses else None
     score = None
     if report.dev_scores:
-        score = charts.line(report.dev_scores, words["dev_score"], percent=percent, mark=best)
+        score = charts.line(report.dev_scores, words["dev_score"], percent=percent, mark=_kept(report))
     return {"loss_chart": loss, "score_chart": score}
 
 

@@ -1,13 +1,14 @@
 """Labels: predicted against gold, one label a row or several.
 
 In:  gold and predicted labels of the same rows; the labels known from training
-Out: `LabelScores`: metrics, each row's share, the table per class, the confusion matrix, all as plain values
+Out: `LabelScores`: metrics, each row's share, the table per class, the confusion matrix, all as plain values; and
+     `Outcomes`, from which averages of F1 can be taken again over other draws of the rows
 Knows nothing of texts, tasks or models.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,21 +17,36 @@ from numpy.typing import NDArray
 
 from bertie.core.errors import DataError
 
-# N rows, L labels
+# N rows, L labels, U kinds of rows
 Counts = NDArray[np.int64]
+Marks = NDArray[np.int8]
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Outcomes:
+    """What was right, extra and missed in each row. Rows of which all that is equal are one kind, held once."""
+
+    kinds: Marks
+    """(U, 3, L): 1 where this label was right, extra or missed."""
+    of_row: Counts
+    """(N,): the kind of each row."""
+
+
+@dataclass(frozen=True)
 class LabelScores:
-    """What `single_label` and `multi_label` give; every value is plain JSON."""
+    """What `single_label` and `multi_label` give; every value but `outcomes` is plain JSON."""
 
     metrics: dict[str, float]
     """Metrics by name, 0 to 1; larger is better, except `unseen_labels`, a count."""
-    per_row: list[float]
-    """Single label: 1.0 right, 0.0 wrong. Several: the row's own F1; 1.0 where nothing was asked and nothing said."""
+    per_row: dict[str, list[float]]
+    """Each row's share of the metrics that are a mean over rows, 0 to 1; the others are `AVERAGES` of outcomes.
+
+    `samples_f1` is the row's own F1: 1.0 where nothing was asked and nothing said.
+    """
+    outcomes: Outcomes
     details: dict[str, Any]
-    """`per_class`, `unseen_labels`; one label: `confusion`; several labels: `row_counts`, (tp, fp, fn) of each row."""
+    """`per_class`, `unseen_labels`; one label: `confusion`."""
 
 
 def single_label(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> LabelScores:
@@ -44,15 +60,25 @@ def single_label(gold: Sequence[str], predicted: Sequence[str], labels: Sequence
     order = [*labels, *sorted(set(gold) - known), *sorted(set(predicted) - known - set(gold))]
     place = {label: i for i, label in enumerate(order)}
     cells = np.array([place[g] * len(order) + place[p] for g, p in zip(gold, predicted, strict=True)])
+    pairs, of_row = np.unique(cells, return_inverse=True)
+    one = np.eye(len(order), dtype=np.bool_)  # (L, L)
+    truth, guess = one[pairs // len(order)], one[pairs % len(order)]  # (U, L)
     confusion = np.bincount(cells, minlength=len(order) ** 2).reshape(len(order), len(order))  # (L gold, L predicted)
     right = np.diag(confusion)
-    per_class = _per_class(right, confusion.sum(0) - right, confusion.sum(1) - right)
+    total = np.stack([right, confusion.sum(0) - right, confusion.sum(1) - right])  # (3, L)
+    per_class = _per_class(*total)
     unseen = sum(label not in known for label in gold)
     # A model can never name an unseen label, so the diagonal is empty there and the row counts as wrong by itself,
     # unless somebody's predictions do name it (a rule, an older model): then right is right.
     return LabelScores(
-        metrics={"accuracy": float(right.sum() / len(gold)), **_averages(per_class), "unseen_labels": float(unseen)},
-        per_row=[float(g == p) for g, p in zip(gold, predicted, strict=True)],
+        metrics={
+            "accuracy": float(right.sum() / len(gold)),
+            "macro_f1": float(macro_f1(total)),
+            "weighted_f1": float(weighted_f1(total)),
+            "unseen_labels": float(unseen),
+        },
+        per_row={"accuracy": [float(g == p) for g, p in zip(gold, predicted, strict=True)]},
+        outcomes=Outcomes(_compared(truth, guess), of_row),
         details={
             "per_class": _table(order, per_class),
             "confusion": {"labels": order, "counts": confusion.tolist()},
@@ -66,25 +92,30 @@ def multi_label(
 ) -> LabelScores:
     """Micro, macro, weighted and samples F1, subset accuracy, for rows that each have any number of labels."""
     _check(gold, predicted)
+    _check_collections([*gold, *predicted])
     known = set(labels)
     named = set().union(*gold, *predicted)
     order = [*labels, *sorted(named - known)]
     truth, guess = _indicators(gold, order), _indicators(predicted, order)  # (N, L)
-    hits, extra, missed = truth & guess, guess & ~truth, truth & ~guess
-    per_class = _per_class(hits.sum(0), extra.sum(0), missed.sum(0))
-    rows = np.stack([hits.sum(1), extra.sum(1), missed.sum(1)], axis=1)  # (N, 3)
-    row_f1 = f1_of_counts(rows)
+    both, of_row = np.unique(np.concatenate([truth, guess], axis=1), axis=0, return_inverse=True)  # (U, 2L), (N,)
+    outcomes = Outcomes(_compared(both[:, : len(order)], both[:, len(order) :]), of_row.reshape(-1))
+    total = np.einsum("u,ukl->kl", np.bincount(outcomes.of_row), outcomes.kinds)  # (3, L)
+    per_class = _per_class(*total)
+    row_f1 = f1_of_counts(outcomes.kinds.sum(-1))[outcomes.of_row]  # (N,)
+    exact = (truth == guess).all(axis=1)  # (N,)
     unseen = sum(label not in known for row in gold for label in set(row))
     return LabelScores(
         metrics={
-            "micro_f1": float(f1_of_counts(rows.sum(0))),
-            **_averages(per_class),
+            "micro_f1": float(micro_f1(total)),
+            "macro_f1": float(macro_f1(total)),
+            "weighted_f1": float(weighted_f1(total)),
             "samples_f1": float(row_f1.mean()),
-            "subset_accuracy": float((truth == guess).all(axis=1).mean()),
+            "subset_accuracy": float(exact.mean()),
             "unseen_labels": float(unseen),
         },
-        per_row=row_f1.tolist(),
-        details={"per_class": _table(order, per_class), "row_counts": rows.tolist(), "unseen_labels": unseen},
+        per_row={"samples_f1": row_f1.tolist(), "subset_accuracy": exact.astype(np.float64).tolist()},
+        outcomes=outcomes,
+        details={"per_class": _table(order, per_class), "unseen_labels": unseen},
     )
 
 
@@ -95,6 +126,33 @@ def f1_of_counts(counts: Counts | Floats) -> Floats:
     return np.where(total > 0, 2 * right / np.maximum(total, 1), 1.0)
 
 
+def micro_f1(counts: Counts | Floats) -> Floats:
+    """F1 of all labels together, of (..., 3, L) counts."""
+    return f1_of_counts(counts.sum(-1))
+
+
+def macro_f1(counts: Counts | Floats) -> Floats:
+    """Mean F1 of the labels that occur in gold or predictions, of (..., 3, L) counts."""
+    occurs = counts.sum(-2) > 0  # (..., L)
+    f1 = np.where(occurs, f1_of_counts(np.moveaxis(counts, -2, -1)), 0.0)
+    return np.where(occurs.any(-1), f1.sum(-1) / np.maximum(occurs.sum(-1), 1), 1.0)
+
+
+def weighted_f1(counts: Counts | Floats) -> Floats:
+    """Mean F1 of the labels, each weighing as its gold rows, of (..., 3, L) counts; 0.0 without gold labels."""
+    support = counts[..., 0, :] + counts[..., 2, :]  # (..., L)
+    f1 = f1_of_counts(np.moveaxis(counts, -2, -1))
+    return np.asarray((f1 * support).sum(-1) / np.maximum(support.sum(-1), 1))
+
+
+AVERAGES: dict[str, Callable[[Counts | Floats], Floats]] = {
+    "micro_f1": micro_f1,
+    "macro_f1": macro_f1,
+    "weighted_f1": weighted_f1,
+}
+"""Metrics that are no mean over rows, from summed outcomes (..., 3, L) to (...)."""
+
+
 def confused_pairs(confusion: dict[str, Any], most: int = 20) -> list[tuple[str, str, int]]:
     """(gold, predicted, rows) of the most frequent errors; what to show of a matrix too large to look at."""
     counts = np.array(confusion["counts"])
@@ -103,6 +161,13 @@ def confused_pairs(confusion: dict[str, Any], most: int = 20) -> list[tuple[str,
     names = confusion["labels"]
     cells = [divmod(int(cell), len(names)) for cell in order]
     return [(names[g], names[p], int(counts[g, p])) for g, p in cells if counts[g, p]]
+
+
+def _check_collections(rows: Sequence[Any]) -> None:
+    """A text is a collection too, of its characters: it would be scored 0 without a word."""
+    text = next((row for row in rows if isinstance(row, str)), None)
+    if text is not None:
+        raise DataError(f"found the label {text!r} where rows have several labels, expected a list; write [{text!r}]")
 
 
 def _check(gold: Sequence[Any], predicted: Sequence[Any]) -> None:
@@ -121,25 +186,21 @@ def _indicators(rows: Sequence[Collection[str]], order: Sequence[str]) -> NDArra
 
 
 def _per_class(right: Counts, extra: Counts, missed: Counts) -> Floats:
-    """(L, 5): precision, recall, F1, support, predictions. A class without predictions has precision 0."""
+    """(L, 4): precision, recall, F1, support. A class without predictions has precision 0."""
     predicted, support = right + extra, right + missed
     precision = right / np.maximum(predicted, 1)
     recall = right / np.maximum(support, 1)
     f1 = 2 * right / np.maximum(predicted + support, 1)
-    return np.stack([precision, recall, f1, support, predicted], axis=1).astype(np.float64)
+    return np.stack([precision, recall, f1, support], axis=1).astype(np.float64)
 
 
-def _averages(per_class: Floats) -> dict[str, float]:
-    f1, support, predicted = per_class[:, 2], per_class[:, 3], per_class[:, 4]
-    seen = (support + predicted) > 0
-    return {
-        "macro_f1": float(f1[seen].mean()) if seen.any() else 1.0,
-        "weighted_f1": float((f1 * support).sum() / support.sum()) if support.any() else 0.0,
-    }
+def _compared(truth: NDArray[np.bool_], guess: NDArray[np.bool_]) -> Marks:
+    """(U, L) each, to what is right, extra and missed (U, 3, L)."""
+    return np.stack([truth & guess, guess & ~truth, truth & ~guess], axis=1).astype(np.int8)
 
 
 def _table(order: Sequence[str], per_class: Floats) -> list[dict[str, Any]]:
     return [
         {"label": label, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(s)}
-        for label, (p, r, f, s, _) in zip(order, per_class, strict=True)
+        for label, (p, r, f, s) in zip(order, per_class, strict=True)
     ]

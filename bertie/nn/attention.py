@@ -122,9 +122,10 @@ class SelfAttention(nn.Module):
 
     def _weights(self, query: Tensor, key: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
         """Equation 1 of Vaswani et al. 2017: the weights (B, H, T, P + T) after dropout, and before it."""
-        scores = query @ key.transpose(-1, -2) * self.head_size**-0.5  # (B, H, T, P + T)
+        # Scaling the query is cheaper than scaling the scores, and they are ours, so the mask is added in place.
+        scores = (query * self.head_size**-0.5) @ key.transpose(-1, -2)  # (B, H, T, P + T)
         if mask is not None:
-            scores = scores + mask
+            scores += mask
         # The kernel adds up in float32 and rounds once, whatever it is given.
         weights = torch.softmax(scores, dim=-1).to(query.dtype)  # (B, H, T, P + T)
         return F.dropout(weights, self.dropout, self.training), weights

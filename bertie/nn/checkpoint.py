@@ -8,6 +8,7 @@ imported or fetched, and no pickle is opened unasked.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 from collections.abc import Iterator, Mapping
@@ -91,6 +92,15 @@ def load(folder: Path, *, allow_pickle: bool = False, pooling_layer: bool = Fals
     heads = {name.removeprefix(HEADS): tensor for name, tensor in tensors.items() if name.startswith(HEADS)}
     report = LoadReport(tuple(names.unknown), tuple(names.dropped), tuple(heads))
     return LoadedEncoder(encoder.eval(), report, heads)
+
+
+def fingerprint(encoder: Encoder) -> str:
+    """SHA-256 of the weights by our names: the same from whatever file or package they came."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(encoder.state_dict().items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        digest.update(memoryview(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()))
+    return digest.hexdigest()
 
 
 def save(

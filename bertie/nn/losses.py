@@ -9,55 +9,13 @@ Knows nothing of tasks or models.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from bertie.core.errors import ConfigError
-
 IGNORED = -100
 """A label that counts for nothing: padding, pieces inside a word."""
 SURE = 1e-7
-
-
-@dataclass(frozen=True, kw_only=True)
-class LossSettings:
-    """How classification is punished."""
-
-    class_weights: tuple[float, ...] | None = None
-    """One factor a class, in the order of the labels; rare classes get more. None: all alike."""
-    label_smoothing: float = 0.0
-    """Part of the target spread over all classes, 0 to below 1 (Szegedy et al. 2016)."""
-    focal_gamma: float = 0.0
-    """How much easy rows are turned down (Lin et al. 2017); 0 is cross-entropy, 2 is usual."""
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.label_smoothing < 1.0:
-            raise ConfigError(f"label_smoothing is {self.label_smoothing}, expected 0 to below 1; correct the setting")
-        if self.focal_gamma < 0.0:
-            raise ConfigError(f"focal_gamma is {self.focal_gamma}, expected 0 or more; correct the setting")
-        if self.class_weights is not None and min(self.class_weights, default=-1.0) < 0.0:
-            raise ConfigError(f"class_weights are {self.class_weights}, expected numbers of 0 or more, one a class")
-        if self.focal_gamma > 0.0 and self.label_smoothing > 0.0:
-            raise ConfigError("focal_gamma and label_smoothing are both set; they contradict each other, choose one")
-
-
-def classification_loss(logits: Tensor, labels: Tensor, settings: LossSettings | None = None) -> Tensor:
-    """Cross-entropy or focal loss, as the settings say.
-
-    Args:
-        logits: (N, C) or (B, T, C).
-        labels: (N,) or (B, T) long; `IGNORED` counts for nothing.
-        settings: None for plain cross-entropy.
-    """
-    settings = settings or LossSettings()
-    flat, targets = logits.flatten(0, -2), labels.flatten()  # (N, C), (N,)
-    weights = None if settings.class_weights is None else flat.new_tensor(settings.class_weights)  # (C,)
-    if settings.focal_gamma > 0.0:
-        return focal_loss(flat, targets, gamma=settings.focal_gamma, class_weights=weights)
-    return cross_entropy(flat, targets, class_weights=weights, label_smoothing=settings.label_smoothing)
 
 
 def cross_entropy(
@@ -106,3 +64,13 @@ def balanced_weights(counts: Tensor) -> Tensor:
     counts = counts.to(torch.float32)
     seen = counts > 0
     return torch.where(seen, counts.sum() / (seen.sum() * counts.clamp(min=1.0)), torch.zeros_like(counts))
+
+
+def balanced_positive_weights(counts: Tensor, rows: int) -> Tensor:
+    """Weights of the yes side of each label (C,): noes / yeses, so that both sides weigh the same.
+
+    A label that no row has gets 0. Of one that every row has the noes count as one: with 0 nothing would be learned.
+    """
+    yeses = counts.to(torch.float32)
+    noes = (rows - yeses).clamp(min=1.0)
+    return torch.where(yeses > 0, noes / yeses.clamp(min=1.0), torch.zeros_like(yeses))

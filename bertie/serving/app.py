@@ -40,6 +40,9 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorResponse} for status in (400, 403, 404, 408, 413, 415, 421, 422, 500, 503)
 }
 
+PAUSE = 0.1
+"""Seconds between two attempts to warm a model up while the queue is full."""
+
 
 @dataclass
 class State:
@@ -80,11 +83,21 @@ async def warm_up(state: State) -> None:
     """One real answer of each model: the first one is slow, and proves that it can."""
     for name, model in state.models.items():
         try:
-            await state.worker.run(model.predict, [dict.fromkeys(model.task.columns, "warm-up")])
+            await _answered(state.worker, model)
         except Exception:  # whatever it is, the server stays up and says that it is not ready
             log.exception("model %s failed its warm-up", name)
             state.failed.append(name)
     state.ready = not state.failed
+
+
+async def _answered(worker: Worker, model: Answerer) -> None:
+    """Waits for a place in the queue: requests to the models that are warm already may fill it, which is no fault."""
+    while True:
+        try:
+            await worker.run(model.predict, [dict.fromkeys(model.task.columns, "warm-up")])
+            return
+        except Busy:
+            await asyncio.sleep(PAUSE)
 
 
 def _add_routes(app: FastAPI, state: State) -> None:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from bertie.data.batches import Batch, Example
 from bertie.data.rows import Rows
+from bertie.metrics.labels import Outcomes
 from bertie.nn.encoder import Encoder
 from bertie.text.tokenizer import Tokenizer
 
@@ -33,8 +34,10 @@ class Scores:
     primary: str
     """Name of the one metric by which the best model is kept; larger is better."""
     metrics: dict[str, float]
-    per_row: list[float]
-    """The primary metric's share of each row, for bootstrap intervals and paired tests."""
+    per_row: dict[str, list[float]]
+    """Each row's share of the metrics that are a mean over rows, for intervals and paired tests."""
+    outcomes: Outcomes | None = None
+    """What the averages of F1 are computed from, where there are any, for the same."""
     details: dict[str, Any] = field(default_factory=dict)
     """Per-class table, confusion matrix and the like, as plain JSON."""
 
@@ -58,6 +61,12 @@ class Task(nn.Module, ABC):
     @abstractmethod
     def from_rows(cls, rows: Rows, settings: dict[str, Any]) -> Task:
         """Learns what must be known before the head is made (the labels); DataError names the rows that do not fit."""
+
+    def accept(self, rows: Rows) -> Rows:
+        """Labelled rows as `score` takes them, whatever their file made of the labels; DataError names those that do
+        not fit. Unchanged where a task says nothing else.
+        """
+        return rows
 
     @abstractmethod
     def description(self) -> dict[str, Any]:

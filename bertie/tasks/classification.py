@@ -7,6 +7,7 @@ Knows nothing of files, of the training loop or of how a model is stored.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,13 @@ from bertie.data.rows import Rows
 from bertie.metrics.labels import multi_label, single_label
 from bertie.nn.encoder import Encoder
 from bertie.nn.heads import ClassificationHead
-from bertie.nn.losses import binary_cross_entropy, cross_entropy, focal_loss
+from bertie.nn.losses import (
+    balanced_positive_weights,
+    balanced_weights,
+    binary_cross_entropy,
+    cross_entropy,
+    focal_loss,
+)
 from bertie.tasks.base import Answer, Scores, Task
 from bertie.text.tokenizer import Tokenizer
 
@@ -42,13 +49,26 @@ class ClassificationSettings:
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
     """Loss for one label a row; several labels always use binary cross-entropy."""
     class_weights: Literal["none", "balanced"] = "none"
-    """`balanced` weighs a class by rows / (classes * rows of the class)."""
+    """`balanced` weighs a class by rows / (classes * rows of the class); of several labels, the yes of each by its
+    noes / yeses."""
     label_smoothing: float = 0.0
-    """Part of the target that is spread over all classes, 0 to 1 (Szegedy et al. 2016, section 7)."""
+    """Part of the target that is spread over all classes, 0 to below 1 (Szegedy et al. 2016, section 7); cross-entropy
+    of one label only."""
     focal_gamma: float = 2.0
     """Focusing exponent of the focal loss (Lin et al. 2017, equation 4)."""
     threshold: float = 0.5
     """Probability from which one of several labels is given."""
+
+    def __post_init__(self) -> None:
+        for name in ("dropout", "label_smoothing"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 0 to below 1")
+        if not 0.0 < self.threshold < 1.0:
+            raise ValueError(f"threshold is {self.threshold}, expected a probability between 0 and 1")
+        if not 0.0 <= self.focal_gamma < math.inf:
+            raise ValueError(f"focal_gamma is {self.focal_gamma}, expected 0 or more")
+        if self.loss == "focal" and self.label_smoothing:
+            raise ValueError("label_smoothing is no part of the focal loss, expected one of the two; leave one out")
 
 
 class Classification(Task):
@@ -65,7 +85,7 @@ class Classification(Task):
         settings: ClassificationSettings,
         weights: Sequence[float] = (),
     ) -> None:
-        """`weights` holds one loss weight a label (empty: all one)."""
+        """`weights` holds one loss weight a label (empty: all one); of several labels, that of its yes."""
         super().__init__()
         self.labels, self.pair, self.several, self.settings = list(labels), pair, several, settings
         self.columns = PAIR if pair else ("text",)
@@ -79,12 +99,28 @@ class Classification(Task):
         pair, several = "text_a" in rows[0], isinstance(rows[0]["label"], list)
         counts = Counter(label for row in rows for label in (row["label"] if several else [row["label"]]))
         if len(counts) < 2:
-            found = ", ".join(repr(label) for label in counts) or "none"
-            raise DataError(f"{rows.source}: found {len(counts)} label ({found}); classification needs at least two")
+            names = ", ".join(repr(label) for label in counts) or "none"
+            raise DataError(f"{rows.source}: found {len(counts)} label ({names}); classification needs at least two")
         labels = sorted(counts)
-        balanced = [len(rows) / (len(labels) * counts[label]) for label in labels]
-        weights = balanced if options.class_weights == "balanced" else []
+        weights: list[float] = []
+        if options.class_weights == "balanced":
+            found = torch.tensor([counts[label] for label in labels])  # (C,)
+            weights = (balanced_positive_weights(found, len(rows)) if several else balanced_weights(found)).tolist()
         return cls(labels, pair=pair, several=several, settings=options, weights=weights)
+
+    def accept(self, rows: Rows) -> Rows:
+        """A file of its own tells one label from several only by what stands in it; the task knows."""
+        gold = [label if isinstance(label, list) else [label] for label in rows.column("label")]
+        if self.several:
+            return rows.with_column("label", gold)
+        problems = [
+            f"{rows.where(i)}: found {_listed(labels)}, expected one label, as the model gives; correct the row"
+            for i, labels in enumerate(gold)
+            if len(labels) != 1
+        ]
+        if problems:
+            raise DataError(problems)
+        return rows.with_column("label", [labels[0] for labels in gold])
 
     def description(self) -> dict[str, Any]:
         weights = [] if self.class_weights is None else self.class_weights.tolist()
@@ -166,9 +202,9 @@ class Classification(Task):
         gold = rows.column("label")
         if self.several:
             judged = multi_label(gold, [answer["labels"] for answer in answers], self.labels)
-            return Scores("micro_f1", judged.metrics, judged.per_row, judged.details)
+            return Scores("micro_f1", judged.metrics, judged.per_row, judged.outcomes, judged.details)
         judged = single_label(gold, [answer["label"] for answer in answers], self.labels)
-        return Scores("accuracy", judged.metrics, judged.per_row, judged.details)
+        return Scores("accuracy", judged.metrics, judged.per_row, judged.outcomes, judged.details)
 
     def _target(self, label: Any) -> Any:
         """Class index, or indices of several; None where there is no label, or one that training never saw."""
@@ -177,3 +213,7 @@ class Classification(Task):
         if self.several:
             return [self.index[one] for one in label if one in self.index]
         return self.index.get(label)
+
+
+def _listed(labels: Sequence[str]) -> str:
+    return f"{len(labels)} labels ({', '.join(labels)})" if labels else "no label"

@@ -61,7 +61,7 @@ def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
             return _load(path)
         warn(f"{path}: {problem}; going back to the checkpoint before it")
     if paths:
-        raise BertieError(f"{folder}: every checkpoint is damaged; start the run again without --resume")
+        raise BertieError(f"{folder}: every checkpoint is damaged; start again without --resume but with --overwrite")
     return None
 
 

@@ -8,7 +8,7 @@ Knows nothing of models.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,8 @@ class Decisions:
     """Another number of threads adds up in another order, and so gives other last digits."""
     corners: tuple[tuple[int, float], ...] | None
     """The plan of the learning rate, where a time budget has changed it."""
+    seconds: float | None = None
+    """The limit for which that plan was made."""
 
 
 def decide(examples: Sequence[Example], settings: Training, run: RunFolder) -> Decisions:
@@ -47,15 +49,20 @@ def decide(examples: Sequence[Example], settings: Training, run: RunFolder) -> D
         chosen = {"dtype": str(dtype).removeprefix("torch."), "reason": reason, "threads": torch.get_num_threads()}
         found = {**chosen, "run": run_of}
         run.write("decisions", found)
-    for name, now in run_of.items():
-        if (before := found["run"].get(name)) != now:
-            raise UsageError(
-                f"{run.path}: holds a run whose {name} was {before!r}, now it is {now!r}; "
-                "choose another --out, or start the run again without --resume"
-            )
+    same_run(run, found["run"], run_of)
     set_threads(found["threads"])
     corners = tuple((int(step), float(part)) for step, part in found["plan"]) if "plan" in found else None
-    return Decisions(found["dtype"], found["reason"], found["threads"], corners)
+    return Decisions(found["dtype"], found["reason"], found["threads"], corners, found.get("seconds"))
+
+
+def same_run(run: RunFolder, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """UsageError that names the first thing in which a resumed run would be another one."""
+    for name in [*now, *(name for name in before if name not in now)]:
+        if before.get(name) != now.get(name):
+            raise UsageError(
+                f"{run.path}: holds a run whose {name} was {before.get(name)!r}, now it is {now.get(name)!r}; "
+                "go on with what it was, choose another --out, or start again without --resume but with --overwrite"
+            )
 
 
 def plain(settings: Training) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import torch
 
+from bertie.core.runtime import autocast, choose_device, choose_dtype
 from bertie.data.batches import Example
 from bertie.training.model import TrainingModel
 from bertie.training.optimizer import make_optimizer
@@ -34,9 +35,16 @@ class Estimate:
     per_epoch: float
     steps_per_epoch: int
 
-    def epochs_in(self, seconds: float, evaluation: float, most: int) -> int:
-        """Whole epochs, each with an evaluation, that fit into `seconds`; 1 to `most`."""
-        return max(1, min(most, int((seconds - evaluation) / (self.per_epoch + evaluation))))
+    def forecast(self, settings: Training) -> str:
+        """What a person is told before the start."""
+        whole = self.per_epoch * settings.epochs
+        line = (
+            f"about {self.per_epoch:.0f} s an epoch, {whole:.0f} s for {settings.epochs} epochs and what judging takes"
+        )
+        if settings.seconds is None or whole <= settings.seconds:
+            return line
+        left, fitting = settings.seconds, settings.seconds / self.per_epoch
+        return f"{line}; {left:.0f} s are left of the budget, for about {fitting:.1f} epochs: --budget gives more"
 
 
 def estimate_seconds(model: TrainingModel, examples: Sequence[Example], settings: Training) -> Estimate:
@@ -45,14 +53,15 @@ def estimate_seconds(model: TrainingModel, examples: Sequence[Example], settings
     steps = epoch_steps(row_costs, settings, 0, 1)
     batches = sorted((batch for step in steps for batch in step), key=lambda batch: padded_tokens(row_costs, [batch]))
     chosen = [batches[int(place * (len(batches) - 1))] for place in PLACES]
+    dtype, _ = choose_dtype(choose_device(settings.device), settings.dtype)
     generators, training = random_state(), model.training
     gradients = [(p, p.grad) for p in model.parameters()]
     try:
         model.train()
-        _backward(model, examples, chosen[1])  # the first one also claims memory
+        _backward(model, examples, chosen[1], dtype)  # the first one also claims memory
         start = time.perf_counter()
         for batch in chosen:
-            _backward(model, examples, batch)
+            _backward(model, examples, batch, dtype)
         per_token = (time.perf_counter() - start) / padded_tokens(row_costs, chosen)
     finally:
         for parameter, gradient in gradients:
@@ -79,8 +88,13 @@ def optimizer_seconds(model: TrainingModel, settings: Training) -> float:
     return (time.perf_counter() - start) / 3 * trained / SCRATCH
 
 
-def _backward(model: TrainingModel, examples: Sequence[Example], indices: Sequence[int]) -> None:
-    batch = model.collate([examples[i] for i in indices]).to(next(model.parameters()).device)
+def _backward(
+    model: TrainingModel, examples: Sequence[Example], indices: Sequence[int], dtype: torch.dtype = torch.float32
+) -> None:
+    device = next(model.parameters()).device
+    batch = model.collate([examples[i] for i in indices]).to(device)
     for parameter in model.parameters():
         parameter.grad = None
-    model(batch).backward()
+    with autocast(device, dtype):
+        loss = model(batch)
+    loss.backward()

@@ -153,16 +153,20 @@ class Saver(Hook):
 
 
 class Stopper(Hook):
-    """Saves and ends after the step in which a signal came."""
+    """Saves and ends after the step or the judgement in which a signal came."""
 
     def __init__(self, stop: StopSignal, save: Callable[[], None], where: RunFolder) -> None:
         self._stop, self._save, self._where = stop, save, where
 
     def after_step(self, step: Step) -> None:
         """Raises `Stopped` once the state is safe."""
+        self.look(step.number)
+
+    def look(self, step: int) -> None:
+        """The same after a judgement that no step follows."""
         if self._stop.number is not None:
             self._save()
-            raise self._stop.error(f"step {step.number} is saved in {self._where.path}; go on with --resume")
+            raise self._stop.error(f"step {step} is saved in {self._where.path}; go on with --resume")
 
 
 def reporters(settings: Training, run: RunFolder) -> list[Hook]:

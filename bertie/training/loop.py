@@ -70,7 +70,7 @@ def fit(
         model: its encoder and task are trained in place and end with the best weights seen.
         examples: encoded rows with targets.
         settings: how to train.
-        run: where log, checkpoints and the best weights go, entered by the caller; a stopped run goes on exactly.
+        run: where log, checkpoints and the best weights go, entered by the caller; a stopped run goes on.
         evaluate: judges the model as it is; larger is better. Called before the first step too: a head may start from a
             good linear solution, and if no step betters it, the start is what is kept.
         hooks: told of every step and evaluation; closed at the end.
@@ -111,9 +111,11 @@ def train(session: Session, examples: Sequence[Example]) -> End:
     row_costs, trainable = costs(examples), parameters(optimizer.param_groups)
     trained.train()
     with StopSignal() as stop:
-        hooks = [*session.hooks, Saver(session.save, settings), Stopper(stop, session.save, session.run)]
+        stopper = Stopper(stop, session.save, session.run)
+        hooks = [*session.hooks, Saver(session.save, settings), stopper]
         if state.judged < 0:
             session.judge()
+            stopper.look(state.step)
         while (end := session.ended()) is None:
             steps = epoch_steps(row_costs, settings, state.epoch, processes)
             for batches in steps[state.position :]:
@@ -146,6 +148,7 @@ def train(session: Session, examples: Sequence[Example]) -> End:
                     break
         if state.judged < state.step:
             session.judge()
+        stopper.look(state.step)
     return end
 
 

@@ -7,6 +7,7 @@ Knows nothing of models; what is written comes from the loop.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -23,6 +24,7 @@ class RunFolder:
     """A run's files, and the lock that keeps a second writer out while it is entered.
 
     Under several processes only the first writes; the others get a folder whose writing does nothing.
+    An error before the first evaluation takes the folders away that entering has made: nothing was trained.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,9 +36,11 @@ class RunFolder:
         self.writer = os.environ.get("RANK", "0") == "0"
         self._lock = FolderLock(path)
         self._log: IO[bytes] | None = None
+        self._made: list[Path] = []
 
     def __enter__(self) -> RunFolder:
         if self.writer:
+            self._made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
             self._lock.acquire()
             for folder in (self.path, self.best_path.parent, self.checkpoints):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -47,10 +51,33 @@ class RunFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close_log()
+        if kind is not None and self._made and not self._trained():
+            self._remove()
         self._lock.release()
+
+    def _trained(self) -> bool:
+        """Whether there is something that a resume or a person could want."""
+        return self.log_path.exists() or self.best_path.exists() or any(self.checkpoints.glob("*"))
+
+    def _remove(self) -> None:
+        """Removes the run and every folder above it that was made for it; while the lock is held."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another run has come to live there
+            for folder in self._made[1:]:
+                folder.rmdir()
+
+    def begun(self) -> bool:
+        """Whether there is a run to go on with."""
+        return (self.path / "decisions.json").exists() or self.saved()
+
+    def saved(self) -> bool:
+        """Whether work lies here that a new run would lose: a checkpoint, or the weights of a run that ended."""
+        return (self.path / "result.json").exists() or any(self.checkpoints.glob("step-*"))
 
     def clear(self) -> None:
         """Removes everything of an earlier run but the lock."""
+        if not self.writer:
+            return
         self.close_log()
         for path in (self.best_path.parent, self.checkpoints, self.tensorboard):
             shutil.rmtree(path, ignore_errors=True)
@@ -84,7 +111,7 @@ class RunFolder:
             if log.tell() < size:
                 raise BertieError(
                     f"{self.log_path}: has {log.tell()} bytes, the checkpoint was made at {size}; "
-                    "put the file back, or start the run again without --resume"
+                    "put the file back, or start again without --resume but with --overwrite"
                 )
             log.truncate(size)
 
@@ -111,7 +138,9 @@ class RunFolder:
         try:
             found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise BertieError(f"{path}: is damaged ({error}); start the run again without --resume") from error
+            raise BertieError(
+                f"{path}: is damaged ({error}); start again without --resume but with --overwrite"
+            ) from error
         return found
 
     def write(self, name: str, content: dict[str, Any]) -> None:

@@ -86,7 +86,8 @@ class Session:
             self.state = found.state
             set_random_state(found.generators[self.accelerator.process_index])
         self.run.cut_log(self.state.log_size)
-        self.budget = Budget(self.settings.seconds, before=self.state.seconds)
+        changed = decisions.corners is not None and decisions.seconds != self.settings.seconds
+        self.budget = Budget(self.settings.seconds, before=self.state.seconds, changed=changed)
 
     def save(self) -> None:
         """Writes a checkpoint of this moment."""
@@ -139,18 +140,29 @@ class Session:
         return position * parts // steps_in_epoch > (position - 1) * parts // steps_in_epoch
 
     def replan(self) -> None:
-        """Fits the steps left to the time left, at the marks of the budget; written down at once, for a resume."""
-        if not agreed(self.accelerator, self.budget.look()) or self.state.step <= self.plan.decided:
+        """Fits the steps left to the time left, at the marks of the budget; written down at once, for a resume.
+
+        Where the total stays the plan stays, to the last bit: a corner on the line would move it by rounding.
+        """
+        step = self.state.step
+        if not agreed(self.accelerator, self.budget.look()) or not self.plan.decided < step < self.plan.total:
             return
-        steps_per_epoch = self.work.steps / self.settings.epochs
-        fitting = self.state.step + self.budget.steps_left(
-            self.work.tokens / steps_per_epoch, self.settings.evaluations_per_epoch / steps_per_epoch
-        )
         # Every process must plan alike: the first one's clock counts.
-        fitting = int(broadcast(torch.tensor(fitting, device=self.accelerator.device)))
-        self.plan = self.plan.changed(self.state.step, min(fitting, self.work.steps))
+        fitting = int(broadcast(torch.tensor(step + self._steps_left(), device=self.accelerator.device)))
+        total = max(step + 1, min(fitting, self.work.steps))
+        if total == self.plan.total:
+            return
+        self.plan = self.plan.changed(step, total)
         decisions = self.run.read("decisions") or {}
-        self.run.write("decisions", {**decisions, "plan": self.plan.corners})
+        self.run.write("decisions", {**decisions, "plan": self.plan.corners, "seconds": self.settings.seconds})
+
+    def _steps_left(self) -> int:
+        """Steps that fit into the time left; without a limit all of them do."""
+        if self.settings.seconds is None:
+            return self.work.steps
+        steps_per_epoch = self.work.steps / self.settings.epochs
+        tokens, judgements = self.work.tokens / steps_per_epoch, self.settings.evaluations_per_epoch / steps_per_epoch
+        return self.budget.steps_left(tokens, judgements)
 
     def ended(self) -> End | None:
         """Why the run is at its end, or None."""

@@ -8,11 +8,14 @@ Knows nothing of how the work is done.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
+from bertie.core.errors import ConfigError
 from bertie.workflow.evaluate import run_evaluation
 from bertie.workflow.request import Reading, TrainRequest
 from bertie.workflow.train import TrainResult, run_training
@@ -27,7 +30,7 @@ def train(
 
     Args:
         data: a file, a folder with train/dev/test files, or `hub:name`.
-        settings: changes of the recipe by their dotted names, such as `{"training.epochs": 4}`.
+        settings: changes of the recipe by their dotted names, such as `{"training.epochs": 4}`; tables may be nested.
         say: told what is chosen and done, a line at a time; otherwise stderr is.
         options: the other fields of `TrainRequest` and `Reading`: out, model, dev, test, budget, seed, text_column, ...
 
@@ -39,7 +42,7 @@ def train(
     """
     reading = Reading(**{name: options.pop(name) for name in _names(Reading) & set(options)})
     options |= {name: Path(options[name]) for name in ("out", "recipe") if options.get(name) is not None}
-    overrides = (*options.pop("overrides", ()), *(f"{name}={_toml(value)}" for name, value in (settings or {}).items()))
+    overrides = (*options.pop("overrides", ()), *_assignments("", settings or {}))
     request = TrainRequest(data=str(data), reading=reading, overrides=overrides, **options)
     return run_training(request, say or _to_stderr)
 
@@ -53,15 +56,16 @@ def _names(settings: type[Any]) -> set[str]:
     return {field.name for field in fields(settings)}
 
 
-def _toml(value: Any) -> str:
-    """A Python value as it is written in a recipe."""
-    return (
-        str(value).lower()
-        if isinstance(value, bool)
-        else repr(value)
-        if isinstance(value, (list, tuple))
-        else str(value)
-    )
+def _assignments(prefix: str, settings: Mapping[str, Any]) -> Iterator[str]:
+    """Settings as `--set` takes them: each value as it is written in a recipe."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _assignments(f"{prefix}{name}.", value)
+            continue
+        try:
+            yield f"{prefix}{name}={tomli_w.dumps({'value': value}).removeprefix('value = ').rstrip()}"
+        except TypeError as error:
+            raise ConfigError(f"settings: {prefix}{name} is {value!r}, which no recipe can say: {error}") from error
 
 
 def _to_stderr(line: str) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from bertie.data.health import Health, check
 from bertie.data.sources import load_splits
+from bertie.training.settings import Training
 from bertie.workflow.preparation import read_options
 from bertie.workflow.request import Reading
 
 
 def run_check(data: str, reading: Reading) -> Health:
     """Balance, duplicates, leaks, lengths, languages, encodings, suspicious labels."""
-    return check(load_splits(data, options=read_options(reading)))
+    return check(load_splits(data, seed=Training().seed, options=read_options(reading)))

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bertie.core.errors import ModelError
+from bertie.core.runtime import autocast, choose_device, choose_dtype
 from bertie.data.catalogue import CatalogueEntry, ModelSource, available, resolve
 from bertie.data.rows import Rows
+from bertie.data.split import strata_of
 from bertie.evaluation.floors import cross_validated, pooled_features
 from bertie.nn import checkpoint
 from bertie.nn.encoder import Encoder
@@ -24,6 +27,8 @@ from bertie.text.tokenizer import Tokenizer
 
 SAMPLE = 800
 """Rows on which the candidates are compared: enough to tell one point from two, seconds to encode."""
+FEWEST = 2
+"""Rows of each class in that sample, where there are so many: one to fit and one to hold out."""
 TRAINING_COST = 3.0
 """A training step costs about three forward passes: one forward, two backward."""
 
@@ -53,9 +58,9 @@ class Candidate:
         return f"{self.start.source.name}: frozen floor {self.score:.3f}, about {self.epoch_seconds:.0f} s an epoch"
 
 
-def load_start(name: str) -> Start:
-    """A model by alias, folder or hub name."""
-    source = resolve(name)
+def load_start(name: str, *, offline: bool = False) -> Start:
+    """A model by alias, folder or hub name; `offline` asks no hub for what is not on this machine."""
+    source = resolve(name, offline=offline)
     return Start(source, checkpoint.load(source.folder).encoder, Tokenizer.from_folder(source.folder))
 
 
@@ -66,13 +71,26 @@ def choose_start(rows: Rows, task: Task, max_length: int, budget: float, say: Ca
     if len(entries) == 1:
         say(f"model: {entries[0].name}, the only one at hand for {mix.language} text; --model takes another")
         return load_start(entries[0].name)
-    sample = rows.take(range(0, len(rows), max(1, len(rows) // SAMPLE)))
+    sample = rows.take(sample_places(rows))
     measured = [measure(load_start(entry.name), task, sample, (max_length, len(rows))) for entry in entries]
     for candidate in measured:
         say(f"candidate {candidate}")
     best, reason = pick(measured, budget)
     say(f"model: {best.start.source.name}, {reason}; --model takes another")
     return best.start
+
+
+def sample_places(rows: Rows, size: int = SAMPLE) -> list[int]:
+    """About `size` rows, ascending: each class in its share, evenly spread over the file, and never left out."""
+    classes: dict[str, list[int]] = defaultdict(list)
+    for i, name in enumerate(strata_of(rows)):
+        classes[name].append(i)
+    share = min(1.0, size / len(rows))
+    chosen: list[int] = []
+    for places in classes.values():
+        count = min(max(FEWEST, round(share * len(places))), len(places))
+        chosen += [places[k * len(places) // count] for k in range(count)]
+    return sorted(chosen)
 
 
 def candidates(mix: LanguageMix) -> list[CatalogueEntry]:
@@ -90,9 +108,12 @@ def candidates(mix: LanguageMix) -> list[CatalogueEntry]:
 def measure(start: Start, task: Task, sample: Rows, extent: tuple[int, int]) -> Candidate:
     """Frozen floor and speed on a sample; `extent` is the maximal length and the number of all training rows."""
     max_length, total = extent
-    examples = task.encode(list(sample), start.tokenizer, max_length)
+    length = min(max_length, start.encoder.config.max_length)
+    examples = task.encode(list(sample), start.tokenizer, length)
     began = time.monotonic()
-    features = pooled_features(start.encoder, examples, start.tokenizer.pad_id)
+    device = choose_device()
+    with autocast(device, choose_dtype(device)[0]):  # as it will be trained
+        features = pooled_features(start.encoder, examples, start.tokenizer.pad_id)
     seconds = (time.monotonic() - began) / len(sample) * total * TRAINING_COST
     score = cross_validated(features, sample.column("label"))
     return Candidate(start, score, math.sqrt(score * (1 - score) / len(sample)), seconds)

@@ -26,9 +26,14 @@ from bertie.workflow.preparation import Prepared
 
 
 def report_of(
-    prepared: Prepared, judgement: Judgement, log: Sequence[Mapping[str, Any]], words: tuple[str, str], seconds: float
+    prepared: Prepared,
+    judgement: Judgement,
+    log: Sequence[Mapping[str, Any]],
+    words: tuple[str, str],
+    seconds: float,
+    kept_step: int,
 ) -> Report:
-    """The report of a training; `words` are the title and the recipe as TOML."""
+    """The report of a training; `words` are the title and the recipe as TOML, `kept_step` has the model's weights."""
     scores, task = judgement.scores, prepared.task
     details = scores.details
     return Report(
@@ -40,12 +45,14 @@ def report_of(
         metrics={name: value for name, value in scores.metrics.items() if name != "unseen_labels"},
         floors={name: FloorFigure(floor.interval, floor.difference) for name, floor in judgement.floors.items()},
         language=language_of(str(row[column]) for row in prepared.test for column in task.columns),
+        on_dev=prepared.splits.test is None,
         base_model=prepared.start.source.name,
         unseen_labels=int(details.get("unseen_labels", 0)),
         per_class=details.get("per_class", ()),
         confusion=details.get("confusion"),
         losses=[(entry["step"], entry["loss"]) for entry in log if "loss" in entry],
         dev_scores=[(entry["step"], entry[scores.primary]) for entry in log if "score" in entry],
+        kept_step=kept_step,
         mistakes=hardest_mistakes(prepared.test, judgement.answers, task.columns),
         data=data_parts(prepared),
         chosen=prepared.notes,

@@ -18,6 +18,7 @@ from bertie.data.sources import read, split_files
 from bertie.evaluation.floor_files import load_floors
 from bertie.evaluation.floors import FrozenFloor, pooled_features
 from bertie.evaluation.judge import judge, to_json
+from bertie.nn import checkpoint
 from bertie.predict import Predictor, load
 from bertie.workflow.choose import load_start
 from bertie.workflow.preparation import read_options
@@ -36,15 +37,17 @@ def run_evaluation(
 ) -> dict[str, Any]:
     """Scores a bundle on the rows of a file, or of the test file of a folder."""
     predictor = load(model)
-    rows = labelled_rows(data, reading or Reading())
+    rows = predictor.task.accept(labelled_rows(data, reading or Reading()))
+    for note in rows.notes:
+        say(note)
     began = time.monotonic()
     answers = predictor.predict(list(rows))
     seconds = time.monotonic() - began
     floors = floor_answers(Path(model) / FLOORS, predictor, rows, say)
-    judgement = judge(predictor.task, rows, answers, floors)
+    judgement = judge(predictor.task, rows, answers, floors, metric)
     if unseen := int(judgement.scores.metrics.get("unseen_labels", 0)):
         say(f"{unseen} labels of {rows.source} were never seen in training; their rows are scored wrong")
-    return to_json(judgement, seconds, metric)
+    return to_json(judgement, seconds)
 
 
 def labelled_rows(data: str, reading: Reading) -> Rows:
@@ -74,6 +77,9 @@ def floor_answers(folder: Path, predictor: Predictor, rows: Rows, say: Callable[
 
 
 def _frozen_answers(frozen: FrozenFloor, predictor: Predictor, rows: Rows) -> list[dict[str, Any]]:
-    start = load_start(predictor.model.origin)
-    examples = predictor.task.encode(list(rows), start.tokenizer, predictor.model.max_length)
-    return frozen.predict_features(pooled_features(start.encoder, examples, start.tokenizer.pad_id))
+    origin = predictor.model.origin  # a bundle may come from anybody: what it names is never fetched
+    encoder = load_start(origin, offline=True).encoder
+    if checkpoint.fingerprint(encoder) != frozen.encoder:
+        raise ModelError(f"the {origin} on this machine has other weights than the one that the floor was fitted on")
+    examples = predictor.encode(list(rows))
+    return frozen.predict_features(pooled_features(encoder, examples, predictor.model.tokenizer.pad_id))

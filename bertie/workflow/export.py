@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from bertie.bundle.checksums import stay_outside
 from bertie.bundle.folder import Model
 from bertie.core.errors import BundleError, UsageError
 from bertie.core.files import new_folder
@@ -35,7 +36,7 @@ def run_export(model: str | Path, format_: str, out: Path) -> str:
     if format_ not in FORMATS:
         raise UsageError(f"format is {format_!r}, expected one of {', '.join(FORMATS)}")
     out = out.resolve()
-    _free(out, Path(model).resolve())
+    _free(out)
     predictor = load(model)
     predictor.model.encoder.cpu()
     predictor.task.cpu()
@@ -63,10 +64,9 @@ FORMATS: dict[str, Callable[[Predictor, Path], str]] = {"huggingface": huggingfa
 """What a person may ask for. A format writes into a temporary folder and proves what it wrote."""
 
 
-def _free(out: Path, bundle: Path) -> None:
-    """UsageError unless `out` is new or an empty folder, and not inside the bundle, whose seal would break."""
-    if out.is_relative_to(bundle):
-        raise UsageError(f"{out}: lies inside the bundle {bundle}, which must stay as it is; choose another --out")
+def _free(out: Path) -> None:
+    """UsageError unless `out` is new or an empty folder, and not inside a bundle."""
+    stay_outside(out)
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: is a file; choose a new or empty folder with --out")
     found = sorted(path.name for path in out.glob("*"))

@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from bertie.bundle.checksums import stay_outside
 from bertie.core.files import write_text
 from bertie.data.readers import read_rows, read_stream
 from bertie.predict import load
 from bertie.workflow.request import Reading
 
 
-def run_prediction(model: str | Path, source: list[str] | str, output: Path | None, reading: Reading) -> None:
+def run_prediction(
+    model: str | Path, source: list[str] | str, output: Path | None, reading: Reading, say: Callable[[str], None]
+) -> None:
     """Writes one answer a row. Rows are read, and checked, before the first answer is written."""
+    if output is not None:
+        stay_outside(output)
     predictor = load(model)
-    answers = predictor.stream(_rows(source, reading))
+    answers = predictor.stream(_rows(source, reading, say))
     if output is not None:
         write_text(output, "".join(map(line, answers)))
         return
@@ -35,9 +40,14 @@ def line(answer: dict[str, Any]) -> str:
     return json.dumps(answer, ensure_ascii=False) + "\n"
 
 
-def _rows(source: list[str] | str, reading: Reading) -> Iterable[str | dict[str, Any]]:
+def _rows(source: list[str] | str, reading: Reading, say: Callable[[str], None]) -> Iterable[str | dict[str, Any]]:
     if isinstance(source, list):
         return source
+    columns, encoding, skip = reading.columns, reading.encoding, reading.skip_bad_rows
     if source == "-":
-        return read_stream(sys.stdin, skip_bad_rows=reading.skip_bad_rows)
-    return read_rows(Path(source), reading.columns, reading.encoding, for_prediction=True)
+        rows = read_stream(sys.stdin.buffer, columns, encoding, skip)
+    else:
+        rows = read_rows(source, columns, encoding, for_prediction=True, skip_bad_rows=skip)
+    for note in rows.notes:
+        say(note)
+    return rows

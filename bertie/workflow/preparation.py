@@ -12,15 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bertie.bundle.folder import TASKS
-from bertie.core.errors import UsageError
+from bertie.core.errors import DataError, UsageError
 from bertie.data.batches import Example
 from bertie.data.rows import Rows
 from bertie.data.sources import ReadOptions, Splits, load_splits
+from bertie.data.split import as_numbers
 from bertie.evaluation.floors import FrozenFloor, TfidfFloor, pooled_features
 from bertie.evaluation.linear import Floats
+from bertie.nn import checkpoint
 from bertie.tasks.classification import Classification
 from bertie.training.run import RunFolder
 from bertie.workflow.choose import Start, choose_start, load_start
+from bertie.workflow.claim import same_terms, terms
 from bertie.workflow.request import Reading, Recipe, TrainRequest
 
 Say = Callable[[str], None]
@@ -72,18 +75,23 @@ class Prepared:
 
 
 def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes) -> Prepared:
-    """Reads, chooses and fits the floors; what was chosen by measuring is written down for a resume."""
+    """Reads, chooses and fits the floors; what was read, and chosen by measuring, is written down for a resume."""
     say = notes.say
-    splits = read_splits(request, say)
+    chosen = (run.read("choice") or {}) if request.resume else {}
+    splits = read_splits(request, recipe.training.seed, say)
+    rows = same_rows(splits, chosen.get("rows", {}), run)
     task = make_task(request.task, splits.train, recipe)
-    chosen = run.read("choice") or {}
     model = request.model or chosen.get("model")
+    same_terms(run, chosen.get("terms", {}), terms(recipe, str(model), task.labels))
     limit = request.seconds * CHOOSING_SHARE
     start = load_start(model) if model else choose_start(splits.train, task, recipe.max_length, limit, say)
-    run.write("choice", {"model": start.source.name})
+    if not request.resume:
+        run.clear()  # not before: what is refused above costs no earlier run
+    name = start.source.name
+    run.write("choice", {"model": name, "rows": rows, "terms": terms(recipe, name, task.labels)})
     start.encoder.set_attention_dropout(recipe.attention_dropout)
     task.build_head(start.encoder.config.hidden_size)
-    length = min(recipe.max_length, start.encoder.config.max_positions)
+    length = min(recipe.max_length, start.encoder.config.max_length)
     recipe = replace(recipe, max_length=length)
     examples = task.encode(list(splits.train), start.tokenizer, length)
     cut = sum(sequence.truncated for example in examples for sequence in example.sequences)
@@ -94,15 +102,28 @@ def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes)
     return Prepared(splits, test, task, start, examples, floors, recipe, notes.lines)
 
 
-def read_splits(request: TrainRequest, say: Say) -> Splits:
+def read_splits(request: TrainRequest, seed: int, say: Say) -> Splits:
     """The rows of a request; says what was chosen in reading them."""
     options = read_options(request.reading)
-    splits = load_splits(request.data, request.dev, request.test, request.seed, options)
+    splits = load_splits(request.data, request.dev, request.test, seed, options)
     for note in splits.notes:
         say(note)
     tested = "none" if splits.test is None else str(len(splits.test))
     say(f"rows: {len(splits.train)} train, {len(splits.dev)} dev, {tested} test")
     return splits
+
+
+def same_rows(splits: Splits, before: dict[str, str], run: RunFolder) -> dict[str, str]:
+    """SHA-256 of each part's rows; DataError where a resumed run would go on with others than it began with."""
+    parts = {"train": splits.train, "dev": splits.dev, "test": splits.test}
+    rows = {name: part.fingerprint() for name, part in parts.items() if part is not None}
+    changed = [name for name in parts if before and before.get(name) != rows.get(name)]
+    if changed:
+        raise DataError(
+            f"{splits.train.source}: the {' and '.join(changed)} rows are not those with which the run in {run.path} "
+            "began; give it the same files, --seed and columns, or start again without --resume but with --overwrite"
+        )
+    return rows
 
 
 def read_options(reading: Reading) -> ReadOptions:
@@ -111,7 +132,14 @@ def read_options(reading: Reading) -> ReadOptions:
 
 
 def make_task(name: str | None, rows: Rows, recipe: Recipe) -> Classification:
-    """The task with this name, or the one that the columns tell."""
+    """The task with this name, or the one that the columns tell; DataError where they tell one that there is not."""
+    labels = rows.column("label")
+    if name is None and as_numbers(labels) is not None:
+        raise DataError(
+            f"{rows.where(0)}: the labels are {len(set(labels))} different numbers in {len(rows)} rows, such as "
+            f"{labels[0]}: there is no task for quantities yet; name ranges of them (low, high), choose another "
+            "--label-column, or take each number as a class with --task classification"
+        )
     task = TASKS.get(name or "classification").from_rows(rows, recipe.task)
     if not isinstance(task, Classification):
         raise UsageError(f"task {task.name!r} cannot be trained from this command yet")
@@ -125,6 +153,7 @@ def fit_floors(
     (train, test), pad = rows, start.tokenizer.pad_id
     features = pooled_features(start.encoder, examples, pad)
     frozen = FrozenFloor.fit(features, train.column("label"), task.labels)
+    frozen = replace(frozen, encoder=checkpoint.fingerprint(start.encoder))
     began = time.monotonic()
     test_features = pooled_features(start.encoder, task.encode(list(test), start.tokenizer, length), pad)
     seconds = time.monotonic() - began

@@ -47,12 +47,12 @@ class Outcome:
 
 def publish(prepared: Prepared, predictor: Predictor, outcome: Outcome, run: RunFolder, folder: Path) -> None:
     """Writes the bundle with everything that is known about it."""
-    chosen = golden_rows(predictor, prepared.splits.dev)
+    chosen = golden_rows(predictor, prepared.splits.dev, prepared.task.settings.threshold)
     model = replace(predictor.model, golden=golden.record(predictor.predict, chosen))
     recipe = replace(prepared.recipe, training=outcome.training, task=to_dict(prepared.task.settings))
     settings = tomli_w.dumps(to_dict(recipe))
-    seconds = outcome.evaluation["seconds"]
-    report = report_of(prepared, outcome.judgement, run.entries(), (folder.resolve().name, settings), seconds)
+    words, seconds = (folder.resolve().name, settings), outcome.evaluation["seconds"]
+    report = report_of(prepared, outcome.judgement, run.entries(), words, seconds, outcome.fitted.best_step)
     documents = {
         "recipe.toml": settings,
         "metrics.json": _json(outcome.evaluation),
@@ -69,19 +69,22 @@ def add_floors(making: Path, prepared: Prepared) -> None:
     save_floors(making / FLOORS, prepared.floors.tfidf, prepared.floors.frozen)
 
 
-def golden_rows(predictor: Predictor, rows: Rows) -> list[dict[str, Any]]:
-    """Up to eight rows that are answered clearly, without their labels; the shortest of a spread over the data."""
+def golden_rows(predictor: Predictor, rows: Rows, threshold: float) -> list[dict[str, Any]]:
+    """Up to eight rows that are answered clearly, without their labels; the shortest of a spread over the data.
+
+    `threshold` is the probability from which one of several labels is given.
+    """
     sample = rows.take(range(0, len(rows), max(1, len(rows) // 64)))
     inputs = [{column: row[column] for column in predictor.task.columns} for row in sample]
     answered = zip(inputs, predictor.predict(inputs), strict=True)
-    clear = [row for row, answer in answered if _is_clear(answer)]
+    clear = [row for row, answer in answered if _is_clear(answer, threshold)]
     return sorted(clear or inputs, key=lambda row: sum(map(len, row.values())))[:GOLDEN_ROWS]
 
 
-def _is_clear(answer: dict[str, Any]) -> bool:
+def _is_clear(answer: dict[str, Any], threshold: float) -> bool:
     scores = sorted(answer["scores"].values(), reverse=True)
     if "labels" in answer:
-        return all(abs(score - 0.5) > MARGIN for score in scores)
+        return all(abs(score - threshold) > MARGIN for score in scores)
     return bool(scores[0] - scores[1] > MARGIN)
 
 

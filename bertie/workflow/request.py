@@ -88,16 +88,20 @@ class TrainRequest:
     """Settings on top of the recipe, as NAME=VALUE."""
     out: Path | None = None
     """Folder of the bundle; otherwise runs/NAME."""
-    budget: str | None = None
-    """Time for the whole command, such as 10m."""
+    budget: str | float | None = None
+    """Time for the whole command, such as 10m, or a number of seconds."""
     resume: bool = False
     """Go on with the run in `out`."""
     overwrite: bool = False
     """Replace what is in `out`."""
-    seed: int = 0
-    """Seed of the split, the order and the dropout."""
+    seed: int | None = None
+    """Seed of the split, the order and the dropout; otherwise the recipe's `training.seed`."""
     reading: Reading = field(default_factory=Reading)
     """How the files are read."""
+
+    def __post_init__(self) -> None:
+        if self.budget is not None:
+            seconds(self.budget)
 
     @property
     def folder(self) -> Path:
@@ -108,17 +112,18 @@ class TrainRequest:
     @property
     def seconds(self) -> float:
         """The budget in seconds."""
-        return seconds(self.budget) if self.budget else DEFAULT_BUDGET
+        return DEFAULT_BUDGET if self.budget is None else seconds(self.budget)
 
     def settings(self) -> Recipe:
         """The recipe file with the overrides on top."""
         recipe = load_toml(Recipe, self.recipe) if self.recipe else Recipe()
-        return override(recipe, [*self.overrides, f"training.seed={self.seed}"])
+        seed = [] if self.seed is None else [f"training.seed={self.seed}"]
+        return override(recipe, [*self.overrides, *seed])
 
 
-def seconds(text: str) -> float:
+def seconds(budget: str | float) -> float:
     """`90s`, `10m`, `1.5h` or a number of seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip().lower())
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(budget).strip().lower())
     if not match or float(match[1]) == 0:
-        raise UsageError(f"budget {text!r}: expected a time such as 90s, 10m or 2h")
+        raise UsageError(f"budget {budget!r}: expected a time such as 90s, 10m or 2h")
     return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]

@@ -17,19 +17,21 @@ from typing import Any
 
 import numpy as np
 
-from bertie.bundle import folder as bundle
 from bertie.bundle.checksums import RUN_FOLDER
 from bertie.bundle.folder import Model
+from bertie.core.errors import UsageError
 from bertie.data.rows import Rows
 from bertie.evaluation.judge import judge, to_json
-from bertie.predict import Predictor
+from bertie.predict import Predictor, load
 from bertie.tasks.base import Answer
+from bertie.training.estimate import estimate_seconds
 from bertie.training.hooks import reporters
 from bertie.training.loop import FitResult, fit
 from bertie.training.model import TrainingModel
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
 from bertie.training.state import Evaluation
+from bertie.workflow.claim import claim_folder, claim_run
 from bertie.workflow.preparation import Notes, Prepared, prepare
 from bertie.workflow.publication import Outcome, publish
 from bertie.workflow.request import TrainRequest
@@ -58,19 +60,21 @@ class TrainResult:
 def run_training(request: TrainRequest, say: Callable[[str], None]) -> TrainResult:
     """Trains and leaves a bundle in the request's folder. Stopped by a signal, it saves and `resume` goes on."""
     began = time.monotonic()
-    folder, recipe, limit, notes = request.folder, request.settings(), request.seconds, Notes(say)
-    if not request.resume:
-        bundle.free(folder, overwrite=request.overwrite)
-    with RunFolder(folder / RUN_FOLDER) as run:
-        if not request.resume:
-            run.clear()
+    folder, recipe, notes = request.folder, request.settings(), Notes(say)
+    run = RunFolder(folder / RUN_FOLDER)
+    claim_folder(request, run)
+    with run:
+        claim_run(request, run)
         prepared = prepare(request, recipe, run, notes)
         predictor = make_predictor(prepared, folder.name)
-        training = plan(prepared, run, limit - (time.monotonic() - began))
+        training = plan(prepared, run, request, time.monotonic() - began)
         if prepared.recipe.linear_start and prepared.task.settings.pooling == "mean":
             prepared.task.start_from(*prepared.floors.frozen.linear())
         model = TrainingModel(prepared.start.encoder, prepared.task)
+        notes.say(f"training: {estimate_seconds(model, prepared.examples, training).forecast(training)}")
         fitted = fit(model, prepared.examples, training, run, dev_score(predictor, prepared), reporters(training, run))
+        for warning in fitted.warnings:
+            notes.say(warning)
         notes.say(
             f"trained {fitted.epochs} epochs in {fitted.seconds:.0f} s ({fitted.end}); {best_on_dev(run, fitted)}"
         )
@@ -78,6 +82,7 @@ def run_training(request: TrainRequest, say: Callable[[str], None]) -> TrainResu
         judgement = judge(prepared.task, prepared.test, answers, prepared.floors.answers(prepared.test))
         evaluation = to_json(judgement, time.monotonic() - began)
         publish(prepared, predictor, Outcome(training, fitted, judgement, evaluation), run, folder)
+        predictor = load(folder)  # what is handed on is what was written, and has proved itself
     return TrainResult(folder, evaluation, predictor)
 
 
@@ -127,15 +132,39 @@ def rows_per_batch(rows: int) -> int:
     return min(max(rows // STEPS, ROWS[0]), ROWS[1])
 
 
-def plan(prepared: Prepared, run: RunFolder, seconds: float) -> Training:
-    """Epochs and time of the training, decided once and kept for a resume."""
+def plan(prepared: Prepared, run: RunFolder, request: TrainRequest, spent: float) -> Training:
+    """Epochs and time of the training, decided once and kept for a resume, which may ask for another time only.
+
+    `spent` are the seconds since the command began.
+    """
     training = prepared.recipe.training
     decided = run.read("plan")
     if decided is None:
         fitting = round(ROWS_SEEN / len(prepared.examples))
         epochs = training.epochs or min(max(fitting, EPOCHS[0]), EPOCHS[1])
         rows = training.rows_per_batch or rows_per_batch(len(prepared.examples))
-        left = max(seconds - RESERVE - prepared.floors.seconds, 1.0)
+        left = max(request.seconds - spent - RESERVE - prepared.floors.seconds, 1.0)
         decided = {"epochs": epochs, "rows_per_batch": rows, "seconds": training.seconds or left}
+        decided["budget"] = request.seconds
         run.write("plan", decided)
-    return replace(training, **decided)
+    else:
+        allow_time(decided, run, request, training.seconds)
+    return replace(training, **{name: value for name, value in decided.items() if name != "budget"})
+
+
+def allow_time(decided: dict[str, Any], run: RunFolder, request: TrainRequest, asked: float | None) -> None:
+    """Puts the time that a resume asks for into the plan; like the first it counts for all sessions of the run.
+
+    `asked` is the recipe's `training.seconds`.
+    """
+    budget = decided["budget"] if request.budget is None else request.seconds
+    seconds = asked or max(decided["seconds"] + budget - decided["budget"], 1.0)
+    if seconds == decided["seconds"]:
+        return
+    if run.read("result") is not None:
+        raise UsageError(
+            f"{run.path}: the run has ended, another time changes nothing; go on without it, or start again without "
+            "--resume but with --overwrite"
+        )
+    decided |= {"seconds": seconds, "budget": budget}
+    run.write("plan", decided)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 import os
 import random
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from tests.conftest import WORDS
 from tests.house.source import ROOT
+from tests.workflow.rows import write
 
 BENCHMARKS = ROOT / "benchmarks"
 SET = "toy_en"
@@ -123,3 +126,109 @@ def record(name: str, seed: int, value: float, wall: float = 100.0) -> dict[str,
         "command": "python benchmarks/scores.py",
         "machine": {**machine, **versions},
     }
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Utterances whose intent is a word in them, a few out of scope, to be joined; and pairs."""
+    folder = tmp_path_factory.mktemp("shapes")
+    rng = random.Random(0)
+    for name in ("clinc150_en", "lcqmc_zh"):
+        (folder / name).mkdir()
+    for part, count in (("train", 60), ("dev", 20), ("test", 24)):
+        write(folder / "lcqmc_zh" / f"{part}.csv", count, "pair", seed=count)
+        with (folder / "clinc150_en" / f"{part}.csv").open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(["text", "label"])
+            for i in range(count):
+                label = (*WORDS[:4], "oos")[i % 5]
+                table.writerow([" ".join([label, *rng.choices(WORDS[4:], k=3), str(i)]), label])
+    return folder
+
+
+@pytest.mark.slow
+def test_paths_go_all_the_way(shapes: Path, tiny_model: Path, tmp_path: Path) -> None:
+    page, figures, kept = tmp_path / "page.md", tmp_path / "figures.json", tmp_path / "kept"
+    words = ("--data", shapes, "--model", tiny_model, "--out", page, "--json", figures, "--keep", kept)
+    text = run("paths.py", *words, "--rows", 80, "--test-rows", 30, "--intents", 3, "--budget", "10s")
+    assert page.read_text(encoding="utf-8") in text
+    assert not [folder for folder in (shapes, tiny_model, kept) if str(folder) in text]
+    assert "bertie serve WORK/several_en-bundle --port 0" in text
+    found = json.loads(figures.read_text(encoding="utf-8"))["results"]
+    assert {name: record["compared"] for name, record in found.items()} == {"several labels": 30, "pair": 24}
+    assert {name: record["primary"]["name"] for name, record in found.items()} == {
+        "several labels": "micro_f1",
+        "pair": "accuracy",
+    }
+    assert all(record["largest_difference"] <= 1e-4 and len(record["floors"]) == 2 for record in found.values())
+    with (kept / "several_en" / "test.csv").open(encoding="utf-8", newline="") as file:
+        joined = [row["label"].split("|") for row in csv.DictReader(file)]
+    assert {len(labels) for labels in joined} == {len(set(labels)) for labels in joined} == {2, 3}
+    assert "oos" not in {label for labels in joined for label in labels}
+
+
+@pytest.fixture
+def paths(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("paths")
+
+
+def test_paths_sees_every_difference(paths: ModuleType) -> None:
+    one = {"label": "a", "score": 0.75, "scores": {"a": 0.75, "b": 0.25}}
+    assert paths.difference(one, one) == 0.0
+    assert paths.difference({**one, "score": 0.5}, one) == 0.25
+    assert paths.difference({**one, "scores": {"a": 0.75, "b": 0.125}}, one) == 0.125
+    for other in ({"label": "b"}, {"note": "the text is empty"}, {"scores": {"a": 0.75}}):
+        assert paths.difference({**one, **other}, one) == paths.difference(one, {**one, **other}) == float("inf")
+    several = {"labels": ["a", "b"], "scores": {"a": 0.75, "b": 0.75}}
+    assert paths.difference({**several, "labels": ["b", "a"]}, several) == 0.0
+    assert paths.difference({**several, "labels": ["a"]}, several) == float("inf")
+    assert paths.micro_f1(["a|b", "c"], [{"labels": ["a"]}, {"labels": ["c", "d"]}]) == pytest.approx(4 / 6)
+    assert paths.micro_f1(["a", "b"], [{"label": "a"}, {"label": "a"}]) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"), [({}, None), ({"largest_difference": 2e-4}, 1), ({"counted_again": 0}, 1)]
+)
+def test_paths_fails_where_answers_differ(
+    paths: ModuleType,
+    shapes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changed: dict[str, float],
+    code: int | None,
+) -> None:
+    steps = ("train", "evaluate", "predict", "ready", "answering")
+    good = {
+        "model": "minilm",
+        "train_rows": 3000,
+        "test_rows": 500,
+        "primary": {"name": "micro_f1", "value": 0.9, "low": 0.88, "high": 0.92},
+        "floors": {"tfidf": 0.7, "frozen_encoder": 0.8},
+        "counted_again": 0.9,
+        "compared": 500,
+        "largest_difference": 1e-6,
+        "seconds": dict.fromkeys(steps, 1.0),
+        "commands": ["bertie train DIR/lcqmc_zh"],
+    }
+    monkeypatch.setattr(paths, "walk_all", lambda *_: {"several labels": good, "pair": {**good, **changed}})
+    monkeypatch.setattr(paths, "machine", lambda _: record("any", 0, 0.9)["machine"])
+    monkeypatch.setattr(sys, "argv", ["paths.py", "--data", str(shapes), "--out", str(tmp_path / "page.md")])
+    if code is None:
+        paths.main()
+    else:
+        with pytest.raises(SystemExit, match="not as it must be: pair"):  # a message: exit 1
+            paths.main()
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert "| several labels | 1.0 | 1.0 | 1.0 | 500 | 1.0e-06 | pass |" in page
+    assert page.count("**fail**") == (code or 0)
+
+
+def test_paths_fails_where_a_command_fails(paths: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    walk = importlib.import_module("walk")
+    monkeypatch.setattr(walk, "CLI", [sys.executable, "-c", "import sys; sys.exit('error: so it is')"])
+    walker = walk.Walk(tmp_path / "toy_en", ("text",), tmp_path, tmp_path)
+    for step in (lambda: walker.bertie("train", str(tmp_path / "toy_en")), lambda: walker.ask([{"text": "good"}])):
+        with pytest.raises(SystemExit, match="so it is"):
+            step()
+    assert walker.commands == ["bertie train WORK/toy_en", "bertie serve WORK/toy_en-bundle --port 0"]

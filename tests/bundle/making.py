@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from bertie.bundle import folder as bundle
 from bertie.bundle import golden
 from bertie.bundle.folder import Model
@@ -31,6 +33,7 @@ PAIRS = Rows(
 def tiny_model_of(rows: Rows, model: Path) -> Model:
     """An untrained model for these rows, with its golden examples."""
     task = Classification.from_rows(rows, {})
+    torch.manual_seed(0)
     task.build_head(32)
     made = Model(checkpoint.load(model).encoder, task, Tokenizer.from_folder(model), 64, origin="tiny")
     inputs = [{column: row[column] for column in task.columns} for row in rows]

@@ -13,10 +13,11 @@ from safetensors.torch import load_file, save_file
 
 from bertie.bundle import checksums
 from bertie.bundle import folder as bundle
-from bertie.core.errors import BundleError, UsageError
+from bertie.core.errors import BundleError, StorageError, UsageError
 from bertie.data.rows import Rows
 from bertie.predict import Predictor, load
-from tests.bundle.making import PAIRS, ROWS, SEVERAL, save_tiny
+from tests.bundle.interrupting import Interrupted, at_change
+from tests.bundle.making import PAIRS, ROWS, SEVERAL, save_tiny, tiny_model_of
 
 Damage = Callable[[Path], None]
 
@@ -54,6 +55,54 @@ def test_only_free_folders_are_written_to(tiny_model: Path, tmp_path: Path) -> N
     (tmp_path / "other" / "thesis.doc").write_text("x")
     with pytest.raises(UsageError, match=r"thesis\.doc and is no bundle"):
         bundle.free(tmp_path / "other", overwrite=True)
+
+
+@pytest.mark.parametrize("old", [None, SEVERAL], ids=["new", "replaced"])
+def test_interrupted_anywhere_the_next_save_ends_it(old: Rows | None, tiny_model: Path, tmp_path: Path) -> None:
+    new, before = tiny_model_of(ROWS, tiny_model), old and tiny_model_of(old, tiny_model)
+    more = {"notes.txt": "only the old bundle has this file"}
+    for number in range(1, 100):
+        folder = tmp_path / str(number)
+        if before is not None:
+            bundle.save(before, folder, more)
+        try:
+            with at_change(number):
+                bundle.save(new, folder, {})
+            break
+        except Interrupted:
+            bundle.free(folder, overwrite=True)
+        bundle.save(new, folder, {})
+        checksums.verify(folder)
+        assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
+    assert number > 20
+
+
+def test_what_a_kill_left_is_ended_or_removed(tiny_model: Path, tmp_path: Path) -> None:
+    new = tmp_path / "b" / bundle.NEW
+    save_tiny(ROWS, tiny_model, new)
+    (tmp_path / "b" / "..new.x1y2.tmp" / "model").mkdir(parents=True)
+    (tmp_path / "b" / "..new.x1y2.tmp" / "model" / "config.json").write_text("{")
+    (new / "model").rename(tmp_path / "b" / "model")  # moved in, when the kill came
+    with pytest.raises(UsageError, match="holds a finished bundle"):
+        bundle.free(tmp_path / "b", overwrite=False)
+    bundle.recover(tmp_path / "b")
+    assert load(tmp_path / "b").predict(["good"])
+    new.mkdir()
+    (new / "bundle.json").write_text("{")
+    bundle.recover(tmp_path / "b")
+    assert load(tmp_path / "b").predict(["good"])
+
+
+def test_a_folder_in_the_way_is_an_error_that_names_it(tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "b" / "head.safetensors").mkdir(parents=True)
+    with pytest.raises(StorageError, match="b: cannot be written: "):
+        save_tiny(ROWS, tiny_model, tmp_path / "b")
+
+
+def test_no_bundle_inside_a_bundle(tiny_model: Path, tmp_path: Path) -> None:
+    save_tiny(ROWS, tiny_model, tmp_path / "b")
+    with pytest.raises(UsageError, match=r"lies inside the bundle .*b, which must stay as it is"):
+        bundle.free(tmp_path / "b" / "better", overwrite=False)
 
 
 def flip_a_weight_bit(folder: Path) -> None:

@@ -11,14 +11,7 @@ from pathlib import Path
 import pytest
 
 from bertie.cli.app import run
-from tests.bundle.making import ROWS, save_tiny
 from tests.workflow.rows import write
-
-
-@pytest.fixture
-def tiny_bundle(tiny_model: Path, tmp_path: Path) -> Path:
-    save_tiny(ROWS, tiny_model, tmp_path / "bundle")
-    return tmp_path / "bundle"
 
 
 def test_help_imports_no_torch() -> None:
@@ -47,14 +40,6 @@ def test_train_then_evaluate_then_predict(tiny_model: Path, tmp_path: Path, caps
     ] * 2
 
 
-def test_predict_answers_every_row_in_order(tiny_bundle: Path, tmp_path: Path) -> None:
-    rows, answers = tmp_path / "rows.csv", tmp_path / "answers.jsonl"
-    rows.write_text('text\ngood food\n""\n很慢\n', encoding="utf-8")
-    assert run(["predict", str(tiny_bundle), str(rows), "--output", str(answers)]) == 0
-    lines = [json.loads(line) for line in answers.read_text(encoding="utf-8").splitlines()]
-    assert [line.get("note") for line in lines] == [None, "the text is empty", None]
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -79,15 +64,6 @@ def test_wrong_usage_ends_with_2_and_one_message(
     assert words in printed.err
     assert "Traceback" not in printed.err
     assert printed.out == ""
-
-
-def test_bad_rows_are_named_by_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "bad.csv"
-    path.write_text("text,label\ngood,a\nbad,b,c\n" + "x,\n" * 20, encoding="utf-8")
-    assert run(["data", "check", str(path)]) == 2
-    message = capsys.readouterr().err
-    assert f"{path}:3" in message
-    assert "more" in message
 
 
 def test_data_check_doctor_and_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

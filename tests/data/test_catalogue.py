@@ -221,6 +221,15 @@ def test_offline_is_honoured(tmp_path: Path, asked: list[str], monkeypatch: pyte
     assert asked == []
 
 
+def test_whoever_wants_no_network_gets_what_is_here(tmp_path: Path, asked: list[str]) -> None:
+    with pytest.raises(ModelError, match=r"someone/tiny: is not on this machine; usable here"):
+        resolve("someone/tiny", cache_dir=tmp_path, offline=True)
+    cache_with(tmp_path, "someone/tiny", MODEL)
+    assert resolve("someone/tiny", cache_dir=tmp_path, offline=True).origin == "cache"
+    assert resolve("minilm", cache_dir=tmp_path, offline=True).origin == "package"
+    assert asked == []
+
+
 def test_a_hub_that_never_answers_is_asked_once_and_soon_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

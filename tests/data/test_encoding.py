@@ -70,13 +70,13 @@ def test_one_damaged_byte_in_utf8_is_named_with_its_offset_and_line() -> None:
     lines = CHINESE.encode().split(b"\n")
     lines[2] = lines[2][:3] + b"\xff" + lines[2][4:]
     data = b"\n".join(lines)
-    with pytest.raises(DataError, match=rf"byte {data.index(0xFF)} \(line 3, ff.*not UTF-8 though"):
+    with pytest.raises(DataError, match=rf"file.csv:3: byte {data.index(0xFF)} \(ff.*not UTF-8 though"):
         found(data)
 
 
 def test_the_offset_is_right_behind_the_first_chunk_and_inside_a_character() -> None:
     data = "好".encode() * 500_000 + b"\n" + "好".encode()[:2]
-    with pytest.raises(DataError, match=rf"byte {len(data) - 2} \(line 2, e5 a5\)"):
+    with pytest.raises(DataError, match=rf"file.csv:2: byte {len(data) - 2} \(e5 a5\)"):
         found(data)
 
 
@@ -85,7 +85,7 @@ def test_a_stray_nul_does_not_make_utf8_utf16() -> None:
 
 
 def test_a_wrong_forced_encoding_is_never_replaced() -> None:
-    with pytest.raises(DataError, match=r"file.csv: byte \d+ .* does not fit --encoding ascii"):
+    with pytest.raises(DataError, match=r"file.csv:2: byte 11 .* does not fit --encoding ascii"):
         found(CHINESE.encode(), "ascii")
     with pytest.raises(UsageError, match="no such text encoding"):
         found(b"", "klingon")

@@ -148,6 +148,15 @@ def test_several_labels_and_pairs_are_understood() -> None:
     assert check(Splits(pairs, pairs, None, [])).leaks.count == 10
 
 
+def test_numbers_of_classes_are_counted_and_quantities_are_named() -> None:
+    ids = Rows([{"text": sentence("en"), "label": str(i % 30)} for i in range(300)])
+    assert check(Splits(ids, ids, None, [])).parts["train"].labels == {str(k): 10 for k in range(30)}
+    prices = Rows([{"text": sentence("en"), "label": f"{i}.5"} for i in range(300)])
+    health = check(Splits(prices, prices, None, []))
+    assert health.parts["train"].labels == {}
+    assert any("there is no task for quantities yet" in warning for warning in health.warnings)
+
+
 def test_the_report_is_json_and_lines() -> None:
     health = check(
         splits(["今天天气很好，我们去公园"] * 2 + ["hello there, how are you"], ["今天天气很好，我们去公园"])

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bertie.core.errors import DataError, UsageError
-from bertie.data.readers import Columns, read_rows, read_stream
+from bertie.data.readers import Columns, read_rows
 
 TABLE = [
     {"text": '他说："很好，下次再来"', "label": "好评"},
@@ -87,9 +87,9 @@ def test_what_the_csv_module_writes_is_read_back(tmp_path: Path, pairs: list[tup
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("", "the file is empty"),
+        ("", ":1: the file is empty"),
         ("\n \n", "the file is empty"),
-        ("text,label\n", r"a header \(text, label\) and no rows"),
+        ("text,label\n", r":1: found a header \(text, label\) and no rows"),
         ("text,label\na,b\nc\n", ":3: 1 cells, expected 2 as in the header; add the missing cell"),
         ("text,label\na,b,c\n", ":2: 3 cells, expected 2 .* double quotes"),
         ('text,label\na,b\n"never closed,b\nc,d\n', ":3: the quote opened here is never closed"),
@@ -101,9 +101,9 @@ def test_what_the_csv_module_writes_is_read_back(tmp_path: Path, pairs: list[tup
         ("text,label\na,NaN\nb,-inf\n", ":2: 'label' is NaN"),
         (
             "foo,bar,baz\na,b,c\n",
-            "no column is the text; found 'foo', 'bar', 'baz'; expected text,label.*--text-column",
+            ":1: no column is the text; found 'foo', 'bar', 'baz'; expected text,label.*--text-column",
         ),
-        ("text,bar,baz\na,b,c\n", "no column is the label"),
+        ("\n\ntext,bar,baz\na,b,c\n", ":3: no column is the label"),
         (
             "I like it,good\nI hate it,bad\nfine,good\nlovely,good\nugly,bad\ngreat,good\nawful,bad\nbad,bad\n",
             ":1: the first line looks like a row",
@@ -150,7 +150,7 @@ def test_json_problems_name_line_and_remedy(tmp_path: Path, content: str, expect
         ('[{"text": "a", "label": "b"}', "breaks off after this record"),
         ('[{"text": "a", "label": "b"},\n 7]', ":2: a number, expected a JSON object"),
         ('"a"', "expected a JSON list of objects"),
-        ("[]", "holds nothing"),
+        ("[]", ":1: found no rows, expected at least one"),
         ("[" * 100_000, "nested too deeply"),
     ],
 )
@@ -302,12 +302,12 @@ def test_for_prediction_a_label_is_not_needed_and_rows_keep_their_order(tmp_path
     assert len(read_rows(write(tmp_path, "one.csv", "text\nb\n\na\n"), for_prediction=True)) == 3
 
 
-def test_for_prediction_a_skipped_row_still_has_its_place(tmp_path: Path) -> None:
+def test_for_prediction_bad_rows_are_skipped_in_the_same_way(tmp_path: Path) -> None:
     path = write(tmp_path, "a.jsonl", '{"text": "a"}\nbroken\n{"text": "c"}\n')
     assert ":2: this is not valid JSON" in problems(path, for_prediction=True)[0]
     rows = read_rows(path, for_prediction=True, skip_bad_rows=True)
-    assert rows.column("text") == ["a", "", "c"]
-    assert "1 bad rows read as empty texts" in rows.notes[0]
+    assert (rows.column("text"), rows.lines) == (["a", "c"], [1, 3])
+    assert "1 bad rows skipped, the first at line 2" in rows.notes[0]
 
 
 def test_a_text_file_to_predict_is_one_text_a_line(tmp_path: Path) -> None:
@@ -321,15 +321,6 @@ def test_a_text_file_to_train_on_needs_a_header(tmp_path: Path) -> None:
     assert list(read_rows(write(tmp_path, "a.txt", "text\tlabel\na, b\tc\n"))) == [{"text": "a, b", "label": "c"}]
     with pytest.raises(DataError, match="is the header line missing"):
         read_rows(write(tmp_path, "b.txt", "some title\t3\nanother title\t4\n"))
-
-
-def test_a_stream_is_lines_of_text_or_of_json() -> None:
-    assert read_stream(io.StringIO("a\n\nb, c\n")).column("text") == ["a", "", "b, c"]
-    assert list(read_stream(io.StringIO('{"text_a": "a", "text_b": "b"}\n'))) == [{"text_a": "a", "text_b": "b"}]
-    with pytest.raises(DataError, match="stdin: the file holds"):
-        read_stream(io.StringIO(""))
-    with pytest.raises(DataError, match="stdin: byte 0 is not utf-8"):
-        read_stream(io.TextIOWrapper(io.BytesIO(b"\xff"), "utf-8"))
 
 
 def test_files_that_are_no_data_are_named(tmp_path: Path) -> None:

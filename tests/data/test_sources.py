@@ -100,9 +100,9 @@ def test_a_folder_without_a_train_file_says_what_it_holds(tmp_path: Path) -> Non
 
 def test_one_class_and_too_few_rows_are_refused(tmp_path: Path) -> None:
     folder(tmp_path, one_dot_csv=table(20, labels=("好评",)), few_dot_csv=table(2))
-    with pytest.raises(DataError, match="20 rows with only the label '好评', expected two or more"):
+    with pytest.raises(DataError, match=r"one.csv:2: 20 rows with only the label '好评', expected two or more"):
         load_splits(tmp_path / "one.csv")
-    with pytest.raises(DataError, match=r"2 rows are too few to split a dev set off; .*--dev"):
+    with pytest.raises(DataError, match=r"few.csv:2: 2 rows are too few to split a dev set off; .*--dev"):
         load_splits(tmp_path / "few.csv")
 
 
@@ -116,6 +116,8 @@ def test_several_labels_in_one_file_make_lists_in_all(tmp_path: Path) -> None:
     splits = load_splits(tmp_path)
     assert splits.dev.column("label") == [["a"]] * 4
     assert splits.train.column("label")[:2] == [["a", "b"], ["a"]]
+    assert any("train.csv: 5 of 10 rows have several labels, the first at" in note for note in splits.notes)
+    assert any("dev.csv: 0 of 4 rows have several labels, but other files do" in note for note in splits.notes)
 
 
 def test_labels_that_are_never_learned_are_noted(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bertie.data.split import strata_of, stratified_split, text_key
+from bertie.data.split import as_numbers, strata_of, stratified_split, text_key
 
 LABELS = st.sampled_from(["a", "b", "c", "很少"])
 TABLES = st.lists(
@@ -93,3 +93,17 @@ def test_numbers_with_many_values_are_split_by_range() -> None:
     assert Counter(strata_of(rows)) == {str(k): 20 for k in range(5)}
     _, dev = stratified_split(rows, (0.9, 0.1), 0)
     assert len(dev) == pytest.approx(10, abs=1)
+
+
+@pytest.mark.parametrize("step", [1, 10])
+def test_whole_numbers_that_come_back_are_classes(step: int) -> None:
+    rows = [{"text": f"t{i}", "label": str(i % 30 * step)} for i in range(300)]
+    assert as_numbers([row["label"] for row in rows]) is None
+    _, dev = stratified_split(rows, (0.9, 0.1), 0)
+    assert Counter(rows[i]["label"] for i in dev) == {str(k * step): 1 for k in range(30)}
+
+
+def test_many_decimals_and_numbers_that_never_come_back_are_measured() -> None:
+    assert as_numbers([str(i / 10) for i in range(100)]) == [i / 10 for i in range(100)]
+    assert as_numbers([str(1000 + 7 * i) for i in range(100)]) is not None
+    assert as_numbers([str(i % 9 / 2) for i in range(100)]) is None

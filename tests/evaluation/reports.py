@@ -28,6 +28,7 @@ REPORT = Report(
     confusion=JUDGED.details["confusion"],
     losses=[(float(step), 1 / step) for step in range(1, 900)],
     dev_scores=[(0.0, 0.5), (450.0, 0.91), (900.0, 0.9)],
+    kept_step=450.0,
     mistakes=[Mistake("今天的比赛", "体育", "finance", 0.987)],
     data=[DataPart(name="train", source="train.csv", rows=1234, sha256="ab" * 32, labels={"体育": 700})],
     chosen=["max_length 128, which holds 99.5 % of the texts"],

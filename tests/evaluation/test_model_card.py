@@ -24,6 +24,12 @@ def test_the_card_has_front_matter_scores_floors_data_and_limits(language: str) 
     assert "## Limits" in card if language == "en" else "## 局限" in card
 
 
+def test_a_score_on_the_rows_that_chose_the_model_is_a_limit() -> None:
+    said = "also chose the model, as there was no test set"
+    assert said not in model_card(REPORT)
+    assert said in model_card(replace(REPORT, on_dev=True))
+
+
 @pytest.mark.parametrize(
     "payload", ["a\n---\nlicense: mit", "x | y | z", "<script>alert(1)</script>", "```\n# no", '"']
 )

@@ -96,6 +96,26 @@ def test_a_report_with_only_what_is_needed_renders() -> None:
     assert "stands alone" in page.text and "There is none" in page.text
 
 
+def test_the_step_that_is_named_is_the_one_that_was_kept() -> None:
+    scores = [(0.0, 0.5), (450.0, 0.91), (900.0, 0.91)]
+    page = Page(render(replace(REPORT, dev_scores=scores, kept_step=900.0)))
+    assert "best: 91.0% at step 900, kept" in page.text
+    marks = [attributes["cx"] for tag, attributes in page.elements if attributes.get("class") == "mark"]
+    dots = [attributes["cx"] for tag, attributes in page.elements if attributes.get("class") == "dot"]
+    assert marks == [dots[-1]]
+    assert "best:" not in Page(render(replace(REPORT, kept_step=None))).text
+
+
+@pytest.mark.parametrize(
+    ("language", "never", "too_high"), [("en", "never saw", "likely too high"), ("zh", "从未见过的数据", "很可能偏高")]
+)
+def test_rows_that_chose_the_model_are_not_called_unseen(language: str, never: str, too_high: str) -> None:
+    report = replace(REPORT, language=language)  # type: ignore[arg-type]
+    plain, on_dev = Page(render(report)).text, Page(render(replace(report, on_dev=True))).text
+    assert never in plain and too_high not in plain
+    assert never not in on_dev and too_high in on_dev
+
+
 def test_texts_carry_their_language_and_long_ones_are_cut() -> None:
     mistake = replace(REPORT.mistakes[0], text="很长" * 5000)
     page = Page(render(replace(REPORT, mistakes=[mistake])))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from bertie.core.errors import DataError
 from bertie.metrics.intervals import (
@@ -13,9 +17,16 @@ from bertie.metrics.intervals import (
     mean_interval,
     paired_difference,
     paired_f1_difference,
-    score_interval,
+    sign_interval,
     wilson_interval,
 )
+from bertie.metrics.labels import AVERAGES, Outcomes, multi_label, single_label
+
+
+def outcomes(rows: Sequence[Sequence[int]]) -> Outcomes:
+    """Rows of (right, extra, missed) of one label."""
+    return Outcomes(np.asarray(rows, dtype=np.int8).reshape(len(rows), 3, 1), np.arange(len(rows)))
+
 
 shares = st.lists(st.floats(0, 1), min_size=1, max_size=80)
 counts = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60)
@@ -34,7 +45,7 @@ def test_a_mean_stands_inside_its_interval_and_the_interval_inside_the_values(va
 @settings(max_examples=60, deadline=None)
 @given(counts)
 def test_micro_f1_stands_inside_its_interval(rows: list[tuple[int, int, int]]) -> None:
-    interval = f1_interval(rows, resamples=200)
+    interval = f1_interval(outcomes(rows), resamples=200)
     right, extra, missed = np.sum(rows, axis=0)
     expected = 2 * right / (2 * right + extra + missed) if right + extra + missed else 1.0
     assert interval.value == pytest.approx(expected)
@@ -44,7 +55,7 @@ def test_micro_f1_stands_inside_its_interval(rows: list[tuple[int, int, int]]) -
 @settings(max_examples=40, deadline=None)
 @given(counts, st.integers(0, 100))
 def test_a_model_does_not_differ_from_itself(rows: list[tuple[int, int, int]], seed: int) -> None:
-    same = paired_f1_difference(rows, rows, seed=seed, resamples=100)
+    same = paired_f1_difference(outcomes(rows), outcomes(rows), seed=seed, resamples=100)
     assert (same.low, same.value, same.high) == (0.0, 0.0, 0.0)
     assert same.holds_zero
     mean = paired_difference([row[0] for row in rows], [row[0] for row in rows], seed=seed, resamples=100)
@@ -73,7 +84,8 @@ def test_mean_and_f1_intervals_cover_the_truth() -> None:
     for trial in range(300):
         values = rng.beta(2, 1, size=120)
         rows = np.stack([rng.poisson(rate, 200) for rate in (0.8, 0.3, 0.4)], axis=1)
-        mean, f1 = mean_interval(values, seed=trial, resamples=400), f1_interval(rows, seed=trial, resamples=400)
+        mean = mean_interval(values, seed=trial, resamples=400)
+        f1 = f1_interval(outcomes(rows.tolist()), seed=trial, resamples=400)
         inside[trial] = mean.low <= truth_mean <= mean.high, f1.low <= truth_f1 <= f1.high
     assert (inside.mean(axis=0) > 0.90).all(), inside.mean(axis=0)
 
@@ -91,25 +103,92 @@ def test_a_paired_interval_is_narrower_than_two_single_ones() -> None:
 
 def test_perfect_on_few_rows_is_no_proof() -> None:
     assert mean_interval([1.0] * 10).low == pytest.approx(0.722, abs=1e-3)
-    assert f1_interval([(1, 0, 0)] * 10).low == pytest.approx(0.722, abs=1e-3)
-    assert f1_interval([(0, 1, 1)] * 10).high == pytest.approx(0.278, abs=1e-3)
+    assert f1_interval(outcomes([(1, 0, 0)] * 10)).low == pytest.approx(0.722, abs=1e-3)
+    assert f1_interval(outcomes([(0, 1, 1)] * 10)).high == pytest.approx(0.278, abs=1e-3)
 
 
-def test_score_interval_takes_counts_where_there_are_some() -> None:
-    rows = [(1, 0, 0), (0, 1, 2)]
-    assert score_interval([1.0, 0.0], rows).value == pytest.approx(2 / 5)
-    assert score_interval([1.0, 0.0]).value == 0.5
+def guesses(rows: int, seed: int) -> tuple[list[str], list[str]]:
+    rng = np.random.default_rng(seed)
+    gold = rng.choice(["a", "b", "c"], size=rows, p=[0.7, 0.2, 0.1])
+    return gold.tolist(), np.where(rng.random(rows) < 0.7, gold, rng.choice(["a", "b", "c"], size=rows)).tolist()
 
 
-def test_a_million_rows_take_a_moment() -> None:
-    interval = f1_interval(np.random.default_rng(0).integers(0, 3, (1_000_000, 3)))
+@pytest.mark.parametrize("average", ["macro_f1", "weighted_f1"])
+def test_an_average_of_f1_is_resampled_as_the_rows_would_be(average: str) -> None:
+    gold, predicted = guesses(120, 0)
+    judged = single_label(gold, predicted, ["a", "b", "c"])
+    interval = f1_interval(judged.outcomes, average, resamples=4000)
+    assert interval.value == pytest.approx(judged.metrics[average])
+    rng = np.random.default_rng(1)
+    drawn = []
+    for places in rng.integers(0, 120, (2000, 120)):
+        one = single_label([gold[i] for i in places], [predicted[i] for i in places], ["a", "b", "c"])
+        drawn.append(one.metrics[average])
+    assert (interval.low, interval.high) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.015)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(*[st.frozensets(st.sampled_from("abc"), max_size=3)] * 3), min_size=1, max_size=30))
+def test_differences_of_averages_are_those_of_the_metrics(rows: list[tuple[frozenset[str], ...]]) -> None:
+    gold, first, second = (list(column) for column in zip(*rows, strict=True))
+    a, b = multi_label(gold, first, "abc"), multi_label(gold, second, "abc")
+    for average in AVERAGES:
+        alone = f1_interval(a.outcomes, average, resamples=50)
+        assert alone.value == pytest.approx(a.metrics[average]) and 0 <= alone.low <= alone.value <= alone.high <= 1
+        both = paired_f1_difference(a.outcomes, b.outcomes, average, resamples=50)
+        assert both.value == pytest.approx(a.metrics[average] - b.metrics[average])
+        assert both.low <= both.value <= both.high
+        assert both == paired_f1_difference(a.outcomes, b.outcomes, average, resamples=50)
+
+
+@pytest.mark.parametrize(("changed", "better"), [(1, False), (4, False), (5, True)])
+def test_few_rows_that_changed_prove_nothing(changed: int, better: bool) -> None:
+    right = np.ones(20)
+    other = np.where(np.arange(20) < changed, 0.0, 1.0)
+    assert (paired_difference(right, other).low > 0) == better == (paired_difference(other, right).high < 0)
+    assert (paired_difference(right / 2, other / 2).low > 0) == better
+    gold = [["a"]] * 20
+    model, floor = multi_label(gold, gold, "ab"), multi_label(gold, [["b"]] * changed + gold[changed:], "ab")
+    for average in AVERAGES:
+        assert (paired_f1_difference(model.outcomes, floor.outcomes, average).low > 0) == better
+
+
+@settings(deadline=None)
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(1, 500))
+def test_the_sign_interval_is_the_mid_p_mcnemar_test(gains: int, losses: int, others: int) -> None:
+    changed, fewer = gains + losses, min(gains, losses)
+    p = 2 * binom.cdf(fewer, changed, 0.5) - binom.pmf(fewer, changed, 0.5)
+    assume(abs(p - 0.05) > 1e-6)
+    interval = sign_interval(gains, losses, changed + others)
+    assert interval.holds_zero == (p > 0.05)
+    assert interval.low <= interval.value <= interval.high
+
+
+def test_equal_models_are_seldom_told_apart() -> None:
+    rng = np.random.default_rng(2)
+    found = []
+    for _ in range(400):
+        change = rng.choice([-1.0, 0.0, 1.0], size=30, p=[0.1, 0.8, 0.1])
+        found.append(
+            paired_difference((change > 0).astype(float), (change < 0).astype(float), resamples=200).holds_zero
+        )
+    assert np.mean(found) > 0.95
+
+
+def test_the_work_grows_with_the_kinds_of_rows_not_with_the_rows() -> None:
+    kinds = np.array([[[r], [e], [m]] for r in range(3) for e in range(3) for m in range(3)], dtype=np.int8)
+    of_row = np.random.default_rng(0).integers(0, 27, 1_000_000)
+    began = time.process_time()
+    interval = f1_interval(Outcomes(kinds, of_row))
+    assert time.process_time() - began < 2.0, "drawing a thousand times from a million rows takes minutes"
     assert interval.high - interval.low < 0.002
 
 
 def test_no_rows_and_unequal_rows_are_errors() -> None:
-    for empty in (mean_interval, f1_interval):
-        with pytest.raises(DataError, match="at least one scored row"):
-            empty([])
+    with pytest.raises(DataError, match="at least one scored row"):
+        mean_interval([])
+    with pytest.raises(DataError, match="at least one scored row"):
+        f1_interval(outcomes([]))
     with pytest.raises(DataError, match="at least one scored row"):
         wilson_interval(0, 0)
     with pytest.raises(DataError, match="same rows"):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
 from bertie.core.errors import DataError
-from bertie.metrics.labels import confused_pairs, f1_of_counts, multi_label, single_label
+from bertie.metrics.labels import AVERAGES, LabelScores, confused_pairs, multi_label, single_label
 
 LABELS = ["体育", "finance", "tech", "never used"]
 GOLD_LABELS = [*LABELS[:3], "unseen-z", "unseen-a"]
@@ -19,6 +19,11 @@ GOLD_LABELS = [*LABELS[:3], "unseen-z", "unseen-a"]
 pairs = st.lists(st.tuples(st.sampled_from(GOLD_LABELS), st.sampled_from(LABELS)), min_size=1, max_size=60)
 some = st.frozensets(st.sampled_from(LABELS[:3]), max_size=3)
 label_sets = st.lists(st.tuples(some, some), min_size=1, max_size=40)
+
+
+def row_counts(scores: LabelScores) -> list[list[int]]:
+    """Right, extra and missed labels of each row."""
+    return scores.outcomes.kinds.sum(-1)[scores.outcomes.of_row].tolist()  # type: ignore[no-any-return]
 
 
 @given(pairs)
@@ -36,7 +41,7 @@ def test_single_label_equals_scikit_learn(rows: list[tuple[str, str]]) -> None:
     for i, row in enumerate(scores.details["per_class"]):
         found = [row["precision"], row["recall"], row["f1"], row["support"]]
         assert found == pytest.approx([column[i] for column in expected])
-    assert np.mean(scores.per_row) == pytest.approx(scores.metrics["accuracy"])
+    assert np.mean(scores.per_row["accuracy"]) == pytest.approx(scores.metrics["accuracy"])
 
 
 def test_unseen_gold_labels_stand_after_the_training_labels_and_count_as_wrong() -> None:
@@ -44,7 +49,7 @@ def test_unseen_gold_labels_stand_after_the_training_labels_and_count_as_wrong()
     assert scores.details["confusion"]["labels"] == [*LABELS, "apple", "zebra"]
     assert scores.details["unseen_labels"] == 3 == scores.metrics["unseen_labels"]
     assert scores.metrics["accuracy"] == 0.25
-    assert scores.per_row == [1.0, 0.0, 0.0, 0.0]
+    assert scores.per_row == {"accuracy": [1.0, 0.0, 0.0, 0.0]}
 
 
 @given(label_sets)
@@ -62,20 +67,29 @@ def test_multi_label_equals_scikit_learn(rows: list[tuple[frozenset[str], frozen
     assert scores.metrics["micro_f1"] == pytest.approx(f1_score(truth, guess, average="micro", zero_division=1))
     assert scores.metrics["samples_f1"] == pytest.approx(f1_score(truth, guess, average="samples", zero_division=1))
     assert scores.metrics["subset_accuracy"] == pytest.approx((truth == guess).all(axis=1).mean())
-    assert np.mean(scores.per_row) == pytest.approx(scores.metrics["samples_f1"])
-    total = np.array(scores.details["row_counts"]).sum(0)
-    assert float(f1_of_counts(total)) == pytest.approx(scores.metrics["micro_f1"])
+    for name, values in scores.per_row.items():
+        assert np.mean(values) == pytest.approx(scores.metrics[name])
+    assert row_counts(scores) == [[len(g & p), len(p - g), len(g - p)] for g, p in rows]
+    for name, average in AVERAGES.items():
+        total = scores.outcomes.kinds[scores.outcomes.of_row].sum(0)
+        assert float(average(total)) == pytest.approx(scores.metrics[name])
 
 
 def test_an_unseen_label_among_several_is_a_miss() -> None:
     scores = multi_label([["tech", "new"], ["tech"]], [["tech"], ["tech"]], LABELS)
-    assert scores.details["row_counts"] == [[1, 0, 1], [1, 0, 0]]
+    assert row_counts(scores) == [[1, 0, 1], [1, 0, 0]]
     assert scores.details["unseen_labels"] == 1
     assert [row["label"] for row in scores.details["per_class"]] == [*LABELS, "new"]
 
 
 def test_a_label_named_twice_counts_once() -> None:
-    assert multi_label([["tech", "tech"]], [["tech"]], LABELS).details["row_counts"] == [[1, 0, 0]]
+    assert row_counts(multi_label([["tech", "tech"]], [["tech"]], LABELS)) == [[1, 0, 0]]
+
+
+def test_a_text_is_no_collection_of_labels() -> None:
+    for gold, predicted in ((["tech"], [["tech"]]), ([["tech"]], ["tech"])):
+        with pytest.raises(DataError, match=r"found the label 'tech' where rows have several labels.*write \['tech'\]"):
+            multi_label(gold, predicted, LABELS)
 
 
 def test_everything_is_plain_json() -> None:

@@ -49,6 +49,17 @@ def test_what_is_saved_is_what_is_loaded(folder: Path) -> None:
     assert all(parameter.requires_grad for parameter in loaded.encoder.parameters())
 
 
+def test_the_fingerprint_is_that_of_the_weights(folder: Path, tmp_path: Path) -> None:
+    encoder = checkpoint.load(folder).encoder
+    before = checkpoint.fingerprint(encoder)
+    checkpoint.save(encoder, tmp_path / "again")
+    again = checkpoint.load(tmp_path / "again").encoder
+    assert checkpoint.fingerprint(again) == before
+    with torch.no_grad():
+        again.embeddings.word_embeddings.weight[3, 2] += 1e-4
+    assert checkpoint.fingerprint(again) != before
+
+
 def test_missing_weights_are_named(folder: Path) -> None:
     edit_weights(folder, drop="encoder.layer.1.output.dense.bias")
     with pytest.raises(ModelError, match=r"weights missing: layers\.1\.feed_forward\.output\.bias"):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
-from bertie.core.errors import ConfigError
 from bertie.nn.losses import (
     IGNORED,
-    LossSettings,
+    balanced_positive_weights,
     balanced_weights,
     binary_cross_entropy,
-    classification_loss,
     cross_entropy,
     focal_loss,
 )
@@ -22,16 +23,11 @@ LABELS = torch.tensor([0, 1, 2, 2, IGNORED, 1])
 WEIGHTS = torch.tensor([0.5, 1.0, 3.0])
 
 
-def test_plain_is_torchs_cross_entropy_also_for_tokens() -> None:
-    expected = F.cross_entropy(LOGITS, LABELS)
-    torch.testing.assert_close(classification_loss(LOGITS, LABELS), expected)
-    torch.testing.assert_close(classification_loss(LOGITS.view(2, 3, 3), LABELS.view(2, 3)), expected)
-
-
-def test_settings_reach_the_loss() -> None:
-    settings = LossSettings(class_weights=(0.5, 1.0, 3.0), label_smoothing=0.1)
+def test_plain_is_torchs_cross_entropy() -> None:
+    torch.testing.assert_close(cross_entropy(LOGITS, LABELS), F.cross_entropy(LOGITS, LABELS))
     expected = F.cross_entropy(LOGITS, LABELS, weight=WEIGHTS, label_smoothing=0.1)
-    torch.testing.assert_close(classification_loss(LOGITS, LABELS, settings), expected)
+    found = cross_entropy(LOGITS, LABELS, class_weights=WEIGHTS, label_smoothing=0.1)
+    torch.testing.assert_close(found, expected)
 
 
 def test_focal_without_gamma_is_cross_entropy() -> None:
@@ -43,7 +39,7 @@ def test_focal_is_equation_5() -> None:
     kept = LABELS != IGNORED
     right = LOGITS.softmax(-1)[kept, LABELS[kept]]
     expected = (-((1 - right) ** 2) * right.log()).mean()
-    torch.testing.assert_close(classification_loss(LOGITS, LABELS, LossSettings(focal_gamma=2.0)), expected)
+    torch.testing.assert_close(focal_loss(LOGITS, LABELS, gamma=2.0), expected)
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
@@ -54,10 +50,10 @@ def test_focal_has_finite_gradients_when_sure(gamma: float) -> None:
     assert logits.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("settings", [LossSettings(), LossSettings(focal_gamma=2.0)])
-def test_nothing_labelled_is_zero_not_nan(settings: LossSettings) -> None:
+@pytest.mark.parametrize("function", [cross_entropy, focal_loss])
+def test_nothing_labelled_is_zero_not_nan(function: Callable[..., Tensor]) -> None:
     logits = LOGITS.clone().requires_grad_()
-    loss = classification_loss(logits, torch.full((6,), IGNORED), settings)
+    loss = function(logits, torch.full((6,), IGNORED))
     loss.backward()
     assert loss == 0
     assert logits.grad is not None
@@ -78,15 +74,6 @@ def test_balanced_weights_give_each_class_the_same_say() -> None:
     torch.testing.assert_close(weights, torch.tensor([10 / 16, 10 / 4, 0.0]))
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"label_smoothing": 1.0},
-        {"focal_gamma": -1.0},
-        {"class_weights": (1.0, -2.0)},
-        {"focal_gamma": 2.0, "label_smoothing": 0.1},
-    ],
-)
-def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ConfigError):
-        LossSettings(**wrong)  # type: ignore[arg-type]
+def test_balanced_positive_weights_give_yes_and_no_the_same_say() -> None:
+    weights = balanced_positive_weights(torch.tensor([2, 8, 10, 0]), 10)
+    torch.testing.assert_close(weights, torch.tensor([4.0, 0.25, 0.1, 0.0]))

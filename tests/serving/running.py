@@ -15,7 +15,7 @@ import uvicorn
 
 from bertie.core.errors import DataError
 from bertie.serving.app import create_app
-from bertie.serving.contract import Limits
+from bertie.serving.contract import Answerer, Limits
 from bertie.serving.run import listen, settings
 
 
@@ -69,7 +69,7 @@ class Running:
 
 
 @contextmanager
-def running(*models: Echo, limits: Limits | None = None, ready: bool = True) -> Iterator[Running]:
+def running(*models: Answerer, limits: Limits | None = None, ready: bool = True) -> Iterator[Running]:
     """A real uvicorn on a free port."""
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]

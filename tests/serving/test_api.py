@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 
 from bertie.core.errors import UsageError
+from bertie.serving import app
 from bertie.serving.app import create_app
 from bertie.serving.contract import Limits
+from bertie.serving.worker import Busy, Worker
 from tests.serving.running import Columns, Echo, Running, running, wait_until
 
 PAIR = Columns(("text_a", "text_b"))
@@ -140,6 +143,27 @@ def test_a_model_that_cannot_warm_up() -> None:
         wait_until(lambda: "warm-up of echo failed" in server.client.get("/ready").text)
         assert server.client.get("/ready").status_code == 503
         assert server.client.get("/live").status_code == 200
+
+
+class Full(Worker):
+    """A queue that has a place only at the third attempt."""
+
+    tried = 0
+
+    async def run(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        self.tried += 1
+        if self.tried < 3:
+            raise Busy
+        return await super().run(function, *args, **kwargs)
+
+
+def test_a_full_queue_is_no_failure_of_the_model_that_warms_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "PAUSE", 0.001)
+    worker = Full(1)
+    state = app.State({"one": Echo("one"), "two": Echo("two")}, Limits(), worker)
+    asyncio.run(app.warm_up(state))
+    worker.close()
+    assert (state.ready, state.failed, worker.tried) == (True, [], 4)
 
 
 def test_two_models_of_one_name() -> None:

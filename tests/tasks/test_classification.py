@@ -40,6 +40,51 @@ def test_one_label_only_is_an_error() -> None:
         Classification.from_rows(ONE, {"poling": "mean"})
 
 
+def test_the_labels_of_another_file_get_the_shape_of_the_task() -> None:
+    single = Rows([{"text": "good", "label": "x"}], "new.csv", [2])
+    assert made(SEVERAL).accept(single).column("label") == [["x"]]
+    assert made(SEVERAL).accept(SEVERAL) == SEVERAL
+    assert made(ONE).accept(ONE) == ONE
+    lists = Rows([{"text": "t", "label": label} for label in (["a"], ["a", "b"], ["b"], [])], "new.csv", [2, 3, 4, 5])
+    assert made(ONE).accept(lists.take([0, 2])).column("label") == ["a", "b"]
+    with pytest.raises(DataError) as caught:
+        made(ONE).accept(lists)
+    assert [problem.split(",")[0] for problem in caught.value.problems] == [
+        "new.csv:3: found 2 labels (a",
+        "new.csv:5: found no label",
+    ]
+
+
+def test_balanced_weights_are_those_of_the_kind() -> None:
+    counts = {"a": 1, "b": 2}
+    assert made(ONE, class_weights="balanced").class_weights.tolist() == [3 / (2 * n) for n in counts.values()]
+    several = Rows(
+        [{"text": "t", "label": ["x"]}, *[{"text": "t", "label": ["x", "y"]}] * 2, {"text": "t", "label": []}]
+    )
+    task = made(several, class_weights="balanced")
+    torch.testing.assert_close(task.class_weights, torch.tensor([1 / 3, 2 / 2]))
+    assert made(several).class_weights is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"dropout": 1.5}, "dropout is 1.5, expected 0 to below 1"),
+        ({"dropout": float("nan")}, "dropout is nan"),
+        ({"label_smoothing": 2}, "label_smoothing is 2.0, expected 0 to below 1"),
+        ({"label_smoothing": -0.1}, "label_smoothing is -0.1"),
+        ({"threshold": 1.0}, "threshold is 1.0, expected a probability between 0 and 1"),
+        ({"threshold": 0}, "threshold is 0.0"),
+        ({"focal_gamma": -1}, "focal_gamma is -1.0, expected 0 or more"),
+        ({"focal_gamma": float("inf")}, "focal_gamma is inf"),
+        ({"loss": "focal", "label_smoothing": 0.1}, "label_smoothing is no part of the focal loss"),
+    ],
+)
+def test_impossible_settings_are_refused_by_name(wrong: dict[str, object], says: str) -> None:
+    with pytest.raises(ConfigError, match=f"task: {says}"):
+        Classification.from_rows(ONE, wrong)
+
+
 @pytest.mark.parametrize("rows", [ONE, SEVERAL, PAIR], ids=["one label", "several labels", "pair"])
 @pytest.mark.parametrize("pooling", ["mean", "first", "attention", "pooler"])
 def test_loss_falls_and_every_head_weight_gets_a_gradient(rows: Rows, pooling: str, tiny_model: Path) -> None:
@@ -106,7 +151,7 @@ def test_a_label_that_training_never_saw_is_counted_and_wrong() -> None:
     rows = Rows([{"text": "good", "label": "b"}, {"text": "bad", "label": "new"}])
     scores = task.score([task.answer_from([0.1, 0.9])] * 2, rows)
     assert scores.metrics["unseen_labels"] == 1
-    assert (scores.value, scores.per_row) == (0.5, [1.0, 0.0])
+    assert (scores.value, scores.per_row) == (0.5, {"accuracy": [1.0, 0.0]})
     assert task.encode([rows[1]], _Words(), 8)[0].target is None
 
 

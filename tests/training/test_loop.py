@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,12 +16,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from bertie.core.errors import BertieError, DataError, UsageError
+from bertie.core.errors import BertieError, DataError, Stopped, UsageError
+from bertie.core.files import sha256
 from bertie.data.batches import Batch
 from bertie.nn.encoder import Encoder
+from bertie.training.budget import Budget
+from bertie.training.hooks import Hook, Step
 from bertie.training.loop import FitResult, fit
 from bertie.training.model import StepLoss, TrainingModel
 from bertie.training.run import RunFolder
+from bertie.training.session import Session
 from bertie.training.settings import Optimizer, Schedule, Training
 from bertie.training.state import Evaluation
 from bertie.training.tensors import load_tensors
@@ -47,6 +53,21 @@ def run_fit(
     examples = more.pop("examples", None) or toy_examples()
     with RunFolder(path) as run:
         return fit(model, examples, settings, run, evaluate or judge(model, toy_examples(40, seed=1)), **more)
+
+
+class At(Hook):
+    """Calls something after a step."""
+
+    def __init__(self, step: int, call: Callable[[], None]) -> None:
+        self.step, self.call = step, call
+
+    def after_step(self, step: Step) -> None:
+        if step.number == self.step:
+            self.call()
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 def weights(model: TrainingModel) -> dict[str, Tensor]:
@@ -185,6 +206,55 @@ def test_a_budget_is_kept_and_the_rate_reaches_zero(tmp_path: Path) -> None:
         rates = [entry["rate"] for entry in run.entries() if "rate" in entry]
     assert rates[-1] < 0.25 * max(rates)
     assert len(json.loads((tmp_path / "decisions.json").read_text())["plan"]) > 2
+
+
+def test_a_look_at_the_clock_changes_no_number_where_all_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Budget, "look", lambda self: self._tokens > 0)
+    sums = []
+    for name, seconds in (("free", None), ("timed", 1000.0)):
+        run_fit(tmp_path / name, toy_model(), replace(SETTINGS, seconds=seconds))
+        assert "plan" not in json.loads((tmp_path / name / "decisions.json").read_text())
+        sums.append([sha256(tmp_path / name / file) for file in ("log.jsonl", "best/model.safetensors")])
+    assert sums[0] == sums[1]
+
+
+@pytest.mark.parametrize(("seconds", "steps"), [(1000.0, 6), (2000.0, 16), (None, 16)])
+def test_a_resume_with_another_limit_plans_again(tmp_path: Path, seconds: float | None, steps: int) -> None:
+    settings = replace(SETTINGS, save_steps=1, seconds=1000.0)
+    with pytest.raises(KeyboardInterrupt):
+        run_fit(tmp_path, toy_model(), settings, hooks=[At(2, interrupt)])
+    decisions = json.loads((tmp_path / "decisions.json").read_text())
+    plan = {"plan": [[0, 0.0], [1, 0.1], [6, 1.0]], "seconds": 1000.0}  # as it is where a machine is slow
+    (tmp_path / "decisions.json").write_text(json.dumps({**decisions, **plan}))
+    result = run_fit(tmp_path, toy_model(), replace(settings, seconds=seconds))
+    assert (result.steps, result.end) == (steps, "time" if steps < 16 else "epochs")
+
+
+@pytest.mark.parametrize(("ends", "at", "saved"), [("time", 0, 0), ("time", 1, 5), ("epochs", 1, 8), ("epochs", 2, 16)])
+def test_a_signal_in_a_judgement_saves_and_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str, at: int, saved: int
+) -> None:
+    if ends == "time":
+        honest = Session.ended
+        monkeypatch.setattr(Session, "ended", lambda self: "time" if self.state.step >= 5 else honest(self))
+    run_fit(tmp_path / "straight", toy_model())
+    model, judged = toy_model(), 0
+    honest_judge = judge(model, toy_examples(40, seed=1))
+
+    def asked_to_stop() -> Evaluation:
+        nonlocal judged
+        if judged == at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        judged += 1
+        return honest_judge()
+
+    with pytest.raises(Stopped, match=f"stopped by SIGTERM; step {saved} is saved") as caught:
+        run_fit(tmp_path / "run", model, evaluate=asked_to_stop)
+    assert caught.value.exit_code == 143
+    assert not (tmp_path / "run" / "result.json").exists()
+    run_fit(tmp_path / "run", toy_model())
+    for file in ("log.jsonl", "best/model.safetensors"):
+        assert sha256(tmp_path / "run" / file) == sha256(tmp_path / "straight" / file)
 
 
 def test_another_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from bertie.core.config import field_docs, from_dict
 from bertie.core.errors import ConfigError
 from bertie.training import budget
 from bertie.training.budget import Budget
-from bertie.training.estimate import estimate_seconds
+from bertie.training.estimate import Estimate, estimate_seconds
 from bertie.training.settings import Optimizer, Schedule, Training
 from bertie.training.shares import costs, count_steps, epoch_steps, padded_tokens, shares
 from bertie.training.state import random_state
@@ -81,8 +81,13 @@ def test_an_estimate_changes_nothing() -> None:
     assert not model.training
     assert all(p.grad is None for p in model.parameters())
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
-    assert found.epochs_in(10 * found.per_epoch, 0.0, 5) == 5
-    assert found.epochs_in(0.0, 1.0, 5) == 1
+
+
+def test_a_forecast_says_what_a_budget_holds() -> None:
+    found = Estimate(per_step=0.5, per_epoch=60.0, steps_per_epoch=120)
+    assert found.forecast(Training(epochs=3)) == "about 60 s an epoch, 180 s for 3 epochs and what judging takes"
+    assert found.forecast(Training(epochs=3, seconds=200.0)) == found.forecast(Training(epochs=3))
+    assert "90 s are left of the budget, for about 1.5 epochs" in found.forecast(Training(epochs=3, seconds=90.0))
 
 
 def test_costs_count_every_sequence_of_a_row() -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import bertie
-from bertie.core.errors import ConfigError, DataError, UsageError
+from bertie.bundle import folder as bundle
+from bertie.core.errors import BundleError, ConfigError, DataError, UsageError
+from bertie.training.loop import fit
+from bertie.workflow import train
 from bertie.workflow.request import TrainRequest, seconds
 from tests.workflow.rows import write
 
@@ -56,6 +61,19 @@ def test_what_words_tell_is_learned_and_the_bundle_has_its_documents(tiny_model:
     assert list((result.folder / "run" / "tensorboard").iterdir())
 
 
+def test_what_went_wrong_on_the_way_is_said(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warning = "step-9: a checksum differs; going back to the checkpoint before it"
+    monkeypatch.setattr(train, "fit", lambda *given: replace(fit(*given), warnings=(warning,)))
+    data, lines = write(tmp_path / "data.csv", 80), list[str]()
+    bertie.train(data, dev=data, model=str(tiny_model), out=tmp_path / "m", settings=FAST, say=lines.append)
+    assert warning in lines
+    page = (tmp_path / "m" / "report.html").read_text(encoding="utf-8")
+    assert warning in page
+    assert "模型也由这些数据选出" in page and "从未见过的数据" not in page
+    kept = json.loads((tmp_path / "m" / "run" / "result.json").read_text())["best_step"]
+    assert f"最佳：第 {kept} 步" in page
+
+
 def test_the_same_request_gives_the_same_weights(tiny_model: Path, tmp_path: Path) -> None:
     data = write(tmp_path / "data.csv", 120)
     sums = []
@@ -85,6 +103,23 @@ def test_a_finished_bundle_is_not_written_over_unasked(tiny_model: Path, tmp_pat
     with pytest.raises(UsageError, match="holds a finished bundle"):
         bertie.train(data, **once)
     bertie.train(data, overwrite=True, **once)
+
+
+def test_the_bundle_proves_itself_before_training_is_done(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = {"model": str(tiny_model), "settings": {"training.epochs": 1}, **SILENT}
+    data, honest = write(tmp_path / "data.csv", 80), bundle.save
+    result = bertie.train(data, out=tmp_path / "m", **once)
+    assert result.predictor.model.golden == json.loads((result.folder / "golden.json").read_text(encoding="utf-8"))
+
+    def damaged(model: bundle.Model, folder: Path, *rest: Any) -> None:
+        honest(model, folder, *rest)
+        (folder / "model" / "config.json").write_text("{}")
+
+    monkeypatch.setattr(bundle, "save", damaged)
+    with pytest.raises(BundleError, match=r"model/config\.json was changed"):
+        bertie.train(data, out=tmp_path / "n", **once)
 
 
 def test_errors_come_before_the_work(tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+"""Judging: every metric has an interval, and the floors stand beside it in the same one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bertie.core.errors import UsageError
+from bertie.data.rows import Rows
+from bertie.evaluation.judge import judge, readable, to_json
+from bertie.tasks.base import Answer
+from bertie.tasks.classification import Classification
+
+RNG = np.random.default_rng(0)
+ONE = Rows([{"text": f"t{i}", "label": "aab"[i % 3]} for i in range(90)])
+SEVERAL = Rows([{"text": f"t{i}", "label": [["a"], ["a", "b"], []][i % 3]} for i in range(90)])
+
+
+def answers(task: Classification, rows: Rows, wrong: float) -> list[Answer]:
+    """The right answers, but for a share of wrong ones."""
+    right = np.array([[label in row["label"] for label in task.labels] for row in rows], dtype=float)
+    scores = np.where(RNG.random((len(rows), 1)) < wrong, 1 - right, right)
+    return [task.answer_from(row) for row in scores.tolist()]
+
+
+@pytest.mark.parametrize(
+    ("rows", "metrics"),
+    [
+        (ONE, ["accuracy", "macro_f1", "weighted_f1"]),
+        (SEVERAL, ["micro_f1", "macro_f1", "weighted_f1", "samples_f1", "subset_accuracy"]),
+    ],
+    ids=["one label", "several labels"],
+)
+def test_any_metric_can_be_the_primary_one(rows: Rows, metrics: list[str]) -> None:
+    task = Classification.from_rows(rows, {})
+    model, floor = answers(task, rows, 0.05), answers(task, rows, 0.4)
+    for metric in (None, *metrics):
+        found = to_json(judge(task, rows, model, {"tfidf": floor}, metric), 1.0)
+        primary, beside = found["primary"], found["floors"]["tfidf"]
+        assert primary["name"] == beside["name"] == (metric or metrics[0])
+        assert primary["value"] == found["metrics"][primary["name"]]
+        assert 0 <= primary["low"] < primary["value"] < primary["high"] <= 1
+        assert beside["value"] == beside["metrics"][beside["name"]]
+        assert beside["difference"]["value"] == pytest.approx(primary["value"] - beside["value"])
+        assert beside["difference"]["low"] > 0
+        assert found == to_json(judge(task, rows, model, {"tfidf": floor}, metric), 1.0)
+        assert "the model is better" in readable(found)
+
+
+@pytest.mark.parametrize("metric", ["macro_f2", "unseen_labels"])
+def test_a_metric_that_is_no_score_is_refused_with_those_that_are(metric: str) -> None:
+    task = Classification.from_rows(ONE, {})
+    with pytest.raises(UsageError, match=f"--metric '{metric}': there are accuracy, macro_f1, weighted_f1$"):
+        judge(task, ONE, answers(task, ONE, 0.1), {}, metric)

@@ -1,0 +1,69 @@
+"""The demo trains on files that stay, and names them."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bertie.core.errors import UsageError
+from bertie.data.demo import Split
+from bertie.data.rows import Rows
+from bertie.data.sources import load_splits
+from bertie.workflow import demo
+from bertie.workflow.request import TrainRequest
+
+
+def rows(count: int, side: str) -> Rows:
+    return Rows([{"text": f"{side} 文本 {i}", "label": "ab"[i % 2]} for i in range(count)])
+
+
+@pytest.fixture
+def notes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """What reading the demo's files says; training itself is left out."""
+    said: list[str] = []
+
+    def read_only(request: TrainRequest, say: Any) -> Any:
+        splits = load_splits(request.data)
+        assert splits.train[0]["text"].startswith("train 文本")
+        assert splits.test is not None
+        said.extend([*splits.notes, splits.train.where(0), splits.test.where(0)])
+        predictor = SimpleNamespace(predict=lambda texts: [{"label": "a"} for _ in texts])
+        return SimpleNamespace(folder=request.folder, evaluation={}, predictor=predictor)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(demo, "news_en", lambda train: Split(rows(train, "train"), rows(1200, "test")))
+    monkeypatch.setattr(demo, "run_training", read_only)
+    return said
+
+
+def test_the_files_stay_in_the_output_and_are_what_messages_name(notes: list[str]) -> None:
+    result = demo.run_demo("en", None, print)
+    data = Path("runs/demo-en/run/data")
+    assert [path.name for path in sorted(data.iterdir())] == ["test.jsonl", "train.jsonl"]
+    assert any(note.startswith(f"{data}/train.jsonl: split into 180 train, 20 dev") for note in notes)
+    assert not any(tempfile.gettempdir() + "/tmp" in note for note in notes)
+    assert len(result.predictions) == len(demo.TEXTS["en"])
+    demo.run_demo("en", None, print)
+
+
+def test_it_replaces_its_own_folder_and_no_other_model(notes: list[str], tmp_path: Path) -> None:
+    for place in (Path("my-model"), Path("runs/demo-en")):
+        place.mkdir(parents=True)
+        (place / "checksums.json").write_text("{}")
+    with pytest.raises(UsageError, match="my-model: holds a model or a run, the demo replaces only its own runs/demo-"):
+        demo.run_demo("en", Path("my-model"), print)
+    assert [path.name for path in Path("my-model").iterdir()] == ["checksums.json"]
+    demo.run_demo("en", Path.cwd() / "runs" / "demo-en", print)
+    demo.run_demo("en", tmp_path / "new", print)
+
+
+def test_it_writes_into_no_folder_of_somebody_else(notes: list[str], tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.md").write_text("x")
+    with pytest.raises(UsageError, match=r"holds chapter\.md and is no bundle"):
+        demo.run_demo("en", tmp_path / "thesis", print)
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.md"]

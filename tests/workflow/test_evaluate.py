@@ -1,0 +1,95 @@
+"""Evaluating a bundle: labels in any shape that means the same, floors of the same encoder, and no network."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import bertie
+from bertie.core.errors import DataError, UsageError
+from bertie.data import hub
+from bertie.data.readers import read_rows
+from bertie.nn import checkpoint
+from bertie.predict import Predictor
+from bertie.workflow.evaluate import FLOORS, floor_answers
+from tests.workflow.rows import write
+
+
+@pytest.fixture(scope="module")
+def bundles(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("bundles")
+    for kind in ("one", "several"):
+        bertie.train(
+            write(folder / f"{kind}.csv", 120, kind),
+            model=str(tiny_model),
+            out=folder / kind,
+            settings={"training.epochs": 1, "training.optimizer.rate": 1e-3},
+            say=lambda line: None,
+        )
+    return {kind: folder / kind for kind in ("one", "several")}
+
+
+def test_one_label_a_row_is_several_labels_for_a_model_of_several(bundles: dict[str, Path], tmp_path: Path) -> None:
+    data = write(tmp_path / "new.csv", 40, "one", seed=1)
+    found = bertie.evaluate(bundles["several"], data)
+    assert found["metrics"]["micro_f1"] > 0.3
+    lines = [line.rsplit(",", 1) for line in data.read_text(encoding="utf-8").splitlines()[1:]]
+    rows = [json.dumps({"text": text, "label": [label]}, ensure_ascii=False) for text, label in lines]
+    (tmp_path / "new.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    again = bertie.evaluate(bundles["several"], tmp_path / "new.jsonl")
+    assert (again["metrics"], again["floors"]) == (found["metrics"], found["floors"])
+
+
+def test_several_labels_are_too_many_for_a_model_of_one(bundles: dict[str, Path], tmp_path: Path) -> None:
+    data = write(tmp_path / "new.csv", 40, "one", seed=1)
+    text = data.read_text(encoding="utf-8")
+    data.write_text(text + "slow food,negative|\n", encoding="utf-8")
+    assert bertie.evaluate(bundles["one"], data)["rows"] == 41
+    data.write_text(text + "slow food,negative|x\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"new.csv:42: found 2 labels \(negative, x\), expected one label"):
+        bertie.evaluate(bundles["one"], data)
+
+
+def test_another_metric_has_an_interval_and_floors(bundles: dict[str, Path], tmp_path: Path) -> None:
+    data = write(tmp_path / "new.csv", 40, "one", seed=1)
+    found = bertie.evaluate(bundles["one"], data, metric="macro_f1")
+    assert [found["primary"]["name"], *(floor["name"] for floor in found["floors"].values())] == ["macro_f1"] * 3
+    assert found["primary"]["low"] <= found["primary"]["value"] <= found["primary"]["high"]
+    with pytest.raises(UsageError, match="--metric 'f1': there are accuracy, macro_f1, weighted_f1"):
+        bertie.evaluate(bundles["one"], data, metric="f1")
+
+
+def test_what_a_bundle_names_is_never_fetched(
+    bundles: dict[str, Path], tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(*_: object, **__: object) -> None:
+        raise AssertionError("the network was asked")
+
+    for name in ("is_reachable", "download"):
+        monkeypatch.setattr(hub, name, asked)
+    predictor = bertie.load(bundles["one"])
+    said: list[str] = []
+    rows = predictor.task.accept(read_rows(write(tmp_path / "rows.csv", 20, seed=2)))
+    for origin, reason in (
+        ("someone/model", "someone/model: is not on this machine"),
+        (other(tiny_model, tmp_path), ""),
+    ):
+        elsewhere = Predictor(replace(predictor.model, origin=str(origin)))
+        assert set(floor_answers(bundles["one"] / FLOORS, elsewhere, rows, said.append)) == {"tfidf"}
+        assert (reason or f"the {origin} on this machine has other weights") in said[-1]
+    assert set(floor_answers(bundles["one"] / FLOORS, predictor, rows, said.append)) == {"tfidf", "frozen_encoder"}
+
+
+def other(model: Path, folder: Path) -> Path:
+    """A copy of the model with one other weight."""
+    encoder = checkpoint.load(model).encoder
+    with torch.no_grad():
+        next(encoder.parameters())[0, 0] += 1.0
+    checkpoint.save(encoder, folder / "other")
+    for name in ("vocab.txt", "tokenizer_config.json"):
+        (folder / "other" / name).write_bytes((model / name).read_bytes())
+    return folder / "other"

@@ -1,0 +1,54 @@
+"""Preparation: what an encoder can read decides the length, and quantities are no classes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bertie.core.errors import DataError
+from bertie.data.rows import Rows
+from bertie.nn import checkpoint
+from bertie.nn.config import EncoderConfig
+from bertie.nn.encoder import Encoder
+from bertie.training.run import RunFolder
+from bertie.workflow.preparation import Notes, make_task, prepare
+from bertie.workflow.request import Recipe, TrainRequest
+from tests.workflow.rows import write
+
+
+def test_positions_that_a_family_keeps_for_itself_hold_no_tokens(tiny_model: Path, tmp_path: Path) -> None:
+    model = tmp_path / "roberta"
+    shutil.copytree(tiny_model, model)
+    words = len((tiny_model / "vocab.txt").read_text(encoding="utf-8").splitlines())
+    config = EncoderConfig(
+        family="roberta",
+        vocab_size=words,
+        hidden_size=32,
+        layers=1,
+        heads=2,
+        intermediate_size=32,
+        max_positions=24,
+        position_offset=1,
+        type_vocab_size=1,
+    )
+    checkpoint.save(Encoder(config), model)
+    data = write(tmp_path / "data.csv", 60)
+    long = "".join(f"{'good ' * 40}{i},positive\n" for i in range(10))
+    data.write_text(data.read_text(encoding="utf-8") + long, encoding="utf-8")
+    request = TrainRequest(data=str(data), model=str(model), out=tmp_path / "m")
+    with RunFolder(tmp_path / "m" / "run") as run:
+        prepared = prepare(request, Recipe(), run, Notes(lambda line: None))
+    assert prepared.recipe.max_length == 23
+    assert max(example.length for example in prepared.examples) == 23
+    assert prepared.floors.frozen.encoder == checkpoint.fingerprint(prepared.start.encoder)
+
+
+def test_quantities_are_refused_unless_they_are_asked_for_as_classes() -> None:
+    rows = Rows([{"text": f"t{i}", "label": f"{i}.5"} for i in range(40)], "prices.csv", list(range(2, 42)))
+    with pytest.raises(DataError, match=r"^prices.csv:2: the labels are 40 different numbers in 40 rows, such as 0.5"):
+        make_task(None, rows, Recipe())
+    assert len(make_task("classification", rows, Recipe()).labels) == 40
+    ids = Rows([{"text": f"t{i}", "label": str(i % 30)} for i in range(90)])
+    assert len(make_task(None, ids, Recipe()).labels) == 30

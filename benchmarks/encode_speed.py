@@ -6,7 +6,8 @@ clock, tokenizing and loading are outside for all. The contestants, each with th
     bertie          rows sorted by length, batches bounded in padded tokens, as the Predictor makes them
     given order     transformers, 32 rows a batch in the given order, each padded to its longest (dynamic padding)
     same batches    transformers, given the very batches that Bertie made: what is left is the encoder itself
-    bertie bf16     Bertie under bfloat16 autocast, only where the machine's self-test takes it (--bf16 forces it)
+    bertie bf16     Bertie in bfloat16, then in float32 again the rows of which a linear model is unsure, as the
+                    Predictor does; only where the machine's self-test takes it (--bf16 forces it)
 
 All run in one process with a fixed number of threads, in turns, after one round that is not counted.
 
@@ -30,6 +31,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,7 @@ class Setting:
     theirs: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     examples: list[Example]
+    task: Classification
     train: Rows
     train_examples: list[Example]
 
@@ -83,7 +86,9 @@ class Setting:
         length = min(arguments.max_length, start.encoder.config.max_length)
         encoded = [task.encode(list(rows), start.tokenizer, length) for rows in (sample(test, arguments.rows), train)]
         theirs = AutoModel.from_pretrained(start.source.folder, dtype=torch.float32).eval()
-        return cls(start, theirs, AutoTokenizer.from_pretrained(start.source.folder), encoded[0], train, encoded[1])
+        return cls(
+            start, theirs, AutoTokenizer.from_pretrained(start.source.folder), encoded[0], task, train, encoded[1]
+        )
 
     @property
     def lengths(self) -> list[int]:
@@ -106,10 +111,22 @@ class Setting:
         pad = self.start.tokenizer.pad_id
         return pooled_features(self.start.encoder, self.examples, pad, ROWS_PER_BATCH, TOKENS_PER_BATCH)
 
+    @cached_property
+    def labeller(self) -> FrozenFloor:
+        """The linear model by whose labels bfloat16 is compared, fitted on float32 vectors of training rows."""
+        features = pooled_features(self.start.encoder, self.train_examples, self.start.tokenizer.pad_id)
+        return FrozenFloor.fit(features, self.train.column("label"))
+
     def bertie_bf16(self) -> Vectors:
-        """The same under autocast."""
+        """The same under autocast; where the labeller is unsure, in float32 after all."""
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            return self.bertie()
+            vectors = self.bertie()
+        answers = self.labeller.predict_features(vectors)
+        again = [i for i, answer in enumerate(answers) if self.task.unsure(answer)]
+        if again:
+            pad, chosen = self.start.tokenizer.pad_id, [self.examples[i] for i in again]
+            vectors[again] = pooled_features(self.start.encoder, chosen, pad, ROWS_PER_BATCH, TOKENS_PER_BATCH)
+        return vectors
 
     def transformers_given_order(self) -> Vectors:
         """Padded by their tokenizer, as a data collator does."""
@@ -202,9 +219,9 @@ def measure(name: str, bf16: bool, arguments: argparse.Namespace) -> dict[str, A
 
 def equal_labels(setting: Setting, exact: Vectors, rounded: Vectors) -> float:
     """Share of rows that a linear model labels the same from both."""
-    features = pooled_features(setting.start.encoder, setting.train_examples, setting.start.tokenizer.pad_id)
-    floor = FrozenFloor.fit(features, setting.train.column("label"))
-    labels = [[answer["label"] for answer in floor.predict_features(vectors)] for vectors in (exact, rounded)]
+    labels = [
+        [answer["label"] for answer in setting.labeller.predict_features(vectors)] for vectors in (exact, rounded)
+    ]
     return float(np.mean([a == b for a, b in zip(*labels, strict=True)]))
 
 

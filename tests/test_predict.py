@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bertie.core.errors import DataError
-from bertie.predict import Predictor
-from tests.bundle.making import PAIRS, ROWS, tiny_model_of
+from bertie.core.errors import DataError, UsageError
+from bertie.data.rows import Rows
+from bertie.predict import Predictor, load
+from tests.bundle.making import PAIRS, ROWS, SEVERAL, save_tiny, tiny_model_of
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,36 @@ def test_no_text_of_unicode_breaks_it(predictor: Predictor, texts: list[str]) ->
     answers = predictor.predict(texts)
     assert len(answers) == len(texts)
     assert all(sum(answer["scores"].values()) == pytest.approx(1.0, abs=1e-4) for answer in answers)
+
+
+@pytest.mark.parametrize("rows", [ROWS, SEVERAL], ids=["one label", "several"])
+def test_bfloat16_gives_the_same_labels(rows: Rows, tiny_model: Path) -> None:
+    """An untrained model is unsure of nearly everything: what rounding could change is computed again."""
+    model = tiny_model_of(rows, tiny_model)
+    texts = [f"{word} food {n} 服务" for n in range(20) for word in ("good", "bad", "slow", "很慢")]
+    exact, rounded = (Predictor(model, dtype=dtype).predict(texts) for dtype in (torch.float32, torch.bfloat16))
+    name = "labels" if rows is SEVERAL else "label"
+    assert [answer[name] for answer in rounded] == [answer[name] for answer in exact]
+
+
+def test_only_unsure_rows_are_computed_again(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor = Predictor(tiny_model_of(ROWS, tiny_model), dtype=torch.bfloat16)
+    texts = ["good", "bad", "slow food"]
+    exact = Predictor(predictor.model).predict(texts)
+    monkeypatch.setattr(predictor.task, "unsure", lambda answer: False)
+    rounded = predictor.predict(texts)
+    monkeypatch.setattr(predictor.task, "unsure", lambda answer: answer == rounded[1])
+    again = predictor.predict(texts)
+    assert again[0] == rounded[0] != exact[0]
+    assert again[1]["score"] == pytest.approx(exact[1]["score"], abs=1e-6)
+
+
+def test_a_bundle_may_be_loaded_in_bfloat16(tiny_model: Path, tmp_path: Path) -> None:
+    save_tiny(ROWS, tiny_model, tmp_path / "bundle")
+    assert load(tmp_path / "bundle", "bfloat16").dtype is torch.bfloat16
+    assert load(tmp_path / "bundle").dtype is torch.float32
+    with pytest.raises(UsageError, match="dtype 'int8' is not one of"):
+        load(tmp_path / "bundle", "int8")
 
 
 def test_a_stream_is_not_read_ahead_of_a_chunk(predictor: Predictor) -> None:

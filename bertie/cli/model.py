@@ -118,6 +118,7 @@ def predict(
     text_column: options.TextColumn = None,
     encoding: options.Encoding = None,
     skip_bad_rows: options.SkipBadRows = False,
+    dtype: options.Dtype = "float32",
     quiet: options.Quiet = False,
 ) -> None:
     """Answer texts: one JSON line per input row, in order."""
@@ -125,7 +126,7 @@ def predict(
     from bertie.workflow.request import Reading
 
     reading = Reading(text_column=text_column, encoding=encoding, skip_bad_rows=skip_bad_rows)
-    run_prediction(model, text or file or "-", output, reading, speaker(quiet))
+    run_prediction(model, text or file or "-", output, reading, speaker(quiet), dtype)
 
 
 def export(

@@ -30,3 +30,7 @@ Seed = Annotated[
     int | None, typer.Option(help="Seed of the split, the order and the dropout; otherwise the recipe's training.seed.")
 ]
 Budget = Annotated[str | None, typer.Option(help="Time that the whole command may take, such as 90s, 10m or 2h.")]
+Dtype = Annotated[
+    str,
+    typer.Option(help="float32; bfloat16, the same labels by rounder probabilities; or auto, by a timed self-test."),
+]

@@ -22,12 +22,13 @@ def serve(
     bundles: Annotated[list[Path], typer.Argument(help="One bundle or several.", metavar="BUNDLE...")],
     host: Annotated[str, typer.Option(help="Only addresses of this machine are served.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
+    dtype: options.Dtype = "float32",
 ) -> None:
     """Answer POST /v1/predict over HTTP, on this machine only."""
     from bertie.predict import load
     from bertie.serving.run import serve as run_server
 
-    run_server([load(folder) for folder in bundles], host=host, port=port)
+    run_server([load(folder, dtype) for folder in bundles], host=host, port=port)
 
 
 def doctor(json_: options.Json = False) -> None:

@@ -137,5 +137,7 @@ class ClassificationHead(nn.Module):
         pooled = self.pooling(states, attention_mask)  # (B, D)
         if self.normalise:
             pooled = normalised(pooled)
-        logits: Tensor = self.output(self.dropout(pooled))  # (B, C)
+        # In bfloat16 a logit of 10 is rounded by 0.03; these few products are worth every digit.
+        with torch.autocast(pooled.device.type, enabled=False):
+            logits: Tensor = self.output(self.dropout(pooled.to(self.output.weight.dtype)))  # (B, C)
         return logits

@@ -131,7 +131,8 @@ class Block(nn.Module):
 
     def _add(self, states: Tensor, result: Tensor, part: SelfAttention | FeedForward | GatedFeedForward) -> Tensor:
         """The residual sum of what came in and what `part` made of it."""
-        if not self.training and may_overwrite(part.output, part):
+        # Under autocast the result is bfloat16 while the sum stays float32: each block adds to it, and would round it.
+        if not self.training and result.dtype is states.dtype and may_overwrite(part.output, part):
             return result.add_(states)
         summed: Tensor = states + self.dropout(result)
         return summed

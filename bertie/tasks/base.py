@@ -101,6 +101,13 @@ class Task(nn.Module, ABC):
     def answer(self, output: Tensor, batch: Batch) -> list[Answer]:
         """One answer per row."""
 
+    def unsure(self, answer: Answer) -> bool:
+        """Whether rounding to bfloat16 could change what is answered: such rows are computed again in float32.
+
+        A task that does not know says always.
+        """
+        return True
+
     @abstractmethod
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """Answers against the labels of the rows. A label never seen in training is counted and scored wrong."""

@@ -21,12 +21,17 @@ from bertie.workflow.request import Reading
 
 
 def run_prediction(
-    model: str | Path, source: list[str] | str, output: Path | None, reading: Reading, say: Callable[[str], None]
+    model: str | Path,
+    source: list[str] | str,
+    output: Path | None,
+    reading: Reading,
+    say: Callable[[str], None],
+    dtype: str = "float32",
 ) -> None:
     """Writes one answer a row. Rows are read, and checked, before the first answer is written."""
     if output is not None:
         stay_outside(output)
-    predictor = load(model)
+    predictor = load(model, dtype)
     answers = predictor.stream(_rows(source, reading, say))
     if output is not None:
         write_text(output, "".join(map(line, answers)))

@@ -55,6 +55,7 @@ def train(folder: Path, options: dict[str, Any]) -> int:
         accumulation=options.get("accumulation", 3),
         save_steps=options.get("save_steps", 20),
         trackers=(),
+        dtype="float32",  # what auto measures may differ from one run to the next where others use the machine
         optimizer=Optimizer(rate=3e-3, name=options.get("optimizer", "adamw")),
     )
     hooks: list[Hook] = []

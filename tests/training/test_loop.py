@@ -212,7 +212,7 @@ def test_a_look_at_the_clock_changes_no_number_where_all_fits(tmp_path: Path, mo
     monkeypatch.setattr(Budget, "look", lambda self: self._tokens > 0)
     sums = []
     for name, seconds in (("free", None), ("timed", 1000.0)):
-        run_fit(tmp_path / name, toy_model(), replace(SETTINGS, seconds=seconds))
+        run_fit(tmp_path / name, toy_model(), replace(SETTINGS, seconds=seconds, dtype="float32"))
         assert "plan" not in json.loads((tmp_path / name / "decisions.json").read_text())
         sums.append([sha256(tmp_path / name / file) for file in ("log.jsonl", "best/model.safetensors")])
     assert sums[0] == sums[1]
@@ -237,7 +237,8 @@ def test_a_signal_in_a_judgement_saves_and_ends(
     if ends == "time":
         honest = Session.ended
         monkeypatch.setattr(Session, "ended", lambda self: "time" if self.state.step >= 5 else honest(self))
-    run_fit(tmp_path / "straight", toy_model())
+    settings = replace(SETTINGS, dtype="float32")
+    run_fit(tmp_path / "straight", toy_model(), settings)
     model, judged = toy_model(), 0
     honest_judge = judge(model, toy_examples(40, seed=1))
 
@@ -249,10 +250,10 @@ def test_a_signal_in_a_judgement_saves_and_ends(
         return honest_judge()
 
     with pytest.raises(Stopped, match=f"stopped by SIGTERM; step {saved} is saved") as caught:
-        run_fit(tmp_path / "run", model, evaluate=asked_to_stop)
+        run_fit(tmp_path / "run", model, settings, asked_to_stop)
     assert caught.value.exit_code == 143
     assert not (tmp_path / "run" / "result.json").exists()
-    run_fit(tmp_path / "run", toy_model())
+    run_fit(tmp_path / "run", toy_model(), settings)
     for file in ("log.jsonl", "best/model.safetensors"):
         assert sha256(tmp_path / "run" / file) == sha256(tmp_path / "straight" / file)
 

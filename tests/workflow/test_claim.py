@@ -19,7 +19,10 @@ from bertie.workflow.request import TrainRequest
 from bertie.workflow.train import TrainResult, run_training
 from tests.workflow.rows import write
 
-SETTINGS = ("training.epochs=2", "training.optimizer.rate=1e-3", "training.trackers=[]", "training.save_steps=3")
+SETTINGS = (
+    *("training.epochs=2", "training.optimizer.rate=1e-3", "training.trackers=[]", "training.save_steps=3"),
+    "training.dtype=float32",  # what auto measures may differ from one run to the next where others use the machine
+)
 
 
 class StopAt(Hook):
@@ -156,3 +159,13 @@ def test_a_resume_needs_a_run(again: TrainRequest, tmp_path: Path) -> None:
     refused(replace(again, resume=True, out=mine), UsageError, r"holds README\.md and is no bundle")
     (again.folder / "README.md").write_text("mine")
     refused(replace(again, resume=True), UsageError, r"holds README\.md and is no bundle")
+
+
+@pytest.mark.parametrize("how", ["resume", "overwrite"])
+def test_a_bundle_that_was_moved_in_by_half_is_ended(how: str, again: TrainRequest) -> None:
+    folder = train(replace(again, resume=True)).folder
+    (folder / ".new").mkdir()
+    for path in [path for path in folder.iterdir() if path.name not in ("run", ".new", "model")]:
+        path.rename(folder / ".new" / path.name)
+    refused(again, UsageError, "replace it with --overwrite")
+    assert train(replace(again, **{how: True})).predictor.predict(["good"])  # type: ignore[arg-type]

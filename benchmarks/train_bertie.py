@@ -36,7 +36,7 @@ from bertie.training.state import Evaluation
 from bertie.workflow.choose import Start, load_start
 from bertie.workflow.preparation import make_task
 from bertie.workflow.request import TrainRequest
-from bertie.workflow.train import rows_per_batch
+from bertie.workflow.train import fill
 
 
 class Clock(Hook):
@@ -116,8 +116,7 @@ def main() -> None:
     start = contest.start
     predictor = Predictor(Model(start.encoder, contest.task, start.tokenizer, contest.length, origin=start.source.name))
     settings = TrainRequest(data=str(options.folder), seed=options.seed).settings().training
-    rows = rows_per_batch(len(contest.examples))
-    training = replace(settings, epochs=options.epochs, rows_per_batch=rows, dtype=options.dtype)
+    training = replace(fill(settings, len(contest.examples)), epochs=options.epochs, dtype=options.dtype)
     clock = Clock()
     before = contestant.peak_megabytes()
     fitted = contest.train(predictor, training, clock)

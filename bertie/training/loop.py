@@ -82,8 +82,11 @@ def fit(
     """
     if not examples:
         raise DataError("there is nothing to train on: 0 rows; give a file with labelled rows")
-    if not (settings.epochs and settings.rows_per_batch):
-        raise UsageError("training.epochs or training.rows_per_batch is 0, so nobody has chosen it; expected 1 or more")
+    if not (settings.epochs and settings.rows_per_batch and settings.optimizer.rate):
+        raise UsageError(
+            "training.epochs, training.rows_per_batch or training.optimizer.rate is 0, so nobody has chosen it; "
+            "expected more than 0"
+        )
     decisions = decide(examples, settings, run)
     accelerator = make_accelerator(settings.device, decisions.dtype)
     seed_everything(settings.seed + accelerator.process_index)

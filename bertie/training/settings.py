@@ -19,8 +19,9 @@ class Optimizer:
 
     name: Literal["sgd", "adam", "adamw", "adafactor"] = "adamw"
     """Method: sgd, adam, adamw (Loshchilov and Hutter 2019), or adafactor (Shazeer and Stern 2018) to save memory."""
-    rate: float = 5e-5
-    """Highest learning rate of the encoder. Adafactor's is relative to the size of each matrix: 1e-3 to 1e-2 there."""
+    rate: float = 0.0
+    """Highest learning rate of the encoder. 0: the workflow chooses, 5e-5, or 2e-5 for fewer than 1,000 rows.
+    Adafactor's is relative to the size of each matrix: 1e-3 to 1e-2 there."""
     head_rate_factor: float = 1.0
     """The head's learning rate as a multiple of `rate`; 10 to 20 help a head that starts at random."""
     weight_decay: float = 0.01
@@ -33,7 +34,9 @@ class Optimizer:
     """Memory of the gradient (sgd)."""
 
     def __post_init__(self) -> None:
-        _positive(self, "rate", "head_rate_factor", "epsilon")
+        _positive(self, "head_rate_factor", "epsilon")
+        if not self.rate >= 0.0:
+            raise ValueError(f"rate is {self.rate}, expected more than 0, or 0 to have it chosen")
         _between(self, 0.0, 1.0, "weight_decay", "momentum")
         if len(self.betas) != 2 or not all(0.0 <= beta < 1.0 for beta in self.betas):
             raise ValueError(f"betas is {self.betas}, expected two numbers from 0 to below 1")

@@ -14,7 +14,7 @@ from tests.training.toy import toy_model
 
 def test_every_parameter_stands_in_one_group_and_only_matrices_decay() -> None:
     model = toy_model()
-    groups = parameter_groups(model.encoder, model.task, Optimizer(head_rate_factor=10.0))
+    groups = parameter_groups(model.encoder, model.task, Optimizer(rate=5e-5, head_rate_factor=10.0))
     assert sorted(map(id, parameters(groups))) == sorted(map(id, model.parameters()))
     assert {group["name"]: (group["lr"], group["weight_decay"]) for group in groups} == {
         "encoder weights": (5e-5, 0.01),

@@ -101,7 +101,7 @@ def test_settings_are_checked_where_they_are_made_and_all_explained() -> None:
     for wrong in (
         {"epochs": -1},
         {"clip": -1.0},
-        {"optimizer": {"rate": 0.0}},
+        {"optimizer": {"rate": -1e-5}},
         {"schedule": {"warmup": 2.0}},
         {"dtype": "int8"},
     ):

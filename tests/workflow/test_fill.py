@@ -1,0 +1,29 @@
+"""What is chosen where a recipe leaves it open."""
+
+from __future__ import annotations
+
+import pytest
+
+from bertie.training.settings import Optimizer, Training
+from bertie.workflow.train import fill
+
+
+@pytest.mark.parametrize(
+    ("rows", "epochs", "rows_per_batch", "rate"),
+    [
+        (10, 4, 8, 2e-5),
+        (180, 4, 8, 2e-5),
+        (999, 4, 16, 2e-5),
+        (1000, 10, 16, 5e-5),
+        (4864, 5, 32, 5e-5),
+        (10**6, 3, 32, 5e-5),
+    ],
+)
+def test_by_the_number_of_rows(rows: int, epochs: int, rows_per_batch: int, rate: float) -> None:
+    filled = fill(Training(), rows)
+    assert (filled.epochs, filled.rows_per_batch, filled.optimizer.rate) == (epochs, rows_per_batch, rate)
+
+
+def test_what_was_said_stays() -> None:
+    said = Training(epochs=2, rows_per_batch=5, optimizer=Optimizer(rate=3e-4, name="sgd"), clip=0.0)
+    assert fill(said, 50) == said

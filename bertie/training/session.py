@@ -110,7 +110,8 @@ class Session:
         set_random_state(generators)
         # Processes could differ in the last digit, and then in what they take for the best.
         score = float(broadcast(torch.tensor(evaluation.score, dtype=torch.float64, device=self.accelerator.device)))
-        if self.state.judge(-math.inf if math.isnan(score) else score):
+        better = self.state.judge(-math.inf if math.isnan(score) else score)
+        if better or self.settings.keep == "last":
             self._keep(score)
         self.run.log({"step": self.state.step, "score": score, **evaluation.metrics})
         for hook in self.hooks:

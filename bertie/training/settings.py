@@ -74,6 +74,9 @@ class Training:
     """Batches that make one step; more of them stand in for a batch that does not fit into memory."""
     clip: float = 1.0
     """Longest gradient (norm over all parameters); longer ones are scaled down. 0: never."""
+    keep: Literal["auto", "best", "last"] = "auto"
+    """Which weights a training ends with: those of the best dev score, or the last ones, where the schedule ends. auto:
+    the last ones where fewer than 100 dev rows would choose by luck."""
     patience: int = 0
     """Evaluations without a better score after which training ends. 0: never."""
     evaluations_per_epoch: int = 1

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -46,7 +46,7 @@ right and 4 wrong beside the frozen encoder's, 5e-5 for three 12 and 12, with sm
 RATE, FEW_RATE = 5e-5, 2e-5
 """Learning rate when none is given, and with few rows."""
 FEW_DEV = 100
-"""With fewer dev rows the right answers' probability decides which model is kept: one of 20 rows is luck."""
+"""With fewer dev rows the last weights are kept: of 20 rows one more that is right is luck."""
 TIE_BREAK = 1e-3
 """Weight of the right answers' probability beside the score otherwise: it decides among equals."""
 STEPS, ROWS = 60, (8, 32)
@@ -106,9 +106,8 @@ def dev_score(predictor: Predictor, prepared: Prepared) -> Callable[[], Evaluati
     def evaluate() -> Evaluation:
         dev = prepared.splits.dev
         answers = predictor.predict(list(dev))
-        scores, probability = prepared.task.score(answers, dev), gold_probability(answers, dev)
-        score = probability if len(dev) < FEW_DEV else scores.value + TIE_BREAK * probability
-        return Evaluation(score, scores.metrics)
+        scores = prepared.task.score(answers, dev)
+        return Evaluation(scores.value + TIE_BREAK * gold_probability(answers, dev), scores.metrics)
 
     return evaluate
 
@@ -135,14 +134,16 @@ def _rightness(scores: Mapping[str, float], gold: str | Sequence[str]) -> float:
     return float(np.mean([score if label in gold else 1.0 - score for label, score in scores.items()]))
 
 
-def fill(training: Training, rows: int) -> Training:
-    """The settings with what was left open chosen for so many training rows."""
+def fill(training: Training, rows: int, dev_rows: int) -> Training:
+    """The settings with what was left open chosen for so many training and dev rows."""
     few = rows < FEW_ROWS
+    keep: Literal["last", "best"] = "last" if dev_rows < FEW_DEV else "best"
     most = FEW_EPOCHS if few else EPOCHS[1]
     return replace(
         training,
         epochs=training.epochs or min(max(round(ROWS_SEEN / rows), EPOCHS[0]), most),
         rows_per_batch=training.rows_per_batch or min(max(rows // STEPS, ROWS[0]), ROWS[1]),
+        keep=keep if training.keep == "auto" else training.keep,
         optimizer=replace(training.optimizer, rate=training.optimizer.rate or (FEW_RATE if few else RATE)),
     )
 
@@ -152,7 +153,7 @@ def plan(prepared: Prepared, run: RunFolder, request: TrainRequest, spent: float
 
     `spent` are the seconds since the command began.
     """
-    training = fill(prepared.recipe.training, len(prepared.examples))
+    training = fill(prepared.recipe.training, len(prepared.examples), len(prepared.splits.dev))
     decided = run.read("plan")
     if decided is None:
         left = max(request.seconds - spent - RESERVE - prepared.floors.seconds, 1.0)

@@ -95,6 +95,14 @@ def test_the_start_is_kept_if_no_step_betters_it(tmp_path: Path) -> None:
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
+def test_the_last_weights_are_kept_where_asked(tmp_path: Path) -> None:
+    model, scores = toy_model(), iter((3.0, 2.0, 1.0))
+    start = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    result = run_fit(tmp_path, model, replace(SETTINGS, keep="last"), lambda: Evaluation(next(scores)))
+    assert (result.best_step, result.best_score) == (result.steps, 1.0)
+    assert any(not torch.equal(start[name], tensor) for name, tensor in model.state_dict().items())
+
+
 def test_patience_ends_it(tmp_path: Path) -> None:
     scores = iter([0.1, 0.5, 0.4, 0.5, 0.9])
     settings = replace(SETTINGS, epochs=9, patience=2)

@@ -20,10 +20,15 @@ from bertie.workflow.train import fill
     ],
 )
 def test_by_the_number_of_rows(rows: int, epochs: int, rows_per_batch: int, rate: float) -> None:
-    filled = fill(Training(), rows)
+    filled = fill(Training(), rows, 500)
     assert (filled.epochs, filled.rows_per_batch, filled.optimizer.rate) == (epochs, rows_per_batch, rate)
 
 
 def test_what_was_said_stays() -> None:
-    said = Training(epochs=2, rows_per_batch=5, optimizer=Optimizer(rate=3e-4, name="sgd"), clip=0.0)
-    assert fill(said, 50) == said
+    said = Training(epochs=2, rows_per_batch=5, optimizer=Optimizer(rate=3e-4, name="sgd"), clip=0.0, keep="best")
+    assert fill(said, 50, 5) == said
+
+
+def test_few_dev_rows_choose_nothing() -> None:
+    assert fill(Training(), 180, 20).keep == "last"
+    assert fill(Training(), 1000, 100).keep == "best"

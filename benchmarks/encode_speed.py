@@ -108,8 +108,12 @@ class Setting:
 
     def bertie(self) -> Vectors:
         """Our batches, our encoder."""
-        pad = self.start.tokenizer.pad_id
-        return pooled_features(self.start.encoder, self.examples, pad, ROWS_PER_BATCH, TOKENS_PER_BATCH)
+        return self.encode(self.examples, torch.float32)
+
+    def encode(self, examples: list[Example], dtype: torch.dtype) -> Vectors:
+        """Batches as the predictor makes them."""
+        sizes = {"rows_per_batch": ROWS_PER_BATCH, "tokens_per_batch": TOKENS_PER_BATCH}
+        return pooled_features(self.start.encoder, examples, self.start.tokenizer.pad_id, dtype, **sizes)
 
     @cached_property
     def labeller(self) -> FrozenFloor:
@@ -119,13 +123,11 @@ class Setting:
 
     def bertie_bf16(self) -> Vectors:
         """The same under autocast; where the labeller is unsure, in float32 after all."""
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            vectors = self.bertie()
+        vectors = self.encode(self.examples, torch.bfloat16)
         answers = self.labeller.predict_features(vectors)
         again = [i for i, answer in enumerate(answers) if self.task.unsure(answer)]
         if again:
-            pad, chosen = self.start.tokenizer.pad_id, [self.examples[i] for i in again]
-            vectors[again] = pooled_features(self.start.encoder, chosen, pad, ROWS_PER_BATCH, TOKENS_PER_BATCH)
+            vectors[again] = self.encode([self.examples[i] for i in again], torch.float32)
         return vectors
 
     def transformers_given_order(self) -> Vectors:

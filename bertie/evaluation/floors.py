@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import Tensor
 
+from bertie.core.runtime import autocast
 from bertie.data.batches import Batch, Example, pack, stack
 from bertie.data.rows import Rows
 from bertie.evaluation.linear import (
@@ -141,16 +142,25 @@ def cross_validated(features: Floats, labels: Sequence[Any], seed: int = 0) -> f
 
 
 def pooled_features(
-    encoder: Encoder, examples: Sequence[Example], pad_id: int, rows_per_batch: int = 64, tokens_per_batch: int = 4096
+    encoder: Encoder,
+    examples: Sequence[Example],
+    pad_id: int,
+    dtype: torch.dtype = torch.float32,
+    *,
+    rows_per_batch: int = 64,
+    tokens_per_batch: int = 4096,
 ) -> Floats:
-    """Mean of the last states of each row (N, D), in the order of the rows; of several sequences, the mean of means."""
+    """Mean of the last states of each row (N, D), in the order of the rows; of several sequences, the mean of means.
+
+    `dtype` is what the encoder computes in; the means are float32.
+    """
     lengths = [example.length for example in examples]
     order = sorted(range(len(examples)), key=lambda i: lengths[i])
     device = next(encoder.parameters()).device
     found: dict[int, NDArray[np.float32]] = {}
     trained = encoder.training
     encoder.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), autocast(device, dtype):
         for indices in pack(order, lengths, rows_per_batch, tokens_per_batch):
             batch = stack([examples[i] for i in indices], pad_id).to(device)
             found.update(zip(indices, _pooled(encoder, batch).cpu().numpy(), strict=True))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bertie.core.errors import ModelError
-from bertie.core.runtime import autocast, choose_device, choose_dtype
+from bertie.core.runtime import choose_device, choose_dtype
 from bertie.data.catalogue import CatalogueEntry, ModelSource, available, resolve
 from bertie.data.rows import Rows
 from bertie.data.split import strata_of
@@ -24,6 +24,7 @@ from bertie.nn.encoder import Encoder
 from bertie.tasks.base import Task
 from bertie.text.language import LanguageMix, detect
 from bertie.text.tokenizer import Tokenizer
+from bertie.workflow.request import Recipe
 
 SAMPLE = 800
 """Rows on which the candidates are compared: enough to tell one point from two, seconds to encode."""
@@ -64,15 +65,18 @@ def load_start(name: str, *, offline: bool = False) -> Start:
     return Start(source, checkpoint.load(source.folder).encoder, Tokenizer.from_folder(source.folder))
 
 
-def choose_start(rows: Rows, task: Task, max_length: int, budget: float, say: Callable[[str], None]) -> Start:
-    """Compares the candidates that fit the language of the rows; says what it measured, chose and why."""
+def choose_start(rows: Rows, task: Task, recipe: Recipe, budget: float, say: Callable[[str], None]) -> Start:
+    """Compares the candidates that fit the language of the rows; says what it measured, chose and why.
+
+    `budget` are the seconds in which one epoch over the rows must fit.
+    """
     mix = detect([str(row[column]) for row in rows for column in task.columns])
     entries = candidates(mix)
     if len(entries) == 1:
         say(f"model: {entries[0].name}, the only one at hand for {mix.language} text; --model takes another")
         return load_start(entries[0].name)
     sample = rows.take(sample_places(rows))
-    measured = [measure(load_start(entry.name), task, sample, (max_length, len(rows))) for entry in entries]
+    measured = [measure(load_start(entry.name), task, sample, len(rows), recipe) for entry in entries]
     for candidate in measured:
         say(f"candidate {candidate}")
     best, reason = pick(measured, budget)
@@ -105,15 +109,15 @@ def candidates(mix: LanguageMix) -> list[CatalogueEntry]:
     return fitting or here
 
 
-def measure(start: Start, task: Task, sample: Rows, extent: tuple[int, int]) -> Candidate:
-    """Frozen floor and speed on a sample; `extent` is the maximal length and the number of all training rows."""
-    max_length, total = extent
-    length = min(max_length, start.encoder.config.max_length)
+def measure(start: Start, task: Task, sample: Rows, total: int, recipe: Recipe) -> Candidate:
+    """Frozen floor and speed on a sample, as it will be trained; `total` is the number of all training rows."""
+    device = choose_device(recipe.training.device)
+    dtype, _ = choose_dtype(device, recipe.training.dtype)
+    encoder = start.encoder.to(device)
+    length = min(recipe.max_length, encoder.config.max_length)
     examples = task.encode(list(sample), start.tokenizer, length)
     began = time.monotonic()
-    device = choose_device()
-    with autocast(device, choose_dtype(device)[0]):  # as it will be trained
-        features = pooled_features(start.encoder, examples, start.tokenizer.pad_id)
+    features = pooled_features(encoder, examples, start.tokenizer.pad_id, dtype)
     seconds = (time.monotonic() - began) / len(sample) * total * TRAINING_COST
     score = cross_validated(features, sample.column("label"))
     return Candidate(start, score, math.sqrt(score * (1 - score) / len(sample)), seconds)

@@ -11,8 +11,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import torch
+
 from bertie.bundle.folder import TASKS
 from bertie.core.errors import DataError, UsageError
+from bertie.core.runtime import choose_device, choose_dtype
 from bertie.data.batches import Example
 from bertie.data.rows import Rows
 from bertie.data.sources import ReadOptions, Splits, load_splits
@@ -70,6 +73,8 @@ class Prepared:
     examples: list[Example]
     floors: Floors
     recipe: Recipe
+    dtype: torch.dtype
+    """What the floors were computed in, and the model is judged in."""
     notes: list[str]
     """What was chosen for the person, each with its reason."""
 
@@ -84,12 +89,14 @@ def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes)
     model = request.model or chosen.get("model")
     same_terms(run, chosen.get("terms", {}), terms(recipe, str(model), task.labels))
     limit = request.seconds * CHOOSING_SHARE
-    start = load_start(model) if model else choose_start(splits.train, task, recipe.max_length, limit, say)
+    start = load_start(model) if model else choose_start(splits.train, task, recipe, limit, say)
     if not request.resume:
         run.clear()  # not before: what is refused above costs no earlier run
     name = start.source.name
     run.write("choice", {"model": name, "rows": rows, "terms": terms(recipe, name, task.labels)})
-    start.encoder.set_attention_dropout(recipe.attention_dropout)
+    device = choose_device(recipe.training.device)
+    dtype, _ = choose_dtype(device, recipe.training.dtype)
+    start.encoder.to(device).set_attention_dropout(recipe.attention_dropout)
     task.build_head(start.encoder.config.hidden_size)
     length = min(recipe.max_length, start.encoder.config.max_length)
     recipe = replace(recipe, max_length=length)
@@ -98,8 +105,9 @@ def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes)
     if cut:
         say(f"{cut} of {len(examples)} texts are cut at {length} tokens; --set max_length=512 takes more")
     test = splits.test if splits.test is not None else splits.dev
-    floors = fit_floors((splits.train, test), task, start, examples, length)
-    return Prepared(splits, test, task, start, examples, floors, recipe, notes.lines)
+    test_examples = task.encode(list(test), start.tokenizer, length)
+    floors = fit_floors(splits.train, (examples, test_examples), task, start, dtype)
+    return Prepared(splits, test, task, start, examples, floors, recipe, dtype, notes.lines)
 
 
 def read_splits(request: TrainRequest, seed: int, say: Say) -> Splits:
@@ -147,14 +155,21 @@ def make_task(name: str | None, rows: Rows, recipe: Recipe) -> Classification:
 
 
 def fit_floors(
-    rows: tuple[Rows, Rows], task: Classification, start: Start, examples: list[Example], length: int
+    train: Rows,
+    examples: tuple[list[Example], list[Example]],
+    task: Classification,
+    start: Start,
+    dtype: torch.dtype,
 ) -> Floors:
-    """TF-IDF and the frozen encoder, fitted on the same training rows as the model; `rows` are train and test."""
-    (train, test), pad = rows, start.tokenizer.pad_id
-    features = pooled_features(start.encoder, examples, pad)
+    """TF-IDF and the frozen encoder, fitted on the same training rows as the model.
+
+    `examples` are those of train and of test; the encoder computes in `dtype`.
+    """
+    pad = start.tokenizer.pad_id
+    features = pooled_features(start.encoder, examples[0], pad, dtype)
     frozen = FrozenFloor.fit(features, train.column("label"), task.labels)
     frozen = replace(frozen, encoder=checkpoint.fingerprint(start.encoder))
     began = time.monotonic()
-    test_features = pooled_features(start.encoder, task.encode(list(test), start.tokenizer, length), pad)
+    test_features = pooled_features(start.encoder, examples[1], pad, dtype)
     seconds = time.monotonic() - began
     return Floors(TfidfFloor.fit(train, task), frozen, test_features, seconds)

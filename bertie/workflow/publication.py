@@ -47,8 +47,9 @@ class Outcome:
 
 def publish(prepared: Prepared, predictor: Predictor, outcome: Outcome, run: RunFolder, folder: Path) -> None:
     """Writes the bundle with everything that is known about it."""
-    chosen = golden_rows(predictor, prepared.splits.dev, prepared.task.settings.threshold)
-    model = replace(predictor.model, golden=golden.record(predictor.predict, chosen))
+    exact = Predictor(predictor.model)  # golden answers are float32's, whatever the training computed in
+    chosen = golden_rows(exact, prepared.splits.dev, prepared.task.settings.threshold)
+    model = replace(exact.model, golden=golden.record(exact.predict, chosen))
     recipe = replace(prepared.recipe, training=outcome.training, task=to_dict(prepared.task.settings))
     settings = tomli_w.dumps(to_dict(recipe))
     words, seconds = (folder.resolve().name, settings), outcome.evaluation["seconds"]

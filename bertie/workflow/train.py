@@ -94,10 +94,10 @@ def run_training(request: TrainRequest, say: Callable[[str], None]) -> TrainResu
 
 
 def make_predictor(prepared: Prepared, name: str) -> Predictor:
-    """Answers with the parts that are being trained; the same object judges dev, judges test and is saved."""
+    """Answers with the parts that are being trained; the same object judges dev and test, its parts are saved."""
     start = prepared.start
     parts = Model(start.encoder, prepared.task, start.tokenizer, prepared.recipe.max_length, origin=start.source.name)
-    return Predictor(parts, name)
+    return Predictor(parts, name, prepared.dtype)
 
 
 def dev_score(predictor: Predictor, prepared: Prepared) -> Callable[[], Evaluation]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from bertie.data.rows import Rows
 from bertie.tasks.classification import Classification
 from bertie.workflow.choose import SAMPLE, load_start, measure, sample_places
+from bertie.workflow.request import Recipe
 
 
 def test_a_sample_keeps_rare_classes_and_the_shares_of_the_others() -> None:
@@ -39,4 +40,4 @@ def test_few_rows_are_all_taken() -> None:
 def test_texts_are_cut_at_what_a_candidate_can_read(tiny_model: Path) -> None:
     rows = Rows([{"text": "good food " * 100 * (i % 2 + 1), "label": "ab"[i % 2]} for i in range(20)])
     task = Classification.from_rows(rows, {})
-    assert measure(load_start(str(tiny_model)), task, rows, (256, 20)).epoch_seconds > 0
+    assert measure(load_start(str(tiny_model)), task, rows, 20, Recipe()).epoch_seconds > 0

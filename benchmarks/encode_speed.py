@@ -47,7 +47,8 @@ from bertie.data.batches import Example, pack, stack, waste
 from bertie.data.catalogue import default_model
 from bertie.data.rows import Rows
 from bertie.data.sources import load_splits
-from bertie.evaluation.floors import FrozenFloor, pooled_features
+from bertie.evaluation.features import pooled_features
+from bertie.evaluation.probe import LinearProbe
 from bertie.predict import ROWS_PER_BATCH, TOKENS_PER_BATCH
 from bertie.tasks.classification import Classification
 from bertie.workflow.choose import Start, load_start
@@ -116,10 +117,10 @@ class Setting:
         return pooled_features(self.start.encoder, examples, self.start.tokenizer.pad_id, dtype, **sizes)
 
     @cached_property
-    def labeller(self) -> FrozenFloor:
+    def labeller(self) -> LinearProbe:
         """The linear model by whose labels bfloat16 is compared, fitted on float32 vectors of training rows."""
         features = pooled_features(self.start.encoder, self.train_examples, self.start.tokenizer.pad_id)
-        return FrozenFloor.fit(features, self.train.column("label"))
+        return LinearProbe.fit(features, self.train.column("label"))
 
     def bertie_bf16(self) -> Vectors:
         """The same under autocast; where the labeller is unsure, in float32 after all."""

@@ -24,7 +24,8 @@ from bertie.bundle.folder import Model
 from bertie.data.batches import Example
 from bertie.data.rows import Rows
 from bertie.data.sources import Splits, load_splits
-from bertie.evaluation.floors import FrozenFloor, pooled_features
+from bertie.evaluation.features import pooled_features
+from bertie.evaluation.probe import LinearProbe
 from bertie.predict import Predictor
 from bertie.tasks.classification import Classification
 from bertie.training.hooks import Hook, reporters
@@ -85,7 +86,7 @@ class Contest:
     def start_head(self) -> None:
         """The head from the frozen floor's solution, as `bertie train` does."""
         features = pooled_features(self.start.encoder, self.examples, self.start.tokenizer.pad_id)
-        frozen = FrozenFloor.fit(features, self.splits.train.column("label"), self.task.labels)
+        frozen = LinearProbe.fit(features, self.splits.train.column("label"), self.task.labels)
         weight, bias = frozen.linear()
         self.task.start_from(weight, bias)
 

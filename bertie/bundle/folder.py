@@ -34,7 +34,7 @@ from bertie.nn.encoder import Encoder
 from bertie.tasks.base import Task
 from bertie.text.tokenizer import Tokenizer
 
-FORMAT = 1
+FORMAT = 2
 NEW = ".new"
 """The whole new bundle, until it has been moved in."""
 OLD = ".old.json"

@@ -58,6 +58,11 @@ class Targets:
             matrix[i, [place[label] for label in row]] = 1.0
         return cls(names, several, matrix)
 
+    @classmethod
+    def none(cls, labels: list[str], several: bool) -> Targets:
+        """The labels without a row: what answers need."""
+        return cls(labels, several, np.zeros((0, len(labels)), np.float32))
+
     def take(self, places: Places) -> Targets:
         """The same for some of the rows."""
         return Targets(self.labels, self.several, self.matrix[places])

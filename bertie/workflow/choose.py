@@ -18,7 +18,8 @@ from bertie.core.runtime import choose_device, choose_dtype
 from bertie.data.catalogue import CatalogueEntry, ModelSource, available, resolve
 from bertie.data.rows import Rows
 from bertie.data.split import strata_of
-from bertie.evaluation.floors import cross_validated, pooled_features
+from bertie.evaluation.features import pooled_features
+from bertie.evaluation.probe import cross_validated
 from bertie.nn import checkpoint
 from bertie.nn.encoder import Encoder
 from bertie.tasks.base import Task

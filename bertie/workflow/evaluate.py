@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ from bertie.core.errors import DataError, ModelError
 from bertie.data.rows import Rows
 from bertie.data.sources import read, split_files
 from bertie.evaluation.floor_files import load_floors
-from bertie.evaluation.floors import FrozenFloor, pooled_features
+from bertie.evaluation.floors.base import Ground
 from bertie.evaluation.judge import judge, to_json
-from bertie.nn import checkpoint
 from bertie.predict import Predictor, load
+from bertie.tasks.base import Answer
 from bertie.workflow.choose import load_start
 from bertie.workflow.preparation import read_options
 from bertie.workflow.request import Reading
@@ -62,24 +63,18 @@ def labelled_rows(data: str, reading: Reading) -> Rows:
     return read(chosen, read_options(reading))
 
 
-def floor_answers(folder: Path, predictor: Predictor, rows: Rows, say: Callable[[str], None]) -> dict[str, Any]:
+def floor_answers(
+    folder: Path, predictor: Predictor, rows: Rows, say: Callable[[str], None]
+) -> dict[str, list[Answer]]:
     """What the floors kept in the bundle answer to these rows."""
-    tfidf, frozen = load_floors(folder)
-    answers: dict[str, Any] = {}
-    if tfidf is not None:
-        answers["tfidf"] = tfidf.predict(rows)
-    if frozen is not None:
+    model = predictor.model
+    ground = Ground(model.task, model.encoder, model.tokenizer, model.max_length)
+    answers = {}
+    for floor in load_floors(folder):
         try:
-            answers["frozen_encoder"] = _frozen_answers(frozen, predictor, rows)
+            if floor.reads_encoder:  # a bundle may come from anybody: what it names is never fetched
+                ground = replace(ground, encoder=load_start(model.origin, offline=True).encoder)
+            answers[floor.name] = floor.predict(rows, ground)
         except ModelError as error:
-            say(f"the frozen floor is left out, its encoder is not at hand: {error}")
+            say(f"the floor {floor.name} is left out, its encoder {model.origin} is not at hand: {error}")
     return answers
-
-
-def _frozen_answers(frozen: FrozenFloor, predictor: Predictor, rows: Rows) -> list[dict[str, Any]]:
-    origin = predictor.model.origin  # a bundle may come from anybody: what it names is never fetched
-    encoder = load_start(origin, offline=True).encoder
-    if checkpoint.fingerprint(encoder) != frozen.encoder:
-        raise ModelError(f"the {origin} on this machine has other weights than the one that the floor was fitted on")
-    examples = predictor.encode(list(rows))
-    return frozen.predict_features(pooled_features(encoder, examples, predictor.model.tokenizer.pad_id))

@@ -20,9 +20,9 @@ from bertie.data.batches import Example
 from bertie.data.rows import Rows
 from bertie.data.sources import ReadOptions, Splits, load_splits
 from bertie.data.split import as_numbers
-from bertie.evaluation.floors import FrozenFloor, TfidfFloor, pooled_features
-from bertie.evaluation.linear import Floats
-from bertie.nn import checkpoint
+from bertie.evaluation.floor_files import FLOORS
+from bertie.evaluation.floors.base import Floor, Ground, of_task
+from bertie.tasks.base import Answer
 from bertie.tasks.classification import Classification
 from bertie.training.run import RunFolder
 from bertie.workflow.choose import Start, choose_start, load_start
@@ -49,17 +49,13 @@ class Notes:
 
 @dataclass(frozen=True)
 class Floors:
-    """Both floors, fitted on the training rows; the frozen one with the features it stands on."""
+    """The task's floors, fitted on the same training rows as the model."""
 
-    tfidf: TfidfFloor
-    frozen: FrozenFloor
-    test_features: Floats
+    fitted: list[Floor]
+    answers: dict[str, list[Answer]]
+    """What each answers to the test rows."""
     seconds: float
-    """What the frozen encoder took for the test rows; the tuned one will take as long."""
-
-    def answers(self, rows: Rows) -> dict[str, list[dict[str, object]]]:
-        """Each floor's answers to the test rows."""
-        return {"tfidf": self.tfidf.predict(rows), "frozen_encoder": self.frozen.predict_features(self.test_features)}
+    """What the slowest took for the test rows: with the frozen encoder, as long as the tuned one will."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +101,7 @@ def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes)
     if cut:
         say(f"{cut} of {len(examples)} texts are cut at {length} tokens; --set max_length=512 takes more")
     test = splits.test if splits.test is not None else splits.dev
-    test_examples = task.encode(list(test), start.tokenizer, length)
-    floors = fit_floors(splits.train, (examples, test_examples), task, start, dtype)
+    floors = fit_floors(splits.train, test, Ground(task, start.encoder, start.tokenizer, length, dtype))
     return Prepared(splits, test, task, start, examples, floors, recipe, dtype, notes.lines)
 
 
@@ -154,22 +149,13 @@ def make_task(name: str | None, rows: Rows, recipe: Recipe) -> Classification:
     return task
 
 
-def fit_floors(
-    train: Rows,
-    examples: tuple[list[Example], list[Example]],
-    task: Classification,
-    start: Start,
-    dtype: torch.dtype,
-) -> Floors:
-    """TF-IDF and the frozen encoder, fitted on the same training rows as the model.
-
-    `examples` are those of train and of test; the encoder computes in `dtype`.
-    """
-    pad = start.tokenizer.pad_id
-    features = pooled_features(start.encoder, examples[0], pad, dtype)
-    frozen = FrozenFloor.fit(features, train.column("label"), task.labels)
-    frozen = replace(frozen, encoder=checkpoint.fingerprint(start.encoder))
-    began = time.monotonic()
-    test_features = pooled_features(start.encoder, examples[1], pad, dtype)
-    seconds = time.monotonic() - began
-    return Floors(TfidfFloor.fit(train, task), frozen, test_features, seconds)
+def fit_floors(train: Rows, test: Rows, ground: Ground) -> Floors:
+    """Every floor of the task, fitted on the training rows, with its answers to the test rows."""
+    fitted, answers, slowest = [], {}, 0.0
+    for kind in of_task(list(FLOORS.classes().values()), ground.task):
+        floor = kind.fit(train, ground)
+        began = time.monotonic()
+        answers[floor.name] = floor.predict(test, ground)
+        slowest = max(slowest, time.monotonic() - began)
+        fitted.append(floor)
+    return Floors(fitted, answers, slowest)

@@ -67,7 +67,7 @@ def publish(prepared: Prepared, predictor: Predictor, outcome: Outcome, run: Run
 def add_floors(making: Path, prepared: Prepared) -> None:
     """The floors beside the model, so that `evaluate` can measure them on other rows."""
     (making / FLOORS).mkdir()
-    save_floors(making / FLOORS, prepared.floors.tfidf, prepared.floors.frozen)
+    save_floors(making / FLOORS, prepared.floors.fitted)
 
 
 def golden_rows(predictor: Predictor, rows: Rows, threshold: float) -> list[dict[str, Any]]:

@@ -14,9 +14,9 @@ from bertie.workflow.train import fill
         (10, 4, 8, 2e-5),
         (180, 4, 8, 2e-5),
         (999, 4, 16, 2e-5),
-        (1000, 10, 16, 5e-5),
-        (4864, 5, 32, 5e-5),
-        (10**6, 3, 32, 5e-5),
+        (1000, 10, 16, 3e-5),
+        (2400, 5, 32, 3e-5),
+        (10**6, 3, 32, 3e-5),
     ],
 )
 def test_by_the_number_of_rows(rows: int, epochs: int, rows_per_batch: int, rate: float) -> None:

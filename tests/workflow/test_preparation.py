@@ -42,7 +42,9 @@ def test_positions_that_a_family_keeps_for_itself_hold_no_tokens(tiny_model: Pat
         prepared = prepare(request, Recipe(), run, Notes(lambda line: None))
     assert prepared.recipe.max_length == 23
     assert max(example.length for example in prepared.examples) == 23
-    assert prepared.floors.frozen.encoder == checkpoint.fingerprint(prepared.start.encoder)
+    assert (
+        list(prepared.floors.answers) == [floor.name for floor in prepared.floors.fitted] == ["frozen_encoder", "tfidf"]
+    )
 
 
 def test_quantities_are_refused_unless_they_are_asked_for_as_classes() -> None:

@@ -1,0 +1,84 @@
+"""The contract of a floor: fitted on the training rows, it answers as the task does.
+
+In:  training rows; a task and an encoder that nobody has tuned
+Out: answers in the task's form; the floor as plain values that a bundle can keep
+Knows nothing of training, of bundles or of how the answers are judged.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import torch
+from numpy.typing import NDArray
+
+from bertie.data.batches import Example
+from bertie.data.rows import Rows
+from bertie.nn.encoder import Encoder
+from bertie.tasks.base import Answer, Task
+from bertie.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What floors stand on: a task before its training, and the encoder that nobody has tuned."""
+
+    task: Task
+    encoder: Encoder
+    tokenizer: Tokenizer
+    max_length: int
+    dtype: torch.dtype = torch.float32
+    """What the encoder computes in."""
+
+    def encode(self, rows: Rows) -> list[Example]:
+        """Rows as the task's model sees them."""
+        return self.task.encode(list(rows), self.tokenizer, self.max_length)
+
+
+@dataclass(frozen=True)
+class State:
+    """A floor as a bundle keeps it: no pickle."""
+
+    document: dict[str, Any]
+    """Plain JSON."""
+    weights: dict[str, NDArray[Any]]
+
+
+class Floor(ABC):
+    """A subclass with a `name`, in a file of this folder, is measured beside every model of its tasks."""
+
+    name: ClassVar[str]
+    tasks: ClassVar[tuple[str, ...]]
+    """Names of the tasks that it can answer."""
+    reads_encoder: ClassVar[bool] = False
+    """Whether it needs the encoder to answer; without it at hand such a floor is left out."""
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, train: Rows, ground: Ground) -> Self:
+        """Learns from labelled rows."""
+
+    @abstractmethod
+    def predict(self, rows: Rows, ground: Ground) -> list[Answer]:
+        """One answer per row, in the form that the task scores."""
+
+    def start(self, task: Task) -> bool:
+        """Puts its solution into the task's head, from which the training then starts; False where it has none."""
+        return False
+
+    @abstractmethod
+    def state(self) -> State | None:
+        """What a bundle keeps; None where it is too large."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, state: State) -> Self:
+        """The inverse of `state`."""
+
+
+def of_task(classes: Sequence[type[Floor]], task: Task) -> list[type[Floor]]:
+    """The floors that can answer this task."""
+    return [one for one in classes if task.name in one.tasks]

@@ -91,17 +91,15 @@ class Predictor:
         if isinstance(row, str):
             if len(columns) != 1:
                 raise DataError(f"row {index + 1}: found one text, expected the columns {', '.join(columns)}")
-            return {columns[0]: row}
-        for column in columns:
-            if not isinstance(row.get(column), str):
-                raise DataError(
-                    f"row {index + 1}: column {column!r} is missing or no text; the model needs {', '.join(columns)}"
-                )
-        return {column: row[column] for column in columns}
+            row = {columns[0]: row}
+        try:
+            return self.task.asked(row)
+        except DataError as error:
+            raise DataError(f"row {index + 1}: {error}") from error
 
     def _noted(self, answer: Answer, row: dict[str, Any], example: Example) -> Answer:
         notes = []
-        if not any(row[column].strip() for column in self.task.columns):
+        if not any(text.strip() for text in self.task.texts(row)):
             notes.append("the text is empty")
         elif all(self._unknown(sequence) for sequence in example.sequences):
             notes.append("no part of the text is in the model's vocabulary")

@@ -18,11 +18,11 @@ from markupsafe import Markup
 
 from bertie.evaluation import charts, phrases
 from bertie.evaluation.fonts import embedded_font
-from bertie.evaluation.mistakes import Mistake
 from bertie.evaluation.phrases import Language
 from bertie.evaluation.verdict import FloorFigure, verdict
 from bertie.metrics.intervals import Interval
 from bertie.metrics.labels import confused_pairs
+from bertie.tasks.base import Mistake
 
 LARGEST_MATRIX, LONGEST_TABLE, PAIRS = 30, 40, 25
 TEXT_SHOWN = 400

@@ -11,12 +11,13 @@ Knows nothing of files, of the training loop or of how a model is stored.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from bertie.core.errors import DataError
 from bertie.data.batches import Batch, Example
 from bertie.data.rows import Rows
 from bertie.metrics.labels import Outcomes
@@ -47,6 +48,17 @@ class Scores:
         return self.metrics[self.primary]
 
 
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer, in words."""
+
+    text: str
+    gold: str
+    predicted: str
+    confidence: float
+    """How sure the model was of what is wrong, 0 to 1."""
+
+
 class Task(nn.Module, ABC):
     """A task holds its settings, its labels and its head; the encoder is handed in.
 
@@ -54,6 +66,8 @@ class Task(nn.Module, ABC):
     """
 
     name: ClassVar[str]
+    kind: ClassVar[str] = "labels"
+    """Kind of rows that it reads, of `data/kinds.py`."""
     columns: tuple[str, ...]
     """Columns that a row must have to be answered; the label is not among them."""
 
@@ -67,6 +81,20 @@ class Task(nn.Module, ABC):
         not fit. Unchanged where a task says nothing else.
         """
         return rows
+
+    def asked(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """What of a row is needed to answer it; DataError, without the place, where it is missing or of another form.
+
+        Columns of text, where a task says nothing else.
+        """
+        for column in self.columns:
+            if not isinstance(row.get(column), str):
+                raise DataError(f"column {column!r} is missing or no text; the model needs {', '.join(self.columns)}")
+        return {column: row[column] for column in self.columns}
+
+    def texts(self, row: Mapping[str, Any]) -> list[str]:
+        """The texts of a row, as a person would read them."""
+        return [row[column] for column in self.columns]
 
     @abstractmethod
     def description(self) -> dict[str, Any]:
@@ -111,3 +139,15 @@ class Task(nn.Module, ABC):
     @abstractmethod
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """Answers against the labels of the rows. A label never seen in training is counted and scored wrong."""
+
+    def tie_break(self, answers: Sequence[Answer], rows: Rows) -> float:
+        """0 to 1, larger is better: tells two models apart whose scores are equal. 0 where a task cannot."""
+        return 0.0
+
+    def mistake(self, row: Mapping[str, Any], answer: Answer) -> Mistake | None:
+        """What is wrong about an answer; None where it is right, or the task has no words for it."""
+        return None
+
+    def counts(self, rows: Rows) -> dict[str, int]:
+        """How often each label stands in labelled rows, most frequent first; empty where there are none to count."""
+        return {}

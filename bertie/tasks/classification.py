@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,7 +31,7 @@ from bertie.nn.losses import (
     cross_entropy,
     focal_loss,
 )
-from bertie.tasks.base import Answer, Scores, Task
+from bertie.tasks.base import Answer, Mistake, Scores, Task
 from bertie.text.tokenizer import Tokenizer
 
 PAIR = ("text_a", "text_b")
@@ -215,6 +216,26 @@ class Classification(Task):
         judged = single_label(gold, [answer["label"] for answer in answers], self.labels)
         return Scores("accuracy", judged.metrics, judged.per_row, judged.outcomes, judged.details)
 
+    def tie_break(self, answers: Sequence[Answer], rows: Rows) -> float:
+        """Mean probability of the right answers."""
+        judged = zip(answers, rows, strict=True)
+        return float(np.mean([_rightness(answer["scores"], row["label"]) for answer, row in judged]))
+
+    def mistake(self, row: Mapping[str, Any], answer: Answer) -> Mistake | None:
+        """One label: sure by the probability of the answer; several: by how far the worst label's is off."""
+        text = "\n".join(self.texts(row))
+        if not self.several:
+            right = answer["label"] == row["label"]
+            return None if right else Mistake(text, row["label"], answer["label"], float(answer["score"]))
+        true, given, scores = set(row["label"]), set(answer["labels"]), answer["scores"]
+        wrong = [1 - scores.get(label, 0.0) if label in true else scores[label] for label in true ^ given]
+        return Mistake(text, ", ".join(sorted(true)), ", ".join(sorted(given)), max(wrong)) if wrong else None
+
+    def counts(self, rows: Rows) -> dict[str, int]:
+        labels = rows.column("label")
+        names = (name for label in labels for name in (label if isinstance(label, list) else [label]))
+        return dict(Counter(names).most_common())
+
     def _target(self, label: Any) -> Any:
         """Class index, or indices of several; None where there is no label, or one that training never saw."""
         if label is None:
@@ -222,6 +243,12 @@ class Classification(Task):
         if self.several:
             return [self.index[one] for one in label if one in self.index]
         return self.index.get(label)
+
+
+def _rightness(scores: Mapping[str, float], gold: str | Sequence[str]) -> float:
+    if isinstance(gold, str):
+        return scores.get(gold, 0.0)
+    return float(np.mean([score if label in gold else 1.0 - score for label, score in scores.items()]))
 
 
 def _listed(labels: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from bertie.core.errors import ModelError
 from bertie.core.runtime import choose_device, choose_dtype
-from bertie.data.catalogue import CatalogueEntry, ModelSource, available, resolve
+from bertie.data.catalogue import CatalogueEntry, ModelSource, available, default_model, resolve
 from bertie.data.rows import Rows
 from bertie.data.split import strata_of
 from bertie.evaluation.features import pooled_features
@@ -23,6 +23,7 @@ from bertie.evaluation.probe import cross_validated
 from bertie.nn import checkpoint
 from bertie.nn.encoder import Encoder
 from bertie.tasks.base import Task
+from bertie.tasks.classification import Classification
 from bertie.text.language import LanguageMix, detect
 from bertie.text.tokenizer import Tokenizer
 from bertie.workflow.request import Recipe
@@ -71,7 +72,11 @@ def choose_start(rows: Rows, task: Task, recipe: Recipe, budget: float, say: Cal
 
     `budget` are the seconds in which one epoch over the rows must fit.
     """
-    mix = detect([str(row[column]) for row in rows for column in task.columns])
+    mix = detect([text for row in rows for text in task.texts(row)])
+    if not isinstance(task, Classification):
+        name = default_model(mix.language)
+        say(f"model: {name}, the usual one for {mix.language} text; --model takes another")
+        return load_start(name)
     entries = candidates(mix)
     if len(entries) == 1:
         say(f"model: {entries[0].name}, the only one at hand for {mix.language} text; --model takes another")

@@ -7,13 +7,14 @@ Knows nothing of data or of models.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bertie.bundle import folder as bundle
 from bertie.core.config import to_dict
 from bertie.core.errors import UsageError
+from bertie.tasks.base import Task
 from bertie.training.decisions import plain, same_run
 from bertie.training.run import RunFolder
 from bertie.workflow.request import Recipe, TrainRequest
@@ -38,12 +39,13 @@ def claim_run(request: TrainRequest, run: RunFolder) -> None:
         )
 
 
-def terms(recipe: Recipe, model: str, labels: Sequence[str]) -> dict[str, Any]:
+def terms(recipe: Recipe, model: str, task: Task) -> dict[str, Any]:
     """What must be the same in every session of a run, flat; the rows have their own check."""
     named = {name: value for name, value in to_dict(recipe).items() if name not in ("task", "training")}
-    task = {f"task.{name}": value for name, value in recipe.task.items()}
+    learned = {name: value for name, value in task.description().items() if name != "settings"}
+    options = {f"task.{name}": value for name, value in recipe.task.items()}
     training = {f"training.{name}": value for name, value in plain(recipe.training).items()}
-    return {"model": model, "labels": list(labels), **named, **task, **training}
+    return {"model": model, "task": task.name, **learned, **named, **options, **training}
 
 
 def same_terms(run: RunFolder, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -8,7 +8,6 @@ Knows nothing of pages or of how anything was computed.
 from __future__ import annotations
 
 import platform
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ def report_of(
         rows=judgement.rows,
         metrics={name: value for name, value in scores.metrics.items() if name != "unseen_labels"},
         floors={name: FloorFigure(floor.interval, floor.difference) for name, floor in judgement.floors.items()},
-        language=language_of(str(row[column]) for row in prepared.test for column in task.columns),
+        language=language_of(text for row in prepared.test for text in task.texts(row)),
         on_dev=prepared.splits.test is None,
         base_model=prepared.start.source.name,
         unseen_labels=int(details.get("unseen_labels", 0)),
@@ -53,7 +52,7 @@ def report_of(
         losses=[(entry["step"], entry["loss"]) for entry in log if "loss" in entry],
         dev_scores=[(entry["step"], entry[scores.primary]) for entry in log if "score" in entry],
         kept_step=kept_step,
-        mistakes=hardest_mistakes(prepared.test, judgement.answers, task.columns),
+        mistakes=hardest_mistakes(task, prepared.test, judgement.answers),
         data=data_parts(prepared),
         chosen=prepared.notes,
         recipe=words[1],
@@ -72,15 +71,14 @@ def data_parts(prepared: Prepared) -> list[DataPart]:
     parts = {"train": prepared.splits.train, "dev": prepared.splits.dev}
     if prepared.splits.test is not None:
         parts["test"] = prepared.splits.test
-    return [_part(name, rows) for name, rows in parts.items()]
+    return [_part(name, rows, prepared.task.counts(rows)) for name, rows in parts.items()]
 
 
-def _part(name: str, rows: Rows) -> DataPart:
-    labels = (label for row in rows for label in (row["label"] if isinstance(row["label"], list) else [row["label"]]))
+def _part(name: str, rows: Rows, labels: Mapping[str, int]) -> DataPart:
     return DataPart(
         name=name,
         source=Path(rows.source).name,
         rows=len(rows),
         sha256=rows.fingerprint(),
-        labels=dict(Counter(labels).most_common()),
+        labels=labels,
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from bertie.bundle.folder import TASKS
-from bertie.core.errors import DataError, UsageError
+from bertie.core.errors import DataError
 from bertie.core.runtime import choose_device, choose_dtype
 from bertie.data.batches import Example
 from bertie.data.rows import Rows
@@ -22,8 +22,7 @@ from bertie.data.sources import ReadOptions, Splits, load_splits
 from bertie.data.split import as_numbers
 from bertie.evaluation.floor_files import FLOORS
 from bertie.evaluation.floors.base import Floor, Ground, of_task
-from bertie.tasks.base import Answer
-from bertie.tasks.classification import Classification
+from bertie.tasks.base import Answer, Task
 from bertie.training.run import RunFolder
 from bertie.workflow.choose import Start, choose_start, load_start
 from bertie.workflow.claim import same_terms, terms
@@ -64,7 +63,7 @@ class Prepared:
 
     splits: Splits
     test: Rows
-    task: Classification
+    task: Task
     start: Start
     examples: list[Example]
     floors: Floors
@@ -83,13 +82,13 @@ def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes)
     rows = same_rows(splits, chosen.get("rows", {}), run)
     task = make_task(request.task, splits.train, recipe)
     model = request.model or chosen.get("model")
-    same_terms(run, chosen.get("terms", {}), terms(recipe, str(model), task.labels))
+    same_terms(run, chosen.get("terms", {}), terms(recipe, str(model), task))
     limit = request.seconds * CHOOSING_SHARE
     start = load_start(model) if model else choose_start(splits.train, task, recipe, limit, say)
     if not request.resume:
         run.clear()  # not before: what is refused above costs no earlier run
     name = start.source.name
-    run.write("choice", {"model": name, "rows": rows, "terms": terms(recipe, name, task.labels)})
+    run.write("choice", {"model": name, "rows": rows, "terms": terms(recipe, name, task)})
     device = choose_device(recipe.training.device)
     dtype, _ = choose_dtype(device, recipe.training.dtype)
     start.encoder.to(device).set_attention_dropout(recipe.attention_dropout)
@@ -134,7 +133,7 @@ def read_options(reading: Reading) -> ReadOptions:
     return ReadOptions(columns=reading.columns, encoding=reading.encoding, skip_bad_rows=reading.skip_bad_rows)
 
 
-def make_task(name: str | None, rows: Rows, recipe: Recipe) -> Classification:
+def make_task(name: str | None, rows: Rows, recipe: Recipe) -> Task:
     """The task with this name, or the one that the columns tell; DataError where they tell one that there is not."""
     labels = rows.column("label")
     if name is None and as_numbers(labels) is not None:
@@ -143,10 +142,7 @@ def make_task(name: str | None, rows: Rows, recipe: Recipe) -> Classification:
             f"{labels[0]}: there is no task for quantities yet; name ranges of them (low, high), choose another "
             "--label-column, or take each number as a class with --task classification"
         )
-    task = TASKS.get(name or "classification").from_rows(rows, recipe.task)
-    if not isinstance(task, Classification):
-        raise UsageError(f"task {task.name!r} cannot be trained from this command yet")
-    return task
+    return TASKS.get(name or "classification").from_rows(rows, recipe.task)
 
 
 def fit_floors(train: Rows, test: Rows, ground: Ground) -> Floors:

@@ -31,8 +31,6 @@ from bertie.workflow.evaluate import FLOORS
 from bertie.workflow.preparation import Prepared
 
 GOLDEN_ROWS = 8
-MARGIN = 0.02
-"""Golden answers are clear ones: where two labels are this close, another processor may name the other."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +46,9 @@ class Outcome:
 def publish(prepared: Prepared, predictor: Predictor, outcome: Outcome, run: RunFolder, folder: Path) -> None:
     """Writes the bundle with everything that is known about it."""
     exact = Predictor(predictor.model)  # golden answers are float32's, whatever the training computed in
-    chosen = golden_rows(exact, prepared.splits.dev, prepared.task.settings.threshold)
+    chosen = golden_rows(exact, prepared.splits.dev)
     model = replace(exact.model, golden=golden.record(exact.predict, chosen))
-    recipe = replace(prepared.recipe, training=outcome.training, task=to_dict(prepared.task.settings))
+    recipe = replace(prepared.recipe, training=outcome.training, task=prepared.task.description()["settings"])
     settings = tomli_w.dumps(to_dict(recipe))
     words, seconds = (folder.resolve().name, settings), outcome.evaluation["seconds"]
     report = report_of(prepared, outcome.judgement, run.entries(), words, seconds, outcome.fitted.best_step)
@@ -70,23 +68,16 @@ def add_floors(making: Path, prepared: Prepared) -> None:
     save_floors(making / FLOORS, prepared.floors.fitted)
 
 
-def golden_rows(predictor: Predictor, rows: Rows, threshold: float) -> list[dict[str, Any]]:
-    """Up to eight rows that are answered clearly, without their labels; the shortest of a spread over the data.
+def golden_rows(predictor: Predictor, rows: Rows) -> list[dict[str, Any]]:
+    """Up to eight rows without their labels, the shortest of a spread over the data; those that are answered clearly.
 
-    `threshold` is the probability from which one of several labels is given.
+    Where the task is unsure of an answer, another processor may name another label.
     """
-    sample = rows.take(range(0, len(rows), max(1, len(rows) // 64)))
-    inputs = [{column: row[column] for column in predictor.task.columns} for row in sample]
+    sample, task = rows.take(range(0, len(rows), max(1, len(rows) // 64))), predictor.task
+    inputs = [task.asked(row) for row in sample]
     answered = zip(inputs, predictor.predict(inputs), strict=True)
-    clear = [row for row, answer in answered if _is_clear(answer, threshold)]
-    return sorted(clear or inputs, key=lambda row: sum(map(len, row.values())))[:GOLDEN_ROWS]
-
-
-def _is_clear(answer: dict[str, Any], threshold: float) -> bool:
-    scores = sorted(answer["scores"].values(), reverse=True)
-    if "labels" in answer:
-        return all(abs(score - threshold) > MARGIN for score in scores)
-    return bool(scores[0] - scores[1] > MARGIN)
+    clear = [row for row, answer in answered if not task.unsure(answer)]
+    return sorted(clear or inputs, key=lambda row: sum(map(len, task.texts(row))))[:GOLDEN_ROWS]
 
 
 def _json(content: Any) -> str:

@@ -10,20 +10,16 @@ Knows nothing of the command line.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from bertie.bundle.checksums import RUN_FOLDER
 from bertie.bundle.folder import Model
 from bertie.core.errors import UsageError
-from bertie.data.rows import Rows
 from bertie.evaluation.judge import judge, to_json
 from bertie.predict import Predictor, load
-from bertie.tasks.base import Answer
 from bertie.training.estimate import estimate_seconds
 from bertie.training.hooks import reporters
 from bertie.training.loop import FitResult, fit
@@ -49,7 +45,7 @@ first epoch, 2e-5 learns less in three (docs/log.md)."""
 FEW_DEV = 100
 """With fewer dev rows the last weights are kept: of 20 rows one more that is right is luck."""
 TIE_BREAK = 1e-3
-"""Weight of the right answers' probability beside the score otherwise: it decides among equals."""
+"""Weight of the task's own tie-break beside the score: it decides among equals."""
 STEPS, ROWS = 60, (8, 32)
 """Steps that an epoch should have, and fewest and most rows a batch: with few rows, small batches make enough steps."""
 RESERVE = 12.0
@@ -108,7 +104,7 @@ def dev_score(predictor: Predictor, prepared: Prepared) -> Callable[[], Evaluati
         dev = prepared.splits.dev
         answers = predictor.predict(list(dev))
         scores = prepared.task.score(answers, dev)
-        return Evaluation(scores.value + TIE_BREAK * gold_probability(answers, dev), scores.metrics)
+        return Evaluation(scores.value + TIE_BREAK * prepared.task.tie_break(answers, dev), scores.metrics)
 
     return evaluate
 
@@ -120,19 +116,6 @@ def best_on_dev(run: RunFolder, fitted: FitResult) -> str:
         name: value for name, value in next(judged, {}).items() if name not in ("step", "score", "unseen_labels")
     }
     return f"kept step {fitted.best_step}, dev " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-
-
-def gold_probability(answers: Sequence[Answer], rows: Rows) -> float:
-    """Mean probability of the right answer, 0 to 1: tells two models apart that make the same number of mistakes."""
-    return float(
-        np.mean([_rightness(answer["scores"], row["label"]) for answer, row in zip(answers, rows, strict=True)])
-    )
-
-
-def _rightness(scores: Mapping[str, float], gold: str | Sequence[str]) -> float:
-    if isinstance(gold, str):
-        return scores.get(gold, 0.0)
-    return float(np.mean([score if label in gold else 1.0 - score for label, score in scores.items()]))
 
 
 def fill(training: Training, rows: int, dev_rows: int) -> Training:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
-from bertie.evaluation.mistakes import Mistake
 from bertie.evaluation.report import DataPart, Report
 from bertie.evaluation.verdict import FloorFigure
 from bertie.metrics.intervals import Interval
 from bertie.metrics.labels import single_label
+from bertie.tasks.base import Mistake
 
 LABELS = ["体育", "finance"]
 JUDGED = single_label(["体育"] * 6 + ["finance"] * 4, ["体育"] * 5 + ["finance"] * 5, LABELS)

@@ -9,6 +9,7 @@ import pytest
 
 from bertie.data.rows import Rows
 from bertie.predict import Predictor
+from bertie.tasks.classification import Classification, ClassificationSettings
 from bertie.workflow.publication import golden_rows
 
 
@@ -19,6 +20,7 @@ def test_several_labels_are_clear_where_no_score_is_near_the_threshold(threshold
     def predict(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [{"labels": [], "scores": scores[row["text"]]} for row in rows]
 
-    predictor = cast(Predictor, SimpleNamespace(task=SimpleNamespace(columns=("text",)), predict=predict))
-    chosen = golden_rows(predictor, Rows([{"text": text, "label": []} for text in scores]), threshold)
+    task = Classification(["x", "y"], pair=False, several=True, settings=ClassificationSettings(threshold=threshold))
+    predictor = cast(Predictor, SimpleNamespace(task=task, predict=predict))
+    chosen = golden_rows(predictor, Rows([{"text": text, "label": []} for text in scores]))
     assert [row["text"] for row in chosen] == [text for text in scores if text != left_out]

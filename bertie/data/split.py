@@ -71,8 +71,9 @@ def as_numbers(labels: Sequence[Any]) -> list[float] | None:
         values = {label: float(label) for label in distinct}
     except ValueError:
         return None
-    numbered = all(value.is_integer() for value in values.values()) and 2 * len(values) <= len(labels)
-    if numbered or len(values) <= max(20, len(labels) // 50):
+    whole = all(value.is_integer() for value in values.values())
+    numbered = whole and 2 * len(values) <= len(labels)
+    if numbered or len(values) <= (max(20, len(labels) // 50) if whole else 20):
         return None
     return [values[label] for label in labels]
 

@@ -50,6 +50,14 @@ def pooled_features(
     return np.stack([found[i] for i in range(len(examples))])
 
 
+def sequence_features(
+    encoder: Encoder, examples: Sequence[Example], pad_id: int, dtype: torch.dtype = torch.float32
+) -> Floats:
+    """Mean of the last states of each sequence (S, D), those of a row beside each other."""
+    single = [Example((sequence,)) for example in examples for sequence in example.sequences]
+    return pooled_features(encoder, single, pad_id, dtype)
+
+
 def _pooled(encoder: Encoder, batch: Batch) -> Tensor:
     states = encoder(batch.input_ids, batch.attention_mask, batch.token_type_ids)  # (S, T, D)
     each = mean_pool(states, batch.attention_mask).float()  # (S, D)

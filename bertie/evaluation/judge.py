@@ -13,8 +13,7 @@ from typing import Any
 
 from bertie.core.errors import UsageError
 from bertie.data.rows import Rows
-from bertie.metrics.intervals import Interval, f1_interval, mean_interval, paired_difference, paired_f1_difference
-from bertie.metrics.labels import AVERAGES
+from bertie.metrics.intervals import Interval, mean_interval, paired_difference
 from bertie.tasks.base import Answer, Scores, Task
 
 METRICS_SHOWN = 12
@@ -62,8 +61,8 @@ def interval(scores: Scores) -> Interval:
     """The interval of the primary metric."""
     if scores.primary in scores.per_row:
         return mean_interval(scores.per_row[scores.primary])
-    assert scores.outcomes is not None, f"{scores.primary} is no mean over rows and has no outcomes"
-    return f1_interval(scores.outcomes, scores.primary)
+    assert scores.sample is not None, f"{scores.primary} is no mean over rows and has no sample"
+    return scores.sample.interval(scores.primary)
 
 
 def to_json(judgement: Judgement, seconds: float) -> dict[str, Any]:
@@ -113,7 +112,8 @@ def _by(metric: str | None, scores: Scores) -> Scores:
     """The scores with this metric as the primary one."""
     if metric is None:
         return scores
-    known = [name for name in scores.metrics if name in scores.per_row or (scores.outcomes and name in AVERAGES)]
+    sampled = scores.sample.names if scores.sample else ()
+    known = [name for name in scores.metrics if name in scores.per_row or name in sampled]
     if metric not in known:
         raise UsageError(f"--metric {metric!r}: there are {', '.join(known)}")
     return replace(scores, primary=metric)
@@ -124,8 +124,8 @@ def _floor(model: Scores, floor: Scores) -> Floor:
     if name in model.per_row:
         difference = paired_difference(model.per_row[name], floor.per_row[name])
     else:
-        assert model.outcomes is not None and floor.outcomes is not None, f"{name} is no mean and has no outcomes"
-        difference = paired_f1_difference(model.outcomes, floor.outcomes, name)
+        assert model.sample is not None and floor.sample is not None, f"{name} is no mean and has no sample"
+        difference = model.sample.difference(floor.sample, name)
     return Floor(floor, interval(floor), difference)
 
 

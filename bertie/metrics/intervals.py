@@ -12,7 +12,7 @@ Means of zeros and ones take Wilson's interval (1927) instead, at every size: wi
 and for a model without an error it says [1, 1]; from about a thousand rows on the two agree to a tenth of a point.
 
 Two models that differ in few rows are a small sample, however many rows there are: there the bootstrap is too narrow as
-well, and an exact test of those rows has the last word (`sign_interval`, `_cautious`).
+well, and an exact test of those rows has the last word (`sign_interval`, `cautious`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from scipy.optimize import brentq
 from scipy.special import betainc
 
 from bertie.core.errors import DataError
-from bertie.metrics.labels import AVERAGES, Marks, Outcomes
+from bertie.metrics.labels import AVERAGES, Kinds, Outcomes
 
 # N rows, K columns of each row, U distinct rows, L labels, R resamples
 Floats = NDArray[np.float64]
@@ -94,7 +94,7 @@ def paired_difference(
     change = first - second
     interval = _of_means(change, seed, resamples, level)
     if not np.isin(change, (-1.0, 0.0, 1.0)).all():
-        return _cautious(interval, int((change != 0).sum()), level)
+        return cautious(interval, int((change != 0).sum()), level)
     exact = sign_interval(int((change > 0).sum()), int((change < 0).sum()), len(change), level)
     return Interval(interval.value, min(interval.low, exact.low), max(interval.high, exact.high))
 
@@ -107,10 +107,11 @@ def paired_f1_difference(
     resamples: int = RESAMPLES,
     level: float = LEVEL,
 ) -> Interval:
-    """Interval of an average of F1 of `a` minus that of `b`, two models on the same rows."""
+    """Interval of an average of F1 of `a` minus that of `b`, two models on the same rows and labels."""
     first, second = _pair(a.of_row, b.of_row)
     pairs, times = np.unique(np.stack([first, second], axis=1).astype(np.int64), axis=0, return_counts=True)  # (U, 2)
-    left, right = a.kinds[pairs[:, 0]], b.kinds[pairs[:, 1]]  # (U, 3, L) each
+    labels = max(a.kinds.shape[2], b.kinds.shape[2])
+    left, right = _widened(a.kinds, labels)[pairs[:, 0]], _widened(b.kinds, labels)[pairs[:, 1]]  # (U, 3, L) each
     own, statistic = left[0].size, _averaged(average)
 
     def difference(sums: Floats) -> Floats:
@@ -118,7 +119,7 @@ def paired_f1_difference(
 
     kinds = np.concatenate([left.reshape(len(pairs), -1), right.reshape(len(pairs), -1)], axis=1)  # (U, 6L)
     changed = int(times[(left != right).any(axis=(1, 2))].sum())
-    return _cautious(_bootstrap(kinds, times, difference, seed, resamples, level), changed, level)
+    return cautious(_bootstrap(kinds, times, difference, seed, resamples, level), changed, level)
 
 
 def sign_interval(gains: int, losses: int, rows: int, level: float = LEVEL) -> Interval:
@@ -131,6 +132,22 @@ def sign_interval(gains: int, losses: int, rows: int, level: float = LEVEL) -> I
     low, high = _least_share(gains, changed, level), 1.0 - _least_share(losses, changed, level)
     scale = changed / rows
     return Interval((gains - losses) / rows, scale * (2 * low - 1), scale * (2 * high - 1))
+
+
+def percentile_interval(value: float, drawn: Floats, level: float = LEVEL) -> Interval:
+    """Interval of a figure from its values (R,) in as many resamples.
+
+    A skewed metric can leave the percentiles beside its own value; the value is always inside what we print.
+    """
+    low, high = np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2])
+    return Interval(value, min(float(low), value), max(float(high), value))
+
+
+def cautious(interval: Interval, changed: int, level: float) -> Interval:
+    """A difference with zero inside where so few rows changed that all could have changed one way by chance."""
+    if 0.5**changed <= 1 - level:
+        return interval
+    return Interval(interval.value, min(interval.low, 0.0), max(interval.high, 0.0))
 
 
 def _least_share(gains: int, changed: int, level: float) -> float:
@@ -146,11 +163,9 @@ def _least_share(gains: int, changed: int, level: float) -> float:
     return float(brentq(surprise, 0.0, 1.0))
 
 
-def _cautious(interval: Interval, changed: int, level: float) -> Interval:
-    """With zero inside where so few rows changed that all of them could have changed one way by chance."""
-    if 0.5**changed <= 1 - level:
-        return interval
-    return Interval(interval.value, min(interval.low, 0.0), max(interval.high, 0.0))
+def _widened(kinds: Kinds, labels: int) -> Kinds:
+    """With a column of zeros for each label that only the other model named: one that neither training nor gold has."""
+    return np.pad(kinds, ((0, 0), (0, 0), (0, labels - kinds.shape[2])))
 
 
 def _averaged(average: str) -> Callable[[Floats], Floats]:
@@ -164,7 +179,7 @@ def _of_means(values: Floats, seed: int, resamples: int, level: float) -> Interv
 
 
 def _bootstrap(
-    distinct: Floats | Marks,
+    distinct: Floats | Kinds,
     times: Counts,
     statistic: Callable[[Floats], Floats],
     seed: int,
@@ -180,9 +195,7 @@ def _bootstrap(
         weights = rng.multinomial(rows, times / rows, size=min(chunk, resamples - start))  # (R, U)
         drawn.append(statistic(weights.astype(np.float64) @ distinct))
     value = float(statistic((times @ distinct)[None])[0])
-    low, high = np.quantile(np.concatenate(drawn), [0.5 - level / 2, 0.5 + level / 2])
-    # A skewed metric can leave the percentile interval beside its own value; the value is always inside what we print.
-    return Interval(value, min(float(low), value), max(float(high), value))
+    return percentile_interval(value, np.concatenate(drawn), level)
 
 
 def _rows(values: ArrayLike) -> Floats:

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bertie.core.errors import DataError
+from bertie.metrics.rows import check_collections, check_rows
 
 # N rows, L labels, U kinds of rows
 Counts = NDArray[np.int64]
-Marks = NDArray[np.int8]
+Kinds = NDArray[np.signedinteger[Any]]
 Floats = NDArray[np.float64]
 
 
@@ -27,15 +27,15 @@ Floats = NDArray[np.float64]
 class Outcomes:
     """What was right, extra and missed in each row. Rows of which all that is equal are one kind, held once."""
 
-    kinds: Marks
-    """(U, 3, L): 1 where this label was right, extra or missed."""
+    kinds: Kinds
+    """(U, 3, L): how often this label was right, extra and missed; 0 or 1 where a row names a label once at most."""
     of_row: Counts
     """(N,): the kind of each row."""
 
 
 @dataclass(frozen=True)
 class LabelScores:
-    """What `single_label` and `multi_label` give; every value but `outcomes` is plain JSON."""
+    """What `single_label`, `multi_label` and `span_scores` give; every value but `outcomes` is plain JSON."""
 
     metrics: dict[str, float]
     """Metrics by name, 0 to 1; larger is better, except `unseen_labels`, a count."""
@@ -55,7 +55,7 @@ def single_label(gold: Sequence[str], predicted: Sequence[str], labels: Sequence
     The macro average runs over the labels that occur in gold or predictions, as in scikit-learn: a label of the
     training that this file never mentions says nothing about the model.
     """
-    _check(gold, predicted)
+    check_rows(gold, predicted)
     known = set(labels)
     order = [*labels, *sorted(set(gold) - known), *sorted(set(predicted) - known - set(gold))]
     place = {label: i for i, label in enumerate(order)}
@@ -66,7 +66,6 @@ def single_label(gold: Sequence[str], predicted: Sequence[str], labels: Sequence
     confusion = np.bincount(cells, minlength=len(order) ** 2).reshape(len(order), len(order))  # (L gold, L predicted)
     right = np.diag(confusion)
     total = np.stack([right, confusion.sum(0) - right, confusion.sum(1) - right])  # (3, L)
-    per_class = _per_class(*total)
     unseen = sum(label not in known for label in gold)
     # A model can never name an unseen label, so the diagonal is empty there and the row counts as wrong by itself,
     # unless somebody's predictions do name it (a rule, an older model): then right is right.
@@ -80,7 +79,7 @@ def single_label(gold: Sequence[str], predicted: Sequence[str], labels: Sequence
         per_row={"accuracy": [float(g == p) for g, p in zip(gold, predicted, strict=True)]},
         outcomes=Outcomes(_compared(truth, guess), of_row),
         details={
-            "per_class": _table(order, per_class),
+            "per_class": per_class(order, total),
             "confusion": {"labels": order, "counts": confusion.tolist()},
             "unseen_labels": unseen,
         },
@@ -91,8 +90,8 @@ def multi_label(
     gold: Sequence[Collection[str]], predicted: Sequence[Collection[str]], labels: Sequence[str]
 ) -> LabelScores:
     """Micro, macro, weighted and samples F1, subset accuracy, for rows that each have any number of labels."""
-    _check(gold, predicted)
-    _check_collections([*gold, *predicted])
+    check_rows(gold, predicted)
+    check_collections([*gold, *predicted], "label")
     known = set(labels)
     named = set().union(*gold, *predicted)
     order = [*labels, *sorted(named - known)]
@@ -100,7 +99,6 @@ def multi_label(
     both, of_row = np.unique(np.concatenate([truth, guess], axis=1), axis=0, return_inverse=True)  # (U, 2L), (N,)
     outcomes = Outcomes(_compared(both[:, : len(order)], both[:, len(order) :]), of_row.reshape(-1))
     total = np.einsum("u,ukl->kl", np.bincount(outcomes.of_row), outcomes.kinds)  # (3, L)
-    per_class = _per_class(*total)
     row_f1 = f1_of_counts(outcomes.kinds.sum(-1))[outcomes.of_row]  # (N,)
     exact = (truth == guess).all(axis=1)  # (N,)
     unseen = sum(label not in known for row in gold for label in set(row))
@@ -115,7 +113,7 @@ def multi_label(
         },
         per_row={"samples_f1": row_f1.tolist(), "subset_accuracy": exact.astype(np.float64).tolist()},
         outcomes=outcomes,
-        details={"per_class": _table(order, per_class), "unseen_labels": unseen},
+        details={"per_class": per_class(order, total), "unseen_labels": unseen},
     )
 
 
@@ -153,6 +151,21 @@ AVERAGES: dict[str, Callable[[Counts | Floats], Floats]] = {
 """Metrics that are no mean over rows, from summed outcomes (..., 3, L) to (...)."""
 
 
+def per_class(order: Sequence[str], counts: Counts) -> list[dict[str, Any]]:
+    """The table per label of (3, L) counts, as plain JSON: precision, recall, F1, support (how often it is gold).
+
+    A label without predictions has precision 0, one without gold recall 0.
+    """
+    right, extra, missed = counts
+    predicted, support = right + extra, right + missed
+    precision, recall = right / np.maximum(predicted, 1), right / np.maximum(support, 1)
+    f1 = 2 * right / np.maximum(predicted + support, 1)
+    return [
+        {"label": label, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(s)}
+        for label, p, r, f, s in zip(order, precision, recall, f1, support, strict=True)
+    ]
+
+
 def confused_pairs(confusion: dict[str, Any], most: int = 20) -> list[tuple[str, str, int]]:
     """(gold, predicted, rows) of the most frequent errors; what to show of a matrix too large to look at."""
     counts = np.array(confusion["counts"])
@@ -161,19 +174,6 @@ def confused_pairs(confusion: dict[str, Any], most: int = 20) -> list[tuple[str,
     names = confusion["labels"]
     cells = [divmod(int(cell), len(names)) for cell in order]
     return [(names[g], names[p], int(counts[g, p])) for g, p in cells if counts[g, p]]
-
-
-def _check_collections(rows: Sequence[Any]) -> None:
-    """A text is a collection too, of its characters: it would be scored 0 without a word."""
-    text = next((row for row in rows if isinstance(row, str)), None)
-    if text is not None:
-        raise DataError(f"found the label {text!r} where rows have several labels, expected a list; write [{text!r}]")
-
-
-def _check(gold: Sequence[Any], predicted: Sequence[Any]) -> None:
-    assert len(gold) == len(predicted), f"{len(gold)} gold labels, {len(predicted)} predictions"
-    if not gold:
-        raise DataError("there are no rows to score: the file has no row with a label; give a file with labels")
 
 
 def _indicators(rows: Sequence[Collection[str]], order: Sequence[str]) -> NDArray[np.bool_]:
@@ -185,22 +185,6 @@ def _indicators(rows: Sequence[Collection[str]], order: Sequence[str]) -> NDArra
     return table
 
 
-def _per_class(right: Counts, extra: Counts, missed: Counts) -> Floats:
-    """(L, 4): precision, recall, F1, support. A class without predictions has precision 0."""
-    predicted, support = right + extra, right + missed
-    precision = right / np.maximum(predicted, 1)
-    recall = right / np.maximum(support, 1)
-    f1 = 2 * right / np.maximum(predicted + support, 1)
-    return np.stack([precision, recall, f1, support], axis=1).astype(np.float64)
-
-
-def _compared(truth: NDArray[np.bool_], guess: NDArray[np.bool_]) -> Marks:
+def _compared(truth: NDArray[np.bool_], guess: NDArray[np.bool_]) -> Kinds:
     """(U, L) each, to what is right, extra and missed (U, 3, L)."""
     return np.stack([truth & guess, guess & ~truth, truth & ~guess], axis=1).astype(np.int8)
-
-
-def _table(order: Sequence[str], per_class: Floats) -> list[dict[str, Any]]:
-    return [
-        {"label": label, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(s)}
-        for label, (p, r, f, s) in zip(order, per_class, strict=True)
-    ]

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from bertie.core.errors import DataError
 from bertie.data.batches import Batch, Example
 from bertie.data.rows import Rows
-from bertie.metrics.labels import Outcomes
+from bertie.metrics.samples import Sample
 from bertie.nn.encoder import Encoder
 from bertie.text.tokenizer import Tokenizer
 
@@ -37,8 +37,8 @@ class Scores:
     metrics: dict[str, float]
     per_row: dict[str, list[float]]
     """Each row's share of the metrics that are a mean over rows, for intervals and paired tests."""
-    outcomes: Outcomes | None = None
-    """What the averages of F1 are computed from, where there are any, for the same."""
+    sample: Sample | None = None
+    """What the metrics that are no mean over rows are computed from, for the same."""
     details: dict[str, Any] = field(default_factory=dict)
     """Per-class table, confusion matrix and the like, as plain JSON."""
 

@@ -22,6 +22,7 @@ from bertie.core.errors import DataError, UsageError
 from bertie.data.batches import Batch, Example, stack
 from bertie.data.rows import Rows
 from bertie.metrics.labels import multi_label, single_label
+from bertie.metrics.samples import F1Sample
 from bertie.nn.encoder import Encoder
 from bertie.nn.heads import ClassificationHead
 from bertie.nn.losses import (
@@ -212,9 +213,9 @@ class Classification(Task):
         gold = rows.column("label")
         if self.several:
             judged = multi_label(gold, [answer["labels"] for answer in answers], self.labels)
-            return Scores("micro_f1", judged.metrics, judged.per_row, judged.outcomes, judged.details)
+            return Scores("micro_f1", judged.metrics, judged.per_row, F1Sample(judged.outcomes), judged.details)
         judged = single_label(gold, [answer["label"] for answer in answers], self.labels)
-        return Scores("accuracy", judged.metrics, judged.per_row, judged.outcomes, judged.details)
+        return Scores("accuracy", judged.metrics, judged.per_row, F1Sample(judged.outcomes), judged.details)
 
     def tie_break(self, answers: Sequence[Answer], rows: Rows) -> float:
         """Mean probability of the right answers."""

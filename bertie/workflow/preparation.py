@@ -135,14 +135,9 @@ def read_options(reading: Reading) -> ReadOptions:
 
 def make_task(name: str | None, rows: Rows, recipe: Recipe) -> Task:
     """The task with this name, or the one that the columns tell; DataError where they tell one that there is not."""
-    labels = rows.column("label")
-    if name is None and as_numbers(labels) is not None:
-        raise DataError(
-            f"{rows.where(0)}: the labels are {len(set(labels))} different numbers in {len(rows)} rows, such as "
-            f"{labels[0]}: there is no task for quantities yet; name ranges of them (low, high), choose another "
-            "--label-column, or take each number as a class with --task classification"
-        )
-    return TASKS.get(name or "classification").from_rows(rows, recipe.task)
+    if name is None:
+        name = "classification" if as_numbers(rows.column("label")) is None else "regression"
+    return TASKS.get(name).from_rows(rows, recipe.task)
 
 
 def fit_floors(train: Rows, test: Rows, ground: Ground) -> Floors:

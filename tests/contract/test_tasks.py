@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tomli_w
 import torch
 
+from bertie.bundle import folder as bundle
+from bertie.bundle import golden
 from bertie.bundle.folder import TASKS
+from bertie.core.errors import DataError
 from bertie.data.rows import Rows
 from bertie.nn import checkpoint
-from bertie.predict import Model, Predictor
+from bertie.predict import Model, Predictor, load
 from bertie.tasks.base import Task
 from bertie.text.tokenizer import Tokenizer
 
@@ -18,7 +25,8 @@ EIGHT = {
     "classification": Rows(
         [{"text": f"{word} food {word}", "label": word} for word in ("good", "bad", "快", "慢")]
         + [{"text": f"the {word} film", "label": word} for word in ("good", "bad", "快", "慢")]
-    )
+    ),
+    "regression": Rows([{"text": f"the food was {word}", "label": i} for i, word in enumerate("abcd快慢好坏")]),
 }
 """Eight rows of each task; a task without any fails the first test."""
 
@@ -46,20 +54,40 @@ def learned(request: pytest.FixtureRequest, tiny_model: Path) -> tuple[Predictor
 
 def test_eight_rows_are_learned_by_heart(learned: tuple[Predictor, Rows]) -> None:
     predictor, rows = learned
-    assert predictor.task.score(predictor.predict(list(rows)), rows).value == 1.0
+    assert predictor.task.score(predictor.predict(list(rows)), rows).value == pytest.approx(1.0)
+
+
+def test_every_part_of_the_head_gets_a_gradient(learned: tuple[Predictor, Rows]) -> None:
+    predictor, rows = learned
+    task, model = predictor.task, predictor.model
+    batch = task.collate(predictor.encode(list(rows)), model.tokenizer.pad_id)
+    task.zero_grad()
+    task.loss(task(model.encoder, batch), batch).backward()
+    assert all(parameter.grad is not None for parameter in task.parameters())
 
 
 def test_answers_do_not_depend_on_the_company(learned: tuple[Predictor, Rows]) -> None:
+    """Alone, in a batch, and beside a text so long that the others are mostly padding."""
     predictor, rows = learned
-    together = predictor.predict([*rows, {"text": "padding " * 12}])[: len(rows)]
-    for answer, row in zip(together, rows, strict=True):
-        assert predictor.predict([row])[0]["scores"] == pytest.approx(answer["scores"], abs=1e-5)
+    task = predictor.task
+    asked = [task.asked(row) for row in rows]
+    long = {name: value + " padding" * 12 if isinstance(value, str) else value for name, value in asked[0].items()}
+    alone = [predictor.predict([row])[0] for row in asked]
+    expected = [{"row": row, "answer": answer} for row, answer in zip(asked, alone, strict=True)]
+    golden.check(lambda rows: predictor.predict([*rows, long])[: len(rows)], expected, "torch/float32", "batch")
+
+
+def test_a_text_longer_than_the_model_is_answered_with_a_note(learned: tuple[Predictor, Rows]) -> None:
+    predictor, rows = learned
+    asked = predictor.task.asked(rows[0])
+    long = {name: value + " padding" * 90 if isinstance(value, str) else value for name, value in asked.items()}
+    assert "cut at 32 tokens" in predictor.predict([long])[0]["note"]
 
 
 def test_the_description_and_the_weights_are_all_there_is(learned: tuple[Predictor, Rows]) -> None:
     predictor, rows = learned
     task = predictor.task
-    again = TASKS.get(task.name).from_description(task.description())
+    again = TASKS.get(task.name).from_description(json.loads(json.dumps(task.description())))
     again.build_head(32)
     again.load_state_dict(task.state_dict())
     model = predictor.model
@@ -67,7 +95,33 @@ def test_the_description_and_the_weights_are_all_there_is(learned: tuple[Predict
     assert other.predict(list(rows)) == predictor.predict(list(rows))
 
 
+def test_the_recipe_makes_the_same_task(learned: tuple[Predictor, Rows]) -> None:
+    predictor, rows = learned
+    task = predictor.task
+    settings = tomllib.loads(tomli_w.dumps(task.description()["settings"]))
+    assert TASKS.get(task.name).from_rows(rows, settings).description() == task.description()
+
+
 def test_rows_without_labels_are_answered(learned: tuple[Predictor, Rows]) -> None:
     predictor, rows = learned
-    unlabelled = [{column: row[column] for column in predictor.task.columns} for row in rows]
-    assert predictor.predict(unlabelled) == predictor.predict(list(rows))
+    assert predictor.predict([predictor.task.asked(row) for row in rows]) == predictor.predict(list(rows))
+
+
+def test_what_is_no_row_is_refused_with_its_place(learned: tuple[Predictor, Rows]) -> None:
+    predictor, rows = learned
+    with pytest.raises(DataError, match=r"^row 2: "):
+        predictor.predict([rows[0], {}])
+
+
+def test_a_bundle_answers_the_same(learned: tuple[Predictor, Rows], tmp_path: Path) -> None:
+    predictor, rows = learned
+    asked = [predictor.task.asked(row) for row in rows]
+    model = replace(predictor.model, golden=golden.record(predictor.predict, asked))
+    bundle.save(model, tmp_path / "model", {})
+    assert load(tmp_path / "model").predict(asked) == predictor.predict(asked)
+
+
+def test_answers_are_plain_json(learned: tuple[Predictor, Rows]) -> None:
+    predictor, rows = learned
+    answers = predictor.predict(list(rows))
+    assert json.loads(json.dumps(answers, ensure_ascii=False)) == answers

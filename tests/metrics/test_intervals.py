@@ -62,6 +62,15 @@ def test_a_model_does_not_differ_from_itself(rows: list[tuple[int, int, int]], s
     assert (mean.low, mean.value, mean.high) == (0.0, 0.0, 0.0)
 
 
+def test_a_model_may_name_a_label_that_the_other_does_not_know() -> None:
+    gold = [["a"], ["b"], ["a"]]
+    a, b = multi_label(gold, gold, "ab"), multi_label(gold, [["a"], ["other"], ["b"]], "ab")
+    for average in AVERAGES:
+        both = paired_f1_difference(a.outcomes, b.outcomes, average)
+        assert both.value == pytest.approx(a.metrics[average] - b.metrics[average])
+        assert paired_f1_difference(b.outcomes, a.outcomes, average).value == pytest.approx(-both.value)
+
+
 def test_the_multinomial_draw_is_the_bootstrap_row_by_row() -> None:
     rng = np.random.default_rng(3)
     values = rng.choice([0.0, 0.3, 1.0], size=150)

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 import torch
 from numpy.typing import NDArray
 
+from bertie.core.errors import BundleError
 from bertie.data.batches import Example
 from bertie.data.rows import Rows
 from bertie.nn.encoder import Encoder
@@ -69,14 +70,14 @@ class Floor(ABC):
         """Puts its solution into the task's head, from which the training then starts; False where it has none."""
         return False
 
-    @abstractmethod
     def state(self) -> State | None:
-        """What a bundle keeps; None where it is too large."""
+        """What a bundle keeps; None: nothing, so that `evaluate` does not show this floor."""
+        return None
 
     @classmethod
-    @abstractmethod
     def from_state(cls, state: State) -> Self:
         """The inverse of `state`."""
+        raise BundleError(f"the floor {cls.name} is never kept in a bundle; copy the bundle again")
 
 
 def of_task(classes: Sequence[type[Floor]], task: Task) -> list[type[Floor]]:

@@ -1,0 +1,63 @@
+"""Samples: what a metric that is no mean over rows is computed from, kept so that rows can be drawn again.
+
+In:  outcomes of labels, or pairs of numbers
+Out: intervals of a metric, and of its difference between two models on the same rows
+Knows nothing of tasks.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from bertie.metrics.correlation import Kind, correlation_interval, paired_correlation_difference
+from bertie.metrics.intervals import Interval, f1_interval, paired_f1_difference
+from bertie.metrics.labels import AVERAGES, Outcomes
+
+
+class Sample(ABC):
+    """One model's rows."""
+
+    names: Collection[str]
+    """Metrics that it can give."""
+
+    @abstractmethod
+    def interval(self, name: str) -> Interval:
+        """The metric with its interval."""
+
+    @abstractmethod
+    def difference(self, other: Sample, name: str) -> Interval:
+        """This model's metric minus another one's on the same rows."""
+
+
+@dataclass(frozen=True)
+class F1Sample(Sample):
+    """Averages of F1."""
+
+    outcomes: Outcomes
+    names = tuple(AVERAGES)
+
+    def interval(self, name: str) -> Interval:
+        return f1_interval(self.outcomes, name)
+
+    def difference(self, other: Sample, name: str) -> Interval:
+        assert isinstance(other, F1Sample), "two models are compared by the same metric"
+        return paired_f1_difference(self.outcomes, other.outcomes, name)
+
+
+@dataclass(frozen=True)
+class CorrelationSample(Sample):
+    """Correlations of what was said with what is right."""
+
+    gold: Sequence[float]
+    predicted: Sequence[float]
+    names = ("pearson", "spearman")
+
+    def interval(self, name: str) -> Interval:
+        return correlation_interval(self.gold, self.predicted, cast(Kind, name))
+
+    def difference(self, other: Sample, name: str) -> Interval:
+        assert isinstance(other, CorrelationSample), "two models are compared by the same metric"
+        return paired_correlation_difference(self.gold, self.predicted, other.predicted, cast(Kind, name))

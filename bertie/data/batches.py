@@ -44,6 +44,14 @@ class Batch:
     examples: tuple[Example, ...]
     targets: Tensor | None = None
 
+    def mean_of_rows(self, values: Tensor) -> Tensor:
+        """Values of the sequences (S, ...) to their mean in each row (R, ...): unchanged where each row has one."""
+        if len(values) == self.rows:
+            return values
+        total = values.new_zeros(self.rows, *values.shape[1:]).index_add_(0, self.row, values)
+        counts = self.row.bincount(minlength=self.rows).to(values.dtype)
+        return total / counts.view(-1, *[1] * (values.dim() - 1))
+
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
         moved = {

@@ -61,5 +61,4 @@ def sequence_features(
 def _pooled(encoder: Encoder, batch: Batch) -> Tensor:
     states = encoder(batch.input_ids, batch.attention_mask, batch.token_type_ids)  # (S, T, D)
     each = mean_pool(states, batch.attention_mask).float()  # (S, D)
-    total = torch.zeros(batch.rows, each.shape[1], device=each.device).index_add_(0, batch.row, each)  # (R, D)
-    return total / batch.row.bincount(minlength=batch.rows).unsqueeze(1)
+    return batch.mean_of_rows(each)  # (R, D)

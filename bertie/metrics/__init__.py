@@ -1,1 +1,1 @@
-"""Rank 1: answers to numbers. Pure numpy and scikit-learn; knows no tensors and no files."""
+"""Rank 1: answers to numbers. numpy and SciPy, in `generation` sacrebleu and rouge-score; no tensors and no files."""

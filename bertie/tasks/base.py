@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -22,10 +22,33 @@ from bertie.data.batches import Batch, Example
 from bertie.data.rows import Rows
 from bertie.metrics.samples import Sample
 from bertie.nn.encoder import Encoder
-from bertie.text.tokenizer import Tokenizer
+from bertie.text.tokenizer import Encoded, Tokenizer
 
 Answer = dict[str, Any]
 """What a person reads, as JSON: for classification `{"label", "score", "scores"}`; any may carry "note"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSettings:
+    """What a recipe may say about every task."""
+
+    long_texts: Literal["cut", "windows"] = "cut"
+    """A text longer than the model: `cut` reads its beginning, `windows` all of it in overlapping parts, whose answers
+    are merged."""
+    overlap: float = 0.25
+    """Part of a window that the next one reads again, 0 to below 1."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.overlap < 1.0:
+            raise ValueError(f"overlap is {self.overlap}, expected 0 to below 1")
+
+    def sequences(
+        self, tokenizer: Tokenizer, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int
+    ) -> list[tuple[Encoded, ...]]:
+        """The sequences of each row: one, or with `windows` as many as it takes."""
+        if self.long_texts == "cut":
+            return [(one,) for one in tokenizer.encode_batch(texts, pairs, max_length)]
+        return [tuple(one) for one in tokenizer.encode_windows(texts, pairs, max_length, overlap=self.overlap)]
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from bertie.nn.losses import (
     cross_entropy,
     focal_loss,
 )
-from bertie.tasks.base import Answer, Mistake, Scores, Task
+from bertie.tasks.base import Answer, Mistake, Scores, Task, TaskSettings
 from bertie.text.tokenizer import Tokenizer
 
 PAIR = ("text_a", "text_b")
@@ -42,7 +42,7 @@ moved none by more than 0.011, so a distance between two by at most 0.022, and l
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassificationSettings:
+class ClassificationSettings(TaskSettings):
     """What a recipe may say about the task."""
 
     pooling: Literal["mean", "first", "attention", "pooler"] = "mean"
@@ -65,6 +65,7 @@ class ClassificationSettings:
     """Probability from which one of several labels is given."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("dropout", "label_smoothing"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 0 to below 1")
@@ -160,8 +161,8 @@ class Classification(Task):
     def encode(self, rows: Sequence[dict[str, Any]], tokenizer: Tokenizer, max_length: int) -> list[Example]:
         first, second = self.columns if self.pair else ("text", None)
         pairs = [row[second] for row in rows] if second else None
-        encoded = tokenizer.encode_batch([row[first] for row in rows], pairs, max_length)
-        return [Example((one,), self._target(row.get("label"))) for one, row in zip(encoded, rows, strict=True)]
+        encoded = self.settings.sequences(tokenizer, [row[first] for row in rows], pairs, max_length)
+        return [Example(one, self._target(row.get("label"))) for one, row in zip(encoded, rows, strict=True)]
 
     def collate(self, examples: Sequence[Example], pad_id: int) -> Batch:
         batch = stack(examples, pad_id)
@@ -175,10 +176,10 @@ class Classification(Task):
         return replace(batch, targets=targets)
 
     def forward(self, encoder: Encoder, batch: Batch) -> Tensor:
-        """Logits (R, C)."""
-        states = encoder(batch.input_ids, batch.attention_mask, batch.token_type_ids)  # (R, T, D)
-        logits: Tensor = self.head(states, batch.attention_mask)  # (R, C)
-        return logits
+        """Logits (R, C); of several windows their mean."""
+        states = encoder(batch.input_ids, batch.attention_mask, batch.token_type_ids)  # (S, T, D)
+        logits: Tensor = self.head(states, batch.attention_mask)  # (S, C)
+        return batch.mean_of_rows(logits)
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         assert batch.targets is not None, "a batch without targets has no loss"

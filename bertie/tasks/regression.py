@@ -29,14 +29,14 @@ from bertie.metrics.correlation import pearson, spearman
 from bertie.metrics.samples import CorrelationSample
 from bertie.nn.encoder import Encoder
 from bertie.nn.heads import init_head, make_pooling, normalised
-from bertie.tasks.base import Answer, Mistake, Scores, Task
+from bertie.tasks.base import Answer, Mistake, Scores, Task, TaskSettings
 from bertie.text.tokenizer import Tokenizer
 
 PAIR = ("text_a", "text_b")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RegressionSettings:
+class RegressionSettings(TaskSettings):
     """What a recipe may say about the task."""
 
     pooling: Literal["mean", "first", "attention", "pooler"] = "mean"
@@ -47,6 +47,7 @@ class RegressionSettings:
     """Share of the features that is dropped in training."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0.0 <= self.dropout < 1.0:
             raise ValueError(f"dropout is {self.dropout}, expected 0 to below 1")
 
@@ -137,11 +138,11 @@ class Regression(Task):
 
     def encode(self, rows: Sequence[dict[str, Any]], tokenizer: Tokenizer, max_length: int) -> list[Example]:
         sides = [[row[column] for row in rows] for column in self.columns]
-        if self.pair and not self.compared:
-            parts = [tokenizer.encode_batch(sides[0], sides[1], max_length)]
+        if self.compared:  # two vectors a row, so each side is one sequence
+            encoded = list(zip(*(tokenizer.encode_batch(side, None, max_length) for side in sides), strict=True))
         else:
-            parts = [tokenizer.encode_batch(side, None, max_length) for side in sides]
-        encoded = zip(*parts, strict=True)
+            second = sides[1] if self.pair else None
+            encoded = self.settings.sequences(tokenizer, sides[0], second, max_length)
         return [Example(one, self._target(row.get("label"))) for one, row in zip(encoded, rows, strict=True)]
 
     def collate(self, examples: Sequence[Example], pad_id: int) -> Batch:
@@ -153,8 +154,8 @@ class Regression(Task):
     def forward(self, encoder: Encoder, batch: Batch) -> Tensor:
         """Standardised values (R,)."""
         states = encoder(batch.input_ids, batch.attention_mask, batch.token_type_ids)  # (S, T, D)
-        values: Tensor = self.head(states, batch.attention_mask)  # (R,)
-        return values
+        values: Tensor = self.head(states, batch.attention_mask)  # (R,), or (S,) of windows
+        return batch.mean_of_rows(values)
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         assert batch.targets is not None, "a batch without targets has no loss"

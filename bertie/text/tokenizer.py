@@ -127,6 +127,28 @@ class Tokenizer:
             rows.append(self._encoded(self._cut(first[index], pair, room) if truncated else whole, truncated))
         return rows
 
+    def encode_windows(
+        self,
+        texts: Sequence[str],
+        pairs: Sequence[str] | None = None,
+        max_length: int = 512,
+        *,
+        overlap: float = 0.25,
+        most: int = 64,
+    ) -> list[list[Encoded]]:
+        """Encode so that nothing is lost: a text longer than the model as several sequences of `max_length` pieces.
+
+        Two neighbours share the part `overlap` of their pieces, so that what stands at an edge stands whole in one of
+        them. Of a pair the second text is cut into windows, and each has the first, at most half of the room, in front
+        of it. Beyond `most` windows the rest is cut, and the last window says `truncated`.
+        """
+        whole = self.encode_batch(texts, pairs, max_length)
+        sides = zip(texts, [None] * len(texts) if pairs is None else pairs, strict=True)
+        return [
+            self._windows(text, pair, max_length, overlap, most) if one.truncated else [one]
+            for one, (text, pair) in zip(whole, sides, strict=True)
+        ]
+
     def token(self, piece_id: int) -> str:
         """The piece as it stands in the vocabulary."""
         token: str | None = self._rust.id_to_token(piece_id)
@@ -161,6 +183,21 @@ class Tokenizer:
         first.truncate(keep_first)
         second.truncate(keep_second)
         return self._rust.post_process(first, second)
+
+    def _windows(self, text: str, pair: str | None, max_length: int, overlap: float, most: int) -> list[Encoded]:
+        room = max_length - self._rust.num_special_tokens_to_add(pair is not None)
+        front = None
+        long = self._rust.encode(_SURROGATE.sub("\ufffd", text), add_special_tokens=False)
+        if pair is not None:
+            front, long = long, self._rust.encode(_SURROGATE.sub("\ufffd", pair), add_special_tokens=False)
+            front.truncate(room // 2)
+            room -= len(front)
+        long.truncate(room, stride=int(overlap * room))
+        parts = [long, *long.overflowing]
+        made = [
+            self._rust.post_process(part) if front is None else self._rust.post_process(front, part) for part in parts
+        ]
+        return [self._encoded(one, len(parts) > most and i == most - 1) for i, one in enumerate(made[:most])]
 
     def _encoded(self, encoding: Encoding, truncated: bool) -> Encoded:
         ids, offsets = encoding.ids, encoding.offsets

@@ -125,3 +125,20 @@ def test_answers_are_plain_json(learned: tuple[Predictor, Rows]) -> None:
     predictor, rows = learned
     answers = predictor.predict(list(rows))
     assert json.loads(json.dumps(answers, ensure_ascii=False)) == answers
+
+
+@pytest.mark.parametrize("name", sorted(EIGHT))
+def test_all_of_a_long_text_counts_with_windows(name: str, tiny_model: Path) -> None:
+    """The end of a text that is three times as long as the model changes the answer, and nothing is said to be cut."""
+    rows = EIGHT[name]
+    torch.manual_seed(0)
+    task: Task = TASKS.get(name).from_rows(rows, {"long_texts": "windows"})
+    task.build_head(32)
+    model = Model(checkpoint.load(tiny_model).encoder, task, Tokenizer.from_folder(tiny_model), 32)
+    asked = task.asked(rows[0])
+    ends = [
+        {key: f"{value}{' padding' * 12} {end}" if isinstance(value, str) else value for key, value in asked.items()}
+        for end in ("food", "slow slow bad")
+    ]
+    first, second = Predictor(model).predict(ends)
+    assert first != second and "note" not in first

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -32,13 +30,6 @@ USUAL = [
 USUAL += ["…", "～", "\u3000", "İ", "ß", "한", "각", "é", "e\u0301", "</s>", "[SEP]", "▁"]
 TEXT = st.lists(st.one_of(st.sampled_from(USUAL), st.text(ANY, max_size=4)), max_size=12).map("".join)
 MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture(scope="module", params=["minilm", "e5", "e5-han"])
-def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
-    name, _, han = request.param.partition("-")
-    folder: Path = request.getfixturevalue(f"{name}_folder")
-    return Tokenizer.from_folder(folder, han_isolated=bool(han))
 
 
 def letters(tokenizer: Tokenizer, text: str) -> str:

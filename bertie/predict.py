@@ -65,8 +65,10 @@ class Predictor:
 
     def _chunk(self, rows: list[dict[str, Any]]) -> list[Answer]:
         examples = self.encode(rows)
-        answers = self._answers(examples, range(len(rows)), self.dtype)
-        if self.dtype is not torch.float32:
+        # A task that cannot tell what rounding changed would have every row computed twice.
+        dtype = torch.float32 if type(self.task).unsure is Task.unsure else self.dtype
+        answers = self._answers(examples, range(len(rows)), dtype)
+        if dtype is not torch.float32:
             answers |= self._answers(examples, [i for i in answers if self.task.unsure(answers[i])], torch.float32)
         return [self._noted(answers[i], rows[i], examples[i]) for i in range(len(rows))]
 

@@ -16,7 +16,8 @@ from bertie.core.errors import BundleError
 Answers = Callable[[Sequence[dict[str, Any]]], list[dict[str, Any]]]
 
 TOLERANCE = {"torch/float32": 1e-3, "torch/bfloat16": 3e-2}
-"""Largest change of a probability, or part of a larger number, by engine and dtype: another processor adds up in another order, nothing more."""
+"""Largest change of a probability, or part of a larger number, by engine and dtype: another processor adds up in
+another order, nothing more."""
 
 
 def record(answers: Answers, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -47,7 +48,8 @@ def _difference(expected: Any, found: Any, tolerance: float, path: str) -> str |
         parts = (_difference(expected[key], found[key], tolerance, f"{path}.{key}") for key in expected)
         return next((part for part in parts if part), None)
     if isinstance(expected, float) and isinstance(found, float):
-        same = math.isclose(expected, found, rel_tol=tolerance, abs_tol=tolerance) or (math.isnan(expected) and math.isnan(found))
+        near = math.isclose(expected, found, rel_tol=tolerance, abs_tol=tolerance)
+        same = near or (math.isnan(expected) and math.isnan(found))
     elif path == "answer.labels" and isinstance(expected, list):
         same = set(expected) == set(found)  # in the order of their scores, which may change places
     else:

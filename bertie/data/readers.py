@@ -15,18 +15,22 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from bertie.core.errors import DataError
+from bertie.data.annotation_reader import program_of, read_annotations
 from bertie.data.cells import CellError, Label, as_label, as_text, shape_labels
 from bertie.data.columns import TEXT_NAMES, Columns, Mapping, find_columns, folded
+from bertie.data.conll_reader import looks_like_conll, read_conll
 from bertie.data.csv_reader import read_csv, sniff_delimiter
 from bertie.data.encoding import detect
 from bertie.data.json_reader import read_json, read_json_lines
+from bertie.data.kinds import KINDS, LABELS, kind_of, names_of
 from bertie.data.parquet_reader import read_parquet
 from bertie.data.rows import Row, Rows
+from bertie.data.squad_reader import looks_like_squad, read_squad
 from bertie.data.table import NUL, TOO_LONG, Table, bounded_lines
 
 __all__ = ["SUFFIXES", "Columns", "read_rows", "read_stream", "rows_from_table"]
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".txt")
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".txt", ".conll", ".bio", ".bioes")
 """The endings that are data in a folder; any other file can still be named."""
 _FOREIGN = {
     b"PK\x03\x04": "an Excel or zip file",
@@ -42,8 +46,11 @@ def read_rows(
     encoding: str | None = None,
     for_prediction: bool = False,
     skip_bad_rows: bool = False,
+    kind: str | None = None,
 ) -> Rows:
     """The rows of a file, in order. For prediction no label is needed.
+
+    `kind` is the kind of rows that a task needs (`kinds`); without it the columns of a labelled file tell.
 
     With `skip_bad_rows` malformed rows are left out. `Rows.notes` says what was chosen and how many were skipped.
     """
@@ -52,7 +59,7 @@ def read_rows(
         table = _read_table(path, encoding, for_prediction)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    return rows_from_table(table, columns, for_prediction, skip_bad_rows)
+    return rows_from_table(table, columns, for_prediction, skip_bad_rows, kind)
 
 
 def read_stream(
@@ -60,6 +67,7 @@ def read_stream(
     columns: Columns | None = None,
     encoding: str | None = None,
     skip_bad_rows: bool = False,
+    kind: str | None = None,
     name: str = "stdin",
 ) -> Rows:
     """Rows to predict from a stream: JSON lines if it starts with an object, a table if its first line has a text
@@ -75,17 +83,26 @@ def read_stream(
         read_csv(stream, table, "\t")
     else:
         _fill_lines(stream, table)
-        rows = rows_from_table(table, None, True, skip_bad_rows)
+        rows = rows_from_table(table, None, True, skip_bad_rows, kind)
         return replace(rows, notes=_no_columns(name, columns) + rows.notes)
-    return rows_from_table(table, columns, True, skip_bad_rows)
+    return rows_from_table(table, columns, True, skip_bad_rows, kind)
 
 
 def rows_from_table(
-    table: Table, columns: Columns | None, for_prediction: bool = False, skip_bad_rows: bool = False
+    table: Table,
+    columns: Columns | None,
+    for_prediction: bool = False,
+    skip_bad_rows: bool = False,
+    kind: str | None = None,
 ) -> Rows:
     """Canonical rows out of a table of any origin."""
     if not table.records:
         _refuse_empty(table)
+    if kind is None:
+        named = columns is not None and (columns.texts or columns.label)
+        kind = LABELS if for_prediction or named else kind_of(table.header)
+    if kind != LABELS:
+        return _rows_of_kind(table, kind, for_prediction, skip_bad_rows)
     mapping = find_columns(table, columns or Columns(), label_needed=not for_prediction)
     rows, lines, problems = _canonical(table, mapping, for_prediction)
     if problems and not skip_bad_rows:
@@ -95,8 +112,27 @@ def rows_from_table(
     made = Rows(rows, table.source, lines, table.encoding)
     if not for_prediction:
         made = made.with_column("label", shape_labels([made.column("label")])[0])
-    notes = mapping.notes + _skipped(table.source, problems)
+    notes = table.notes + mapping.notes + _skipped(table.source, problems)
     return replace(made, notes=notes + _empties(made) + _several(made))
+
+
+def _rows_of_kind(table: Table, kind: str, for_prediction: bool, skip_bad_rows: bool) -> Rows:
+    names = names_of(kind, table, for_prediction)
+    read = KINDS[kind].read(table, names)
+    rows, lines, problems = [], [], list(table.problems)
+    for line, record in zip(table.lines, table.records, strict=True):
+        try:
+            rows.append(read(record, names, for_prediction))
+        except CellError as error:
+            problems.append((line, str(error)))
+        else:
+            lines.append(line)
+    problems.sort(key=lambda problem: problem[0])
+    if problems and not (skip_bad_rows and rows):
+        raise DataError([f"{table.source}:{line}: {what}" for line, what in problems])
+    renamed = [f"{name!r} as {canonical}" for canonical, name in names.items() if name != canonical]
+    notes = [f"{table.source}: read {', '.join(renamed)}"] if renamed else []
+    return Rows(rows, table.source, lines, table.encoding, kind, table.notes + notes + _skipped(table.source, problems))
 
 
 def _read_table(path: Path, encoding: str | None, for_prediction: bool) -> Table:
@@ -115,15 +151,24 @@ def _read_table(path: Path, encoding: str | None, for_prediction: bool) -> Table
             return table
         table = Table(str(path), detect(stream, str(path), encoding))
         _fill(stream, path.suffix.lower(), table, for_prediction)
-    return table
+    program = None if for_prediction else program_of(table.records)
+    if program is None:
+        return table
+    made, notes = read_annotations(table, program)
+    made.notes = table.notes + notes
+    return made
 
 
 def _fill(binary: BinaryIO, suffix: str, table: Table, for_prediction: bool) -> None:
     stream = io.TextIOWrapper(binary, table.encoding, errors="strict")
     if suffix in (".jsonl", ".ndjson"):
         read_json_lines(stream, table)
+    elif suffix == ".json" and looks_like_squad(stream):
+        table.notes = read_squad(stream, table, for_prediction)
     elif suffix == ".json":
         read_json(stream, table)
+    elif suffix in (".conll", ".bio", ".bioes") or (suffix == ".txt" and looks_like_conll(stream)):
+        table.notes = read_conll(stream, table)
     elif suffix in (".csv", ".tsv", ".tab"):
         read_csv(stream, table, "," if suffix == ".csv" else "\t")
     else:

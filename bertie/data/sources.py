@@ -15,6 +15,7 @@ from pathlib import Path
 from bertie.core.errors import DataError
 from bertie.data.cells import shape_labels
 from bertie.data.columns import Columns
+from bertie.data.kinds import LABELS
 from bertie.data.readers import SUFFIXES, read_rows
 from bertie.data.rows import Rows
 from bertie.data.split import as_numbers, stratified_split
@@ -48,6 +49,7 @@ class ReadOptions:
     columns: Columns = field(default_factory=Columns)
     encoding: str | None = None
     skip_bad_rows: bool = False
+    kind: str | None = None
 
 
 Parts = dict[str, Rows]
@@ -71,8 +73,11 @@ def load_splits(
     given = {name: path for name, path in (("dev", dev), ("test", test)) if path is not None}
     parts |= {name: read(Path(path), options) for name, path in given.items()}
     notes = [note for rows in parts.values() for note in rows.notes]
-    parts, shape_notes = _same_labels(parts)
-    _refuse_one_class(parts["train"])
+    _refuse_several_kinds(parts)
+    shape_notes: list[str] = []
+    if parts["train"].kind == LABELS:
+        parts, shape_notes = _same_labels(parts)
+        _refuse_one_class(parts["train"])
     parts, split_notes = _complete(parts, seed)
     notes += shape_notes + split_notes + _strangers(parts)
     return Splits(parts["train"], parts["dev"], parts.get("test"), notes)
@@ -80,7 +85,8 @@ def load_splits(
 
 def read(path: Path, options: ReadOptions) -> Rows:
     """One file, read as the options say."""
-    return read_rows(path, options.columns, options.encoding, skip_bad_rows=options.skip_bad_rows)
+    skip, kind = options.skip_bad_rows, options.kind
+    return read_rows(path, options.columns, options.encoding, skip_bad_rows=skip, kind=kind)
 
 
 def split_files(folder: Path) -> dict[str, Path]:
@@ -142,6 +148,15 @@ def _same_labels(parts: Parts) -> tuple[Parts, list[str]]:
     return made, notes
 
 
+def _refuse_several_kinds(parts: Parts) -> None:
+    kinds = {rows.kind: rows for rows in parts.values()}
+    if len(kinds) > 1:
+        shown = ", ".join(f"{rows.source} has {kind}" for kind, rows in kinds.items())
+        raise DataError(
+            f"{shown}; expected files with the same columns; correct them, or say what they are with --task"
+        )
+
+
 def _labels(rows: Rows) -> set[str]:
     return {name for label in rows.column("label") for name in (label if isinstance(label, list) else [label])}
 
@@ -177,7 +192,8 @@ def _complete(parts: Parts, seed: int) -> tuple[Parts, list[str]]:
 
 def _strangers(parts: Parts) -> list[str]:
     """Notes on labels that are judged but never learned."""
-    if as_numbers(parts["train"].column("label")) is not None:
+    train = parts["train"]
+    if train.kind != LABELS or as_numbers(train.column("label")) is not None:
         return []  # a regression: a new number is no stranger
     known = _labels(parts["train"])
     strange = {name: sorted(_labels(rows) - known) for name, rows in parts.items() if name != "train"}

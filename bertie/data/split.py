@@ -42,8 +42,10 @@ def stratified_split(rows: Iterable[Row], fractions: Sequence[float], seed: int)
 
 
 def text_key(row: Mapping[str, Any]) -> str:
-    """What two rows share that are duplicates: their folded texts, without the label."""
-    return "\0".join(fold(str(row[name])) for name in ("text", "text_a", "text_b") if name in row)
+    """What two rows share that are duplicates: their folded texts without the label; all questions on one passage."""
+    return "\0".join(fold(str(row[name])) for name in ("text", "text_a", "text_b", "context") if name in row) or str(
+        row
+    )
 
 
 def strata_of(rows: Sequence[Row]) -> list[str]:

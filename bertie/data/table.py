@@ -32,6 +32,8 @@ class Table:
     lines: list[int] = field(default_factory=list)
     problems: list[tuple[int, str]] = field(default_factory=list)
     """Line, and what is wrong with the record there."""
+    notes: list[str] = field(default_factory=list)
+    """What the reader of the format chose or passed over."""
     header_line: int = 0
     """The line that the names stood on, which might be a row of data; 0 where every record brings its names."""
 

@@ -91,6 +91,8 @@ class Task(nn.Module, ABC):
     name: ClassVar[str]
     kind: ClassVar[str] = "labels"
     """Kind of rows that it reads, of `data/kinds.py`."""
+    han_isolated: ClassVar[bool] = False
+    """Whether its answers are places in a text, so that a piece must not reach over several Han characters."""
     columns: tuple[str, ...]
     """Columns that a row must have to be answered; the label is not among them."""
 

@@ -61,10 +61,14 @@ class Candidate:
         return f"{self.start.source.name}: frozen floor {self.score:.3f}, about {self.epoch_seconds:.0f} s an epoch"
 
 
-def load_start(name: str, *, offline: bool = False) -> Start:
-    """A model by alias, folder or hub name; `offline` asks no hub for what is not on this machine."""
+def load_start(name: str, *, offline: bool = False, han_isolated: bool = False) -> Start:
+    """A model by alias, folder or hub name; `offline` asks no hub for what is not on this machine.
+
+    `han_isolated`: each Han character is its own pre-token, for answers that are places in a text.
+    """
     source = resolve(name, offline=offline)
-    return Start(source, checkpoint.load(source.folder).encoder, Tokenizer.from_folder(source.folder))
+    tokenizer = Tokenizer.from_folder(source.folder, han_isolated=han_isolated)
+    return Start(source, checkpoint.load(source.folder).encoder, tokenizer)
 
 
 def choose_start(rows: Rows, task: Task, recipe: Recipe, budget: float, say: Callable[[str], None]) -> Start:
@@ -76,7 +80,7 @@ def choose_start(rows: Rows, task: Task, recipe: Recipe, budget: float, say: Cal
     if not isinstance(task, Classification):
         name = default_model(mix.language)
         say(f"model: {name}, the usual one for {mix.language} text; --model takes another")
-        return load_start(name)
+        return load_start(name, han_isolated=task.han_isolated)
     entries = candidates(mix)
     if len(entries) == 1:
         say(f"model: {entries[0].name}, the only one at hand for {mix.language} text; --model takes another")

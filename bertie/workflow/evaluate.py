@@ -38,7 +38,7 @@ def run_evaluation(
 ) -> dict[str, Any]:
     """Scores a bundle on the rows of a file, or of the test file of a folder."""
     predictor = load(model)
-    rows = predictor.task.accept(labelled_rows(data, reading or Reading()))
+    rows = predictor.task.accept(labelled_rows(data, reading or Reading(), predictor.task.kind))
     for note in rows.notes:
         say(note)
     began = time.monotonic()
@@ -51,16 +51,16 @@ def run_evaluation(
     return to_json(judgement, seconds)
 
 
-def labelled_rows(data: str, reading: Reading) -> Rows:
+def labelled_rows(data: str, reading: Reading, kind: str) -> Rows:
     """The rows of a file; of a folder its test file, else its dev file."""
     path = Path(data)
     if not path.is_dir():
-        return read(path, read_options(reading))
+        return read(path, read_options(reading, kind))
     files = split_files(path)
     chosen = files.get("test") or files.get("dev")
     if chosen is None:
         raise DataError(f"{path}: holds no test or dev file to evaluate on; name a file")
-    return read(chosen, read_options(reading))
+    return read(chosen, read_options(reading, kind))
 
 
 def floor_answers(

@@ -32,7 +32,7 @@ def run_prediction(
     if output is not None:
         stay_outside(output)
     predictor = load(model, dtype)
-    answers = predictor.stream(_rows(source, reading, say))
+    answers = predictor.stream(_rows(source, reading, predictor.task.kind, say))
     if output is not None:
         write_text(output, "".join(map(line, answers)))
         return
@@ -45,14 +45,16 @@ def line(answer: dict[str, Any]) -> str:
     return json.dumps(answer, ensure_ascii=False) + "\n"
 
 
-def _rows(source: list[str] | str, reading: Reading, say: Callable[[str], None]) -> Iterable[str | dict[str, Any]]:
+def _rows(
+    source: list[str] | str, reading: Reading, kind: str, say: Callable[[str], None]
+) -> Iterable[str | dict[str, Any]]:
     if isinstance(source, list):
         return source
     columns, encoding, skip = reading.columns, reading.encoding, reading.skip_bad_rows
     if source == "-":
-        rows = read_stream(sys.stdin.buffer, columns, encoding, skip)
+        rows = read_stream(sys.stdin.buffer, columns, encoding, skip, kind)
     else:
-        rows = read_rows(source, columns, encoding, for_prediction=True, skip_bad_rows=skip)
+        rows = read_rows(source, columns, encoding, for_prediction=True, skip_bad_rows=skip, kind=kind)
     for note in rows.notes:
         say(note)
     return rows

@@ -17,6 +17,7 @@ from bertie.bundle.folder import TASKS
 from bertie.core.errors import DataError
 from bertie.core.runtime import choose_device, choose_dtype
 from bertie.data.batches import Example
+from bertie.data.kinds import LABELS
 from bertie.data.rows import Rows
 from bertie.data.sources import ReadOptions, Splits, load_splits
 from bertie.data.split import as_numbers
@@ -84,7 +85,11 @@ def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes)
     model = request.model or chosen.get("model")
     same_terms(run, chosen.get("terms", {}), terms(recipe, str(model), task))
     limit = request.seconds * CHOOSING_SHARE
-    start = load_start(model) if model else choose_start(splits.train, task, recipe, limit, say)
+    start = (
+        load_start(model, han_isolated=task.han_isolated)
+        if model
+        else choose_start(splits.train, task, recipe, limit, say)
+    )
     if not request.resume:
         run.clear()  # not before: what is refused above costs no earlier run
     name = start.source.name
@@ -106,7 +111,8 @@ def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes)
 
 def read_splits(request: TrainRequest, seed: int, say: Say) -> Splits:
     """The rows of a request; says what was chosen in reading them."""
-    options = read_options(request.reading)
+    kind = None if request.task is None else TASKS.get(request.task).kind
+    options = read_options(request.reading, kind)
     splits = load_splits(request.data, request.dev, request.test, seed, options)
     for note in splits.notes:
         say(note)
@@ -128,15 +134,21 @@ def same_rows(splits: Splits, before: dict[str, str], run: RunFolder) -> dict[st
     return rows
 
 
-def read_options(reading: Reading) -> ReadOptions:
-    """The reading part of a request as the sources take it."""
-    return ReadOptions(columns=reading.columns, encoding=reading.encoding, skip_bad_rows=reading.skip_bad_rows)
+def read_options(reading: Reading, kind: str | None = None) -> ReadOptions:
+    """The reading part of a request as the sources take it; `kind` is that of the task's rows."""
+    skip = reading.skip_bad_rows
+    return ReadOptions(columns=reading.columns, encoding=reading.encoding, skip_bad_rows=skip, kind=kind)
 
 
 def make_task(name: str | None, rows: Rows, recipe: Recipe) -> Task:
     """The task with this name, or the one that the columns tell; DataError where they tell one that there is not."""
-    if name is None:
+    if name is None and rows.kind == LABELS:
         name = "classification" if as_numbers(rows.column("label")) is None else "regression"
+    if name is None:
+        fitting = [task.name for task in TASKS.classes().values() if task.kind == rows.kind]
+        if not fitting:
+            raise DataError(f"{rows.where(0)}: the columns are those of {rows.kind}, for which there is no task yet")
+        name = fitting[0]
     return TASKS.get(name).from_rows(rows, recipe.task)
 
 

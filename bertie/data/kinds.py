@@ -1,0 +1,201 @@
+"""Kinds of rows beyond a text and its label: which columns show them, and how a record becomes a row.
+
+In:  the header of a table; the name of a kind that a task asks for
+Out: the kind, and the file's name for each of its columns; rows through `row_checks`
+Knows nothing of tasks, of file formats, or of what a model makes of a row.
+
+    tagging  relation  extraction (entities and relations)  question_answering  multiple_choice  embedding
+
+Everything else is `labels`: one text or two, and a label, which `columns` finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bertie.core.errors import DataError, UsageError
+from bertie.data import row_checks, tags
+from bertie.data.cells import CellError, as_text
+from bertie.data.choices import as_choices, choice_columns, first_number
+from bertie.data.columns import folded
+from bertie.data.rows import Row
+from bertie.data.table import Table
+
+LABELS = "labels"
+Names = dict[str, str]
+Read = Callable[[Mapping[str, Any], Names, bool], Row]
+"""A record, the columns' names, whether it is for prediction."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of rows."""
+
+    name: str
+    needed: tuple[tuple[str, ...], ...]
+    """Sets of columns that a labelled file has, any of them; the first that is there is taken."""
+    asked: tuple[tuple[str, ...], ...]
+    """The same for a file to predict."""
+    known: Mapping[str, tuple[str, ...]]
+    """Common names of the columns, in files of others."""
+    read: Callable[[Table, Names], Read]
+    """Looks at the whole table first, then gives the function that reads one record."""
+    may_have: tuple[str, ...] = field(default=())
+    """Columns that are taken where they are there."""
+
+    def names(self, header: list[str], for_prediction: bool) -> Names | None:
+        """Canonical name to the file's; None where the columns of no set are all there."""
+        plain = {folded(name): name for name in header}
+        found: Names = {}
+        for column, known in self.known.items():
+            match = next((plain[name] for name in (column, *known) if name in plain), None)
+            if match is not None:
+                found[column] = match
+        choices = choice_columns(header) if "choices" in self.known and "choices" not in found else {}
+        if choices:
+            found |= {"choices": ""}
+        for columns in self.asked if for_prediction else self.needed:
+            if all(column in found for column in columns):
+                wanted = [*columns, *self.may_have]
+                taken = {column: found[column] for column in wanted if found.get(column)}
+                return taken | (choices if "choices" in columns else {})
+        return None
+
+
+def _tagging(table: Table, names: Names) -> Read:
+    scheme = None
+    if "tags" in names:
+        scheme = tags.detect(row_checks._words(record.get(names["tags"])) for record in table.records)
+    return lambda record, names, asked: row_checks.tagging(record, names, scheme, for_prediction=asked)
+
+
+def _multiple_choice(table: Table, names: Names) -> Read:
+    first = first_number(_counted(table, names)) if "answer" in names else 0
+    return lambda record, names, asked: row_checks.multiple_choice(record, names, first, asked)
+
+
+def _counted(table: Table, names: Names) -> Iterator[tuple[Any, int]]:
+    """Each answer with the number of its choices; records that cannot be read are passed over."""
+    for record in table.records:
+        try:
+            choices, _ = as_choices(record, names)
+        except CellError:
+            continue
+        yield record.get(names["answer"]), len(choices)
+
+
+def _embedding(table: Table, names: Names) -> Read:
+    def read(record: Mapping[str, Any], names: Names, asked: bool) -> Row:
+        row: Row = {column: as_text(record.get(name), name) for column, name in names.items()}
+        empty = [names[column] for column in row if not row[column].strip() and column != "negative"]
+        if empty and not asked:
+            raise CellError(f"{empty[0]!r} is empty, expected a text; fill it in or delete the row")
+        return row
+
+    return read
+
+
+def _plain(check: Callable[..., Row]) -> Callable[[Table, Names], Read]:
+    return lambda table, names: lambda record, names, asked: check(record, names, for_prediction=asked)
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            "extraction",
+            (("text", "entities", "relations"),),
+            (("text",),),
+            {"text": ("sentence", "文本"), "entities": (), "relations": ()},
+            _plain(row_checks.relation),
+        ),
+        Kind(
+            "relation",
+            (("text", "head", "tail", "label"),),
+            (("text", "head", "tail"), ("text",)),
+            {
+                "text": ("sentence", "文本", "句子"),
+                "head": ("subject", "头实体", "实体1"),
+                "tail": ("object", "尾实体", "实体2"),
+                "label": ("relation", "关系", "标签"),
+            },
+            _plain(row_checks.relation),
+        ),
+        Kind(
+            "tagging",
+            (("tokens", "tags"), ("text", "entities")),
+            (("tokens",), ("text",)),
+            {
+                "tokens": ("words", "词", "字"),
+                "tags": ("ner_tags", "labels", "ner", "标注"),
+                "text": ("sentence", "文本", "句子"),
+                "entities": ("spans", "实体"),
+            },
+            _tagging,
+        ),
+        Kind(
+            "question_answering",
+            (("context", "question", "answers"),),
+            (("context", "question"),),
+            {
+                "context": ("passage", "paragraph", "文章", "段落"),
+                "question": ("query", "问题"),
+                "answers": ("answer", "答案"),
+                "id": ("qid",),
+            },
+            _plain(row_checks.question_answering),
+            ("id",),
+        ),
+        Kind(
+            "multiple_choice",
+            (("question", "choices", "answer"),),
+            (("question", "choices"),),
+            {
+                "question": ("query", "stem", "问题", "题目"),
+                "choices": ("options", "选项"),
+                "answer": ("label", "correct", "gold", "答案"),
+                "context": ("passage", "article", "文章"),
+            },
+            _multiple_choice,
+            ("context",),
+        ),
+        Kind(
+            "embedding",
+            (("query", "positive"),),
+            (("text",), ("query",)),
+            {
+                "text": ("sentence", "文本"),
+                "query": ("question", "anchor", "问题"),
+                "positive": ("answer", "passage", "document", "答案"),
+                "negative": ("hard_negative",),
+            },
+            _embedding,
+            ("negative",),
+        ),
+    )
+}
+SHOWN_BY_COLUMNS = ("extraction", "relation", "tagging", "question_answering", "multiple_choice")
+"""Kinds that a labelled file shows by the names that its columns have, in the order in which they are tried."""
+
+
+def kind_of(header: list[str]) -> str:
+    """The kind that the columns of a labelled file show; `labels` where they show none."""
+    own = {folded(name) for name in header}
+    if {"query", "positive"} <= own:
+        return "embedding"
+    return next((name for name in SHOWN_BY_COLUMNS if KINDS[name].names(header, for_prediction=False)), LABELS)
+
+
+def names_of(kind: str, table: Table, for_prediction: bool) -> Names:
+    """The file's names for the columns of this kind; DataError says what is missing."""
+    if kind not in KINDS:
+        raise UsageError(f"rows of kind {kind!r} do not exist; there are {', '.join([LABELS, *KINDS])}")
+    found = KINDS[kind].names(table.header, for_prediction)
+    if found is None:
+        sets = KINDS[kind].asked if for_prediction else KINDS[kind].needed
+        wanted = " or ".join(",".join(columns) for columns in sets)
+        shown = ", ".join(map(repr, table.header)) or "no columns"
+        raise DataError(f"{table.top}: found {shown}, expected {wanted} for {kind}; rename the columns")
+    return found

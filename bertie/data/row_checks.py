@@ -1,0 +1,158 @@
+"""Row checks: a record of any table to a canonical row, for tasks beyond classification.
+
+In:  a record, and which of its columns is what: canonical name -> the file's name
+Out: a canonical row; CellError where the record cannot be one
+Knows nothing of files, and of how the columns were found.
+
+    tagging             text entities, or tokens tags        {"text", "entities": [{"start", "end", "label"}]}
+    relation            text head tail label                 {"text", "head": {"start", "end"}, "tail": ..., "label"}
+                        text label, entities marked in it    the same
+                        text entities relations              {"text", "entities", "relations": [{head, tail, label}]}
+    question answering  context question answers [id]        {"context", "question", "answers": [{"text", "start"}]}
+    multiple choice     question choices answer [context]    {"question", "choices": [...], "answer": 0}
+                        ... with choice0 choice1 ...         the same
+
+A cell of a CSV file may hold JSON wherever a list or an object is expected. For prediction what is to be predicted is
+not looked at, be it there or not, and is no part of the row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bertie.data.answers import as_answers, wording
+from bertie.data.cells import CellError
+from bertie.data.choices import as_answer, as_choices
+from bertie.data.json_reader import reason
+from bertie.data.markers import unmarked
+from bertie.data.rows import Row
+from bertie.data.spans import (
+    as_entities,
+    as_list,
+    as_relations,
+    as_span,
+    check_stated,
+    found,
+    in_order,
+    needed,
+    needed_text,
+    one_label,
+    shown,
+)
+from bertie.data.tags import Scheme
+from bertie.data.tokens import as_tokens, join, row_of_tokens
+
+Record = Mapping[str, Any]
+Names = Mapping[str, str]
+
+
+def tagging(
+    record: Record, names: Names, scheme: Scheme | None = None, repair: bool = False, for_prediction: bool = False
+) -> Row:
+    """A tagging row of `tokens` and `tags`, or of `text` and `entities`.
+
+    `scheme` and `repair` as in `spans_of_tags`; `tags.detect` finds the scheme from all rows of a file.
+    """
+    if "tokens" in names:
+        tokens = as_tokens(_words(needed(record, names["tokens"])), names["tokens"])
+        if for_prediction:
+            return {"text": join(tokens).text}
+        tags = as_list(_words(needed(record, names["tags"])), names["tags"])
+        return row_of_tokens(tokens, tags, scheme, repair)
+    text = needed_text(record, names["text"])
+    if for_prediction:
+        return {"text": text}
+    name = names["entities"]
+    return {"text": text, "entities": in_order(as_entities(_cell(needed(record, name), name), text, name))[0]}
+
+
+def relation(record: Record, names: Names, for_prediction: bool = False) -> Row:
+    """A row of two entities and what the first is to the second, unless there are `entities` among the names: then of
+    all entities of the text and their relations, which for prediction is the text alone.
+    """
+    text = needed_text(record, names["text"])
+    if "entities" in names:
+        return {"text": text} if for_prediction else _all_relations(record, names, text)
+    if "head" in names:
+        head, tail = (_place(record, names[side], text) for side in ("head", "tail"))
+    else:
+        text, head, tail = unmarked(text, names["text"])
+    row: Row = {
+        "text": text,
+        "head": {"start": head[0], "end": head[1]},
+        "tail": {"start": tail[0], "end": tail[1]},
+    }
+    if for_prediction:
+        return row
+    return row | {"label": one_label(needed(record, names["label"]), names["label"])}
+
+
+def _all_relations(record: Record, names: Names, text: str) -> Row:
+    name, links = names["entities"], names["relations"]
+    entities = as_entities(_cell(needed(record, name), name), text, name)
+    relations = as_relations(_cell(needed(record, links), links), len(entities), links)
+    ordered, between = in_order(entities, relations)
+    return {"text": text, "entities": ordered, "relations": between}
+
+
+def _place(record: Record, name: str, text: str) -> tuple[int, int]:
+    value = _cell(needed(record, name), name)
+    if isinstance(value, dict):
+        span = as_span(needed(value, "start", name), needed(value, "end", name), text, name)
+        if value.get("text") is not None:
+            check_stated(value["text"], text, span, name)
+        return span
+    if isinstance(value, list) and len(value) == 2:
+        return as_span(value[0], value[1], text, name)
+    raise CellError(f'{name!r} is {found(value)}, expected {{"start": 0, "end": 3}} or [0, 3]; write it so')
+
+
+def question_answering(record: Record, names: Names, for_prediction: bool = False) -> Row:
+    """A question on a passage; no answers ([], null, an empty cell) means that the passage has none."""
+    context, question = wording(record, names["context"]), wording(record, names["question"])
+    row: Row = {"context": context, "question": question}
+    if not for_prediction:
+        row["answers"] = as_answers(needed(record, names["answers"]), context, names["answers"])
+    identity = record.get(names["id"]) if "id" in names else None
+    if identity is None or identity == "":
+        return row
+    if isinstance(identity, bool) or not isinstance(identity, (str, int)):
+        raise CellError(f"{names['id']!r} is {found(identity)}, expected a text or a number; correct it")
+    return row | {"id": str(identity)}
+
+
+def multiple_choice(record: Record, names: Names, first: int = 0, for_prediction: bool = False) -> Row:
+    """A question with its choices, of which a row has as many as `len(row["choices"])`: rows may differ.
+
+    `first` is the number of the first choice; `choices.first_number` finds it from all rows of a file.
+    """
+    choices, marks = as_choices(record, names)
+    row: Row = {"question": wording(record, names["question"]), "choices": choices}
+    if not for_prediction:
+        row["answer"] = as_answer(needed(record, names["answer"]), choices, names["answer"], marks, first)
+    context = needed_text(record, names["context"]) if "context" in names else ""
+    return row | ({"context": context} if context.strip() else {})
+
+
+def _cell(value: Any, name: str) -> Any:
+    """A list or an object, which in a table of texts is written as JSON."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError) as error:
+        what = f"{name!r} is {shown(value)}, which is not valid JSON ({reason(error)})"
+        raise CellError(f"{what}, expected a list or an object; write it as JSON") from error
+
+
+def _words(value: Any) -> Any:
+    """Tokens or tags; in a table of texts they are a JSON list, or have one space between them."""
+    if not isinstance(value, str):
+        return value
+    try:
+        listed = json.loads(value)
+    except (ValueError, RecursionError):
+        listed = None
+    return listed if isinstance(listed, list) else value.split(" ")

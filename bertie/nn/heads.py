@@ -98,6 +98,14 @@ def make_pooling(name: str, hidden_size: int, *, activation: str = "tanh") -> nn
     return Pooler(hidden_size, activation=activation) if name == "pooler" else POOLINGS[name](hidden_size)
 
 
+def init_head(head: nn.Module, output: nn.Linear) -> None:
+    """First weights of a head: every linear layer of it as BERT's are, and no output favoured by a bias."""
+    for module in head.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.02)
+    nn.init.zeros_(output.bias)
+
+
 class ClassificationHead(nn.Module):
     """Pooling, dropout, one linear layer."""
 
@@ -119,10 +127,7 @@ class ClassificationHead(nn.Module):
         self.pooling = make_pooling(pooling, hidden_size, activation=activation)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden_size, outputs)
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, std=0.02)
-        nn.init.zeros_(self.output.bias)
+        init_head(self, self.output)
 
     def forward(self, states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Score texts.

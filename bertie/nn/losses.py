@@ -59,6 +59,32 @@ def binary_cross_entropy(logits: Tensor, targets: Tensor, *, positive_weights: T
     return (losses * known).sum() / known.sum().clamp(min=1)
 
 
+def multilabel_ranking_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Every yes above zero and every no below it, however few the yeses are (Su et al. 2022, ZLPR and Global Pointer).
+
+        log(1 + sum over yeses of e^-s) + log(1 + sum over noes of e^s)
+
+    It is cross-entropy for several right classes, with zero as one more class that divides them: gradients go to the
+    worst of each side, so a thousand easy noes do not drown one yes, and no weights are needed.
+
+    Args:
+        logits: (N, C), or with more dimensions before C. The lowest finite number is a no that costs nothing; a yes
+            there can never be reached and makes the loss huge.
+        targets: the same shape, bool, or 0 and 1; NaN counts for nothing.
+
+    Returns:
+        The mean over the N rows, float32 (float64 stays).
+    """
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    if logits.numel() == 0:
+        return logits.sum() * 0.0  # torch would give NaN
+    lowest = torch.finfo(logits.dtype).min
+    yeses = torch.where(targets > 0.5, -logits, lowest).logsumexp(dim=-1)  # (N,)
+    noes = torch.where(targets < 0.5, logits, lowest).logsumexp(dim=-1)  # (N,)
+    # softplus(x) is log(1 + e^x): the 1 in each log, without a copy of everything for one more column.
+    return (F.softplus(yeses) + F.softplus(noes)).mean()
+
+
 def balanced_weights(counts: Tensor) -> Tensor:
     """Class weights from the rows of each class (C,): rows / (classes x count); 0 for a class without rows."""
     counts = counts.to(torch.float32)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -16,6 +19,7 @@ from bertie.nn.losses import (
     binary_cross_entropy,
     cross_entropy,
     focal_loss,
+    multilabel_ranking_loss,
 )
 
 LOGITS = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
@@ -77,3 +81,62 @@ def test_balanced_weights_give_each_class_the_same_say() -> None:
 def test_balanced_positive_weights_give_yes_and_no_the_same_say() -> None:
     weights = balanced_positive_weights(torch.tensor([2, 8, 10, 0]), 10)
     torch.testing.assert_close(weights, torch.tensor([4.0, 0.25, 0.1, 0.0]))
+
+
+@given(seed=st.integers(0, 1000), rows=st.integers(1, 4), classes=st.integers(1, 6))
+@settings(max_examples=40, deadline=None)
+def test_ranking_is_the_formula(seed: int, rows: int, classes: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(rows, classes, generator=generator) * 5
+    yeses = torch.rand(rows, classes, generator=generator) < 0.3
+    expected = 0.0
+    for scores, right in zip(logits.tolist(), yeses.tolist(), strict=True):
+        expected += math.log(1 + sum(math.exp(-s) for s, yes in zip(scores, right, strict=True) if yes))
+        expected += math.log(1 + sum(math.exp(s) for s, yes in zip(scores, right, strict=True) if not yes))
+    found = multilabel_ranking_loss(logits, yeses)
+    assert found.item() == pytest.approx(expected / rows, rel=1e-4, abs=1e-6)
+    assert torch.equal(found, multilabel_ranking_loss(logits, yeses.float()))
+    torch.testing.assert_close(found, multilabel_ranking_loss(logits[:, None], yeses[:, None]))
+
+
+def test_ranking_with_one_right_class_compares_it_with_zero_and_the_rest() -> None:
+    """Two classes, one right: cross-entropies of each against the zero that divides them."""
+    logits = torch.tensor([[2.0, -1.0]])
+    expected = F.softplus(torch.tensor(-2.0)) + F.softplus(torch.tensor(-1.0))
+    torch.testing.assert_close(multilabel_ranking_loss(logits, torch.tensor([[True, False]])), expected)
+
+
+def test_ranking_leaves_out_the_unknown_and_the_hidden() -> None:
+    logits, yeses = torch.tensor([[2.0, -1.0, 0.5]]), torch.tensor([[1.0, 0.0, 0.0]])
+    expected = multilabel_ranking_loss(logits[:, :2], yeses[:, :2])
+    unknown = yeses.index_fill(1, torch.tensor([2]), torch.nan)
+    torch.testing.assert_close(multilabel_ranking_loss(logits, unknown), expected)
+    hidden = logits.index_fill(1, torch.tensor([2]), torch.finfo(torch.float32).min).requires_grad_()
+    loss = multilabel_ranking_loss(hidden, yeses)
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    assert hidden.grad is not None and torch.isfinite(hidden.grad).all() and hidden.grad[0, 2] == 0
+    all_hidden = torch.full((1, 3), torch.finfo(torch.float32).min)
+    assert multilabel_ranking_loss(all_hidden, torch.zeros(1, 3)) == 0
+
+
+def test_ranking_far_from_zero_stays_finite_and_exact() -> None:
+    logits = torch.tensor([[1e4, -1e4]], requires_grad=True)
+    assert multilabel_ranking_loss(logits, torch.tensor([[True, False]])) == 0
+    wrong = multilabel_ranking_loss(logits, torch.tensor([[False, True]]))
+    wrong.backward()
+    assert wrong.item() == 2e4
+    assert logits.grad is not None and logits.grad.tolist() == [[1, -1]]
+    assert multilabel_ranking_loss(logits.bfloat16(), torch.tensor([[True, False]])).dtype is torch.float32
+
+
+def test_ranking_gradients() -> None:
+    logits = torch.randn(3, 5, dtype=torch.float64, requires_grad=True)
+    yeses = torch.rand(3, 5) < 0.5
+    assert torch.autograd.gradcheck(lambda scores: multilabel_ranking_loss(scores, yeses), logits)
+
+
+def test_ranking_of_nothing_is_zero_with_a_gradient() -> None:
+    logits = torch.zeros(0, 3, requires_grad=True)
+    loss = multilabel_ranking_loss(logits, torch.zeros(0, 3))
+    assert loss == 0 and loss.requires_grad

@@ -173,6 +173,13 @@ METRICS: dict[str, tuple[str, str]] = {
 NAMES: dict[str, tuple[str, str]] = {
     "unseen_labels": ("labels never seen", "未见过的标签"),
     "classification": ("text classification", "文本分类"),
+    "regression": ("regression", "回归"),
+    "spearman": ("Spearman correlation", "斯皮尔曼相关系数"),
+    "pearson": ("Pearson correlation", "皮尔逊相关系数"),
+    "mean_squared_error": ("mean squared error", "均方误差"),
+    "mean_absolute_error": ("mean absolute error", "平均绝对误差"),
+    "tfidf_ridge": ("TF-IDF + ridge regression", "TF-IDF + 岭回归"),
+    "frozen_ridge": ("frozen encoder + ridge regression", "冻结编码器 + 岭回归"),
 }
 """Other names that a person calls differently: counts, tasks."""
 

@@ -47,6 +47,15 @@ def _difference(expected: Any, found: Any, tolerance: float, path: str) -> str |
             return f"{path} has {', '.join(map(str, found))}, expected {', '.join(map(str, expected))}"
         parts = (_difference(expected[key], found[key], tolerance, f"{path}.{key}") for key in expected)
         return next((part for part in parts if part), None)
+    if (
+        isinstance(expected, list)
+        and isinstance(found, list)
+        and path != "answer.labels"
+        and len(expected) == len(found)
+    ):
+        places = enumerate(zip(expected, found, strict=True))
+        parts = (_difference(one, other, tolerance, f"{path}[{i}]") for i, (one, other) in places)
+        return next((part for part in parts if part), None)
     if isinstance(expected, float) and isinstance(found, float):
         near = math.isclose(expected, found, rel_tol=tolerance, abs_tol=tolerance)
         same = near or (math.isnan(expected) and math.isnan(found))

@@ -100,3 +100,24 @@ def balanced_positive_weights(counts: Tensor, rows: int) -> Tensor:
     yeses = counts.to(torch.float32)
     noes = (rows - yeses).clamp(min=1.0)
     return torch.where(yeses > 0, noes / yeses.clamp(min=1.0), torch.zeros_like(yeses))
+
+
+def in_batch_contrastive(
+    queries: Tensor, positives: Tensor, negatives: Tensor, identities: Tensor, temperature: float
+) -> Tensor:
+    """InfoNCE in both directions (van den Oord et al. 2018, equation 4): each query is to find its own positive.
+
+    Args:
+        queries, positives: (R, D), of length one.
+        negatives: (M, D), more texts that no query should find; may be empty.
+        identities: (R,), equal where two positives are one text: it is then no negative of either query.
+        temperature: cosines are divided by it.
+
+    Returns:
+        The mean over both directions; 0 for a single row without negatives, where nothing is to be told apart.
+    """
+    own = torch.arange(len(queries), device=queries.device)  # (R,)
+    twins = (identities[:, None] == identities[None, :]) & (own[:, None] != own[None, :])  # (R, R)
+    cosines = (queries @ positives.T / temperature).masked_fill(twins, torch.finfo(queries.dtype).min)  # (R, R)
+    forth = F.cross_entropy(torch.cat([cosines, queries @ negatives.T / temperature], dim=1), own)
+    return (forth + F.cross_entropy(cosines.T, own)) / 2

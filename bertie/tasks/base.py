@@ -107,6 +107,9 @@ class Task(nn.Module, ABC):
         """
         return rows
 
+    def settle(self, prefix: str) -> None:
+        """Told once, before training, what the chosen model wants before a text whose vector is wanted."""
+
     def asked(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """What of a row is needed to answer it; DataError, without the place, where it is missing or of another form.
 

@@ -97,6 +97,7 @@ def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes)
     device = choose_device(recipe.training.device)
     dtype, _ = choose_dtype(device, recipe.training.dtype)
     start.encoder.to(device).set_attention_dropout(recipe.attention_dropout)
+    task.settle(start.source.prefix)
     task.build_head(start.encoder.config.hidden_size)
     length = min(recipe.max_length, start.encoder.config.max_length)
     recipe = replace(recipe, max_length=length)
@@ -157,6 +158,8 @@ def fit_floors(train: Rows, test: Rows, ground: Ground) -> Floors:
     fitted, answers, slowest = [], {}, 0.0
     for kind in of_task(list(FLOORS.classes().values()), ground.task):
         floor = kind.fit(train, ground)
+        if floor is None:
+            continue
         began = time.monotonic()
         answers[floor.name] = floor.predict(test, ground)
         slowest = max(slowest, time.monotonic() - began)

@@ -26,6 +26,7 @@ EIGHT = {
         [{"text": f"{word} food {word}", "label": word} for word in ("good", "bad", "快", "慢")]
         + [{"text": f"the {word} film", "label": word} for word in ("good", "bad", "快", "慢")]
     ),
+    "embedding": Rows([{"query": f"{word} food", "positive": f"the film was {word}"} for word in "abcd快慢好坏"]),
     "regression": Rows([{"text": f"the food was {word}", "label": i} for i, word in enumerate("abcd快慢好坏")]),
 }
 """Eight rows of each task; a task without any fails the first test."""

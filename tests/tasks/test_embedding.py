@@ -1,0 +1,105 @@
+"""Embeddings: vectors of length one that find what belongs to them, whatever stands beside them in the batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bertie.bundle.folder import Model
+from bertie.core.errors import ConfigError, DataError
+from bertie.data.rows import Rows
+from bertie.evaluation.floors.base import Ground
+from bertie.evaluation.floors.search import Bm25, UntunedEncoder
+from bertie.nn import checkpoint
+from bertie.predict import Predictor
+from bertie.tasks.embedding import Embedding
+from bertie.text.tokenizer import Tokenizer
+
+ROWS = Rows(
+    [
+        {"query": "good food", "positive": "the food was great"},
+        {"query": "slow service", "positive": "the service was slow", "negative": "the food was great"},
+        {"query": "手机好", "positive": "这手机很好"},
+        {"query": "房间", "positive": "房间很好"},
+    ],
+    "faq.jsonl",
+)
+
+
+def predictor(tiny_model: Path, **settings: object) -> Predictor:
+    task = Embedding.from_rows(ROWS, dict(settings))
+    task.build_head(32)
+    return Predictor(Model(checkpoint.load(tiny_model).encoder, task, Tokenizer.from_folder(tiny_model), 32))
+
+
+def test_a_vector_has_length_one_and_texts_are_asked_by_either_name(tiny_model: Path) -> None:
+    made = predictor(tiny_model)
+    (first,) = made.predict(["good food"])
+    assert np.linalg.norm(first["vector"]) == pytest.approx(1.0) and len(first["vector"]) == 32
+    assert made.predict([{"query": "good food"}])[0]["vector"] == pytest.approx(first["vector"])
+
+
+def test_the_prefix_of_the_model_is_kept(tiny_model: Path) -> None:
+    made = predictor(tiny_model)
+    made.task.settle("query: ")
+    again = Embedding.from_description(made.task.description())
+    assert again.prefix == "query: "
+    own = Embedding.from_rows(ROWS, {"prefix": "问："})
+    own.settle("query: ")
+    assert own.prefix == "问："
+
+
+def test_the_loss_counts_negatives_but_no_twin(tiny_model: Path) -> None:
+    made = predictor(tiny_model, matryoshka=[8])
+    made.model.encoder.eval()
+    twins = Rows([{"query": "good", "positive": "great"}, {"query": "food", "positive": "great"}])
+
+    def loss(rows: Rows) -> float:
+        batch = made.task.collate(made.encode(list(rows)), made.model.tokenizer.pad_id)
+        return made.task.loss(made.task(made.model.encoder, batch), batch).item()
+
+    assert loss(twins) == pytest.approx(0.0, abs=1e-6)
+    with_negative = Rows([{**row, "negative": "great"} for row in twins])
+    assert loss(with_negative) > 0.1
+
+
+def test_perfect_vectors_score_perfectly() -> None:
+    task = Embedding.from_rows(ROWS, {})
+    one = np.eye(4).tolist()
+    scores = task.score([{"vector": row, "positive": row} for row in one], ROWS)
+    assert scores.metrics == {"ndcg_at_10": 1.0, "mrr_at_10": 1.0, "recall_at_1": 1.0, "recall_at_10": 1.0}
+    worst = task.score([{"vector": one[i], "positive": one[i - 1]} for i in range(4)], ROWS)
+    assert worst.metrics["recall_at_1"] == 0.0 and 0.0 < worst.value < 1.0
+
+
+def test_rows_of_another_form_are_named() -> None:
+    rows = Rows([{"query": "a", "positive": "b"}, {"text": "只有文本"}], "问答.jsonl")
+    with pytest.raises(DataError, match=r"问答.jsonl:2: found text, expected query and positive"):
+        Embedding.from_rows(rows, {})
+    with pytest.raises(ConfigError, match=r"temperature is 0"):
+        Embedding.from_rows(ROWS, {"temperature": 0.0})
+
+
+@pytest.mark.parametrize("floor", [Bm25, UntunedEncoder])
+def test_floors_rank_all_that_can_be_found(floor: type[Bm25 | UntunedEncoder], tiny_model: Path) -> None:
+    made = predictor(tiny_model)
+    model = made.model
+    ground = Ground(made.task, model.encoder, model.tokenizer, 32)
+    fitted = floor.fit(ROWS, ground)
+    answers = floor.from_state(fitted.state()).predict(ROWS, ground)
+    assert all(sorted(answer["ranked"]) == sorted(ROWS.column("positive")) for answer in answers)
+    assert made.task.score(answers, ROWS).value > (0.95 if floor is Bm25 else 0.4)
+
+
+def test_bm25_prefers_rare_words_and_short_texts(tiny_model: Path) -> None:
+    rows = Rows(
+        [
+            {"query": "cheap flights", "positive": text}
+            for text in ("flights are long", "cheap", "cheap cheap food and a room")
+        ]
+    )
+    made = predictor(tiny_model)
+    ground = Ground(made.task, made.model.encoder, made.model.tokenizer, 32)
+    assert Bm25().predict(rows, ground)[0]["ranked"][-1] == "cheap cheap food and a room"

@@ -20,6 +20,7 @@ from bertie.data import row_checks, tags
 from bertie.data.cells import CellError, as_text
 from bertie.data.choices import as_choices, choice_columns, first_number
 from bertie.data.columns import folded
+from bertie.data.markers import is_marked
 from bertie.data.rows import Row
 from bertie.data.table import Table
 
@@ -67,7 +68,7 @@ class Kind:
 def _tagging(table: Table, names: Names) -> Read:
     scheme = None
     if "tags" in names:
-        scheme = tags.detect(row_checks._words(record.get(names["tags"])) for record in table.records)
+        scheme = tags.detect(row_checks.as_words(record.get(names["tags"])) for record in table.records)
     return lambda record, names, asked: row_checks.tagging(record, names, scheme, for_prediction=asked)
 
 
@@ -109,11 +110,11 @@ KINDS: dict[str, Kind] = {
             (("text", "entities", "relations"),),
             (("text",),),
             {"text": ("sentence", "文本"), "entities": (), "relations": ()},
-            _plain(row_checks.relation),
+            _plain(row_checks.extraction),
         ),
         Kind(
             "relation",
-            (("text", "head", "tail", "label"),),
+            (("text", "head", "tail", "label"), ("text", "label")),
             (("text", "head", "tail"), ("text",)),
             {
                 "text": ("sentence", "文本", "句子"),
@@ -176,16 +177,28 @@ KINDS: dict[str, Kind] = {
         ),
     )
 }
+LOOKED_AT = 20
+"""Rows of `text,label` that all must have two entities marked in them to be read as relations."""
 SHOWN_BY_COLUMNS = ("extraction", "relation", "tagging", "question_answering", "multiple_choice")
 """Kinds that a labelled file shows by the names that its columns have, in the order in which they are tried."""
 
 
-def kind_of(header: list[str]) -> str:
+def kind_of(table: Table) -> str:
     """The kind that the columns of a labelled file show; `labels` where they show none."""
-    own = {folded(name) for name in header}
+    own = {folded(name) for name in table.header}
     if {"query", "positive"} <= own:
         return "embedding"
-    return next((name for name in SHOWN_BY_COLUMNS if KINDS[name].names(header, for_prediction=False)), LABELS)
+    return next((name for name in SHOWN_BY_COLUMNS if _shows(name, table)), LABELS)
+
+
+def _shows(name: str, table: Table) -> bool:
+    names = KINDS[name].names(table.header, for_prediction=False)
+    if names is None or name != "relation" or "head" in names:
+        return names is not None
+    first = [
+        record.get(names["text"]) for record in table.records[:LOOKED_AT]
+    ]  # a text and a label, as many files have
+    return all(isinstance(text, str) and is_marked(text) for text in first)
 
 
 def names_of(kind: str, table: Table, for_prediction: bool) -> Names:

@@ -100,7 +100,7 @@ def rows_from_table(
         _refuse_empty(table)
     if kind is None:
         named = columns is not None and (columns.texts or columns.label)
-        kind = LABELS if for_prediction or named else kind_of(table.header)
+        kind = LABELS if for_prediction or named else kind_of(table)
     if kind != LABELS:
         return _rows_of_kind(table, kind, for_prediction, skip_bad_rows)
     mapping = find_columns(table, columns or Columns(), label_needed=not for_prediction)

@@ -7,7 +7,7 @@ Knows nothing of files, and of how the columns were found.
     tagging             text entities, or tokens tags        {"text", "entities": [{"start", "end", "label"}]}
     relation            text head tail label                 {"text", "head": {"start", "end"}, "tail": ..., "label"}
                         text label, entities marked in it    the same
-                        text entities relations              {"text", "entities", "relations": [{head, tail, label}]}
+    extraction          text entities relations              {"text", "entities", "relations": [{head, tail, label}]}
     question answering  context question answers [id]        {"context", "question", "answers": [{"text", "start"}]}
     multiple choice     question choices answer [context]    {"question", "choices": [...], "answer": 0}
                         ... with choice0 choice1 ...         the same
@@ -56,10 +56,10 @@ def tagging(
     `scheme` and `repair` as in `spans_of_tags`; `tags.detect` finds the scheme from all rows of a file.
     """
     if "tokens" in names:
-        tokens = as_tokens(_words(needed(record, names["tokens"])), names["tokens"])
+        tokens = as_tokens(as_words(needed(record, names["tokens"])), names["tokens"])
         if for_prediction:
             return {"text": join(tokens).text}
-        tags = as_list(_words(needed(record, names["tags"])), names["tags"])
+        tags = as_list(as_words(needed(record, names["tags"])), names["tags"])
         return row_of_tokens(tokens, tags, scheme, repair)
     text = needed_text(record, names["text"])
     if for_prediction:
@@ -69,12 +69,13 @@ def tagging(
 
 
 def relation(record: Record, names: Names, for_prediction: bool = False) -> Row:
-    """A row of two entities and what the first is to the second, unless there are `entities` among the names: then of
-    all entities of the text and their relations, which for prediction is the text alone.
+    """A row of two entities, named or marked in the text, and what the first is to the second.
+
+    With `entities` among the names it is `extraction`.
     """
-    text = needed_text(record, names["text"])
     if "entities" in names:
-        return {"text": text} if for_prediction else _all_relations(record, names, text)
+        return extraction(record, names, for_prediction)
+    text = needed_text(record, names["text"])
     if "head" in names:
         head, tail = (_place(record, names[side], text) for side in ("head", "tail"))
     else:
@@ -89,7 +90,11 @@ def relation(record: Record, names: Names, for_prediction: bool = False) -> Row:
     return row | {"label": one_label(needed(record, names["label"]), names["label"])}
 
 
-def _all_relations(record: Record, names: Names, text: str) -> Row:
+def extraction(record: Record, names: Names, for_prediction: bool = False) -> Row:
+    """A row of all entities of a text and their relations, end to end; for prediction it is the text alone."""
+    text = needed_text(record, names["text"])
+    if for_prediction:
+        return {"text": text}
     name, links = names["entities"], names["relations"]
     entities = as_entities(_cell(needed(record, name), name), text, name)
     relations = as_relations(_cell(needed(record, links), links), len(entities), links)
@@ -147,7 +152,7 @@ def _cell(value: Any, name: str) -> Any:
         raise CellError(f"{what}, expected a list or an object; write it as JSON") from error
 
 
-def _words(value: Any) -> Any:
+def as_words(value: Any) -> Any:
     """Tokens or tags; in a table of texts they are a JSON list, or have one space between them."""
     if not isinstance(value, str):
         return value

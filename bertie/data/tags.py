@@ -58,8 +58,10 @@ def tag_problem(value: Any) -> str:
     return f"is {found(value)}, expected O or a tag such as B-PER, I-PER, E-PER, S-PER{numbers}; correct it"
 
 
-def detect(sequences: Iterable[Sequence[Any]]) -> Scheme:
-    """The scheme of all sentences of a file together: one alone may not show it. What is no tag is passed over.
+def detect(sequences: Iterable[Any]) -> Scheme:
+    """The scheme of all sentences of a file together: one alone may not show it.
+
+    What is no tag, or no list of them, is passed over here: who reads the row names it.
 
     An I- with nothing of its type before it is IOB1 only if every B- is where IOB1 has it, directly behind an entity of
     its own type; otherwise it is a mistake in BIO.
@@ -67,7 +69,7 @@ def detect(sequences: Iterable[Sequence[Any]]) -> Scheme:
     letters, early, free = set[str](), False, False
     for tags in sequences:
         before = ""
-        for tag in tags:
+        for tag in tags if isinstance(tags, Sequence) else ():
             match = _TAG.fullmatch(tag) if isinstance(tag, str) else None
             letter, label = (match[1], match[2]) if match else ("", "")
             letters.add(letter)

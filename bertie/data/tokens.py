@@ -119,7 +119,7 @@ def joined_tokens(text: str) -> Offsets | None:
     None where there are no such, because the text is no join: spaces are doubled or missing between scripts.
     """
     pieces = [piece for word in text.split(" ") for piece in _between_han(word)]
-    if not all(pieces) or any(character in text for character in "\t\r\n"):
+    if not all(pieces) or any(character in text for character in "\t\r\n\ufeff"):
         return None
     joined = join(pieces)
     return joined.offsets if joined.text == text else None
@@ -151,7 +151,7 @@ def marked_tokens(text: str) -> Offsets:
 
 
 def _kind(character: str) -> str:
-    if character.isspace():
+    if character.isspace() or character == "\ufeff":  # at the start of a file it would be taken for its mark
         return "space"
     if _HAN.match(character):
         return "han"

@@ -1,0 +1,161 @@
+"""Annotation writer: canonical tagging rows to the formats of annotation programs.
+
+In:  rows of {"text", "entities"}, perhaps with "relations"
+Out: the content of a file, and what a person should know of it; DataError naming every row that the format cannot hold
+Knows nothing of paths and of where the rows came from.
+
+    conll          a token a line, two columns with a tab; BIO, IOB1, BIOES, BMES or BILOU
+    doccano        JSON lines of {"text", "label": [[start, end, label]]}; with relations doccano's newer form
+    label_studio   a JSON list of tasks
+    spans          JSON lines of {"text", "entities": [{"start", "end", "label"}]}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from bertie.core.errors import DataError
+from bertie.data.cells import CellError
+from bertie.data.rows import Row, Rows
+from bertie.data.spans import shown
+from bertie.data.tags import Scheme
+from bertie.data.tokens import Offsets, joined_tokens, marked_tokens, tags_of_spans
+
+T = TypeVar("T")
+_DOCUMENT = "-DOCSTART-"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What to put into a file, and notes on what was chosen."""
+
+    content: str
+    notes: list[str] = field(default_factory=list)
+
+
+def to_conll(rows: Rows, scheme: Scheme = "BIO") -> Written:
+    """CoNLL. If every text is a join of tokens (`tokens.join`), as rows out of CoNLL are, exactly those come back.
+
+    Otherwise all rows are cut into words, Han characters and marks, and spaces are not kept. It is one way for the
+    whole file: were only the marks beside entities cut off, a model could tell an entity by the space behind it.
+    """
+    joined = _each(rows, lambda row, i: _joined(row))
+    offsets = [tokens for tokens in joined if tokens is not None]
+    notes = []
+    if len(offsets) < len(joined):
+        first = next(i for i, tokens in enumerate(joined) if tokens is None)
+        offsets = [marked_tokens(row["text"]) for row in rows]
+        what = f"{rows.where(first)}: the text is not a join of whole tokens, as CoNLL needs it"
+        notes = [f"{what}; all rows were cut into words, Han characters and marks, so offsets into them are others"]
+    sentences = _each(rows, lambda row, i: _sentence(row, offsets[i], scheme))
+    return Written("".join(f"{sentence}\n" for sentence in sentences), notes)
+
+
+def _joined(row: Row) -> Offsets | None:
+    """The tokens of which the text is a join, if every entity begins and ends with one."""
+    offsets = joined_tokens(row["text"])
+    starts, ends = ({token[side] for token in offsets or ()} for side in (0, 1))
+    whole = all(entity["start"] in starts and entity["end"] in ends for entity in row["entities"])
+    return offsets if whole else None
+
+
+def _sentence(row: Row, offsets: Offsets, scheme: Scheme) -> str:
+    text, tokens = row["text"], [row["text"][start:end] for start, end in offsets]
+    if not tokens:
+        raise CellError(f"the text {shown(text)} has no token, expected one at least for CoNLL; delete the row")
+    if _DOCUMENT in tokens:
+        raise CellError(f"{_DOCUMENT} is a token, which begins a document in CoNLL; use a format with offsets")
+    for entity in row["entities"]:
+        if not entity["label"].isprintable():
+            raise CellError(f"the label {shown(entity['label'])} holds a tab, a line end or the like; rename it")
+    tags = tags_of_spans(text, offsets, row["entities"], scheme)
+    return "".join(f"{token}\t{tag}\n" for token, tag in zip(tokens, tags, strict=True))
+
+
+def to_doccano(rows: Rows) -> Written:
+    """doccano, which counts as we do: characters. Relations make it write the form that has them."""
+    related = any(row.get("relations") for row in rows)
+    return Written(_lines(_each(rows, _doccano_related if related else _doccano)))
+
+
+def _doccano(row: Row, i: int) -> dict[str, Any]:
+    return {"text": row["text"], "label": [[part["start"], part["end"], part["label"]] for part in row["entities"]]}
+
+
+def _doccano_related(row: Row, i: int) -> dict[str, Any]:
+    entities = [
+        {"id": number, "start_offset": part["start"], "end_offset": part["end"], "label": part["label"]}
+        for number, part in enumerate(row["entities"])
+    ]
+    relations = [
+        {"id": number, "from_id": link["head"], "to_id": link["tail"], "type": link["label"]}
+        for number, link in enumerate(row.get("relations", ()))
+    ]
+    return {"id": i, "text": row["text"], "entities": entities, "relations": relations}
+
+
+def to_spans(rows: Rows) -> Written:
+    """Character spans, as they are."""
+    return Written(_lines(_each(rows, lambda row, i: row)))
+
+
+def to_label_studio(rows: Rows) -> Written:
+    """Label Studio, each region with its text, by which offsets behind an emoji can be checked.
+
+    For a labelling configuration with `<Labels name="label" toName="text">` and `<Text name="text" value="$text">`.
+    """
+    tasks = _each(rows, _task)
+    return Written(json.dumps(tasks, ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+
+
+def _task(row: Row, i: int) -> dict[str, Any]:
+    regions = [_region(row["text"], part, f"e{number}") for number, part in enumerate(row["entities"])]
+    relations = [
+        {
+            "type": "relation",
+            "from_id": f"e{link['head']}",
+            "to_id": f"e{link['tail']}",
+            "direction": "right",
+            "labels": [link["label"]],
+        }
+        for link in row.get("relations", ())
+    ]
+    annotation = {"was_cancelled": False, "result": [*regions, *relations]}
+    return {"id": i + 1, "data": {"text": row["text"]}, "annotations": [annotation]}
+
+
+def _region(text: str, entity: dict[str, Any], identity: str) -> dict[str, Any]:
+    start, end, label = entity["start"], entity["end"], entity["label"]
+    value = {"start": start, "end": end, "text": text[start:end], "labels": [label]}
+    return {"id": identity, "from_name": "label", "to_name": "text", "type": "labels", "value": value}
+
+
+def _each(rows: Rows, write: Callable[[Row, int], T]) -> list[T]:
+    """One thing a row; every row that cannot be written is named."""
+    written, problems = [], []
+    for i, row in enumerate(rows):
+        try:
+            if "entities" not in row:
+                raise CellError("the row has no 'entities', expected a tagging row; convert files with entities only")
+            written.append(write(row, i))
+        except CellError as error:
+            problems.append(f"{rows.where(i)}: {error}")
+    if problems:
+        raise DataError(problems)
+    return written
+
+
+def _lines(records: Sequence[Any]) -> str:
+    return "".join(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records)
+
+
+WRITERS: dict[str, Callable[[Rows], Written]] = {
+    "conll": to_conll,
+    "doccano": to_doccano,
+    "label_studio": to_label_studio,
+    "spans": to_spans,
+}
+"""The formats by the names that a person writes."""

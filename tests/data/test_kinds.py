@@ -1,0 +1,96 @@
+"""Kinds: columns tell what rows are, in English and Chinese, and one kind is never taken for another."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bertie.core.errors import DataError, UsageError
+from bertie.data.readers import read_rows
+
+LINES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "labels": ({"text": "good", "label": "a"}, {"text": "good", "label": "a"}),
+    "tagging": (
+        {"tokens": ["我", "在", "北", "京"], "tags": ["O", "O", "B-LOC", "I-LOC"]},
+        {"text": "我在北京", "entities": [{"start": 2, "end": 4, "label": "LOC"}]},
+    ),
+    "relation": (
+        {"句子": "<e1>甲公司</e1>收购<e2>乙公司</e2>", "关系": "收购"},
+        {"text": "甲公司收购乙公司", "head": {"start": 0, "end": 3}, "tail": {"start": 5, "end": 8}, "label": "收购"},
+    ),
+    "extraction": (
+        {
+            "text": "A owns B",
+            "entities": [{"start": 0, "end": 1, "label": "ORG"}, {"start": 7, "end": 8, "label": "ORG"}],
+            "relations": [{"head": 0, "tail": 1, "label": "owns"}],
+        },
+        {
+            "text": "A owns B",
+            "entities": [{"start": 0, "end": 1, "label": "ORG"}, {"start": 7, "end": 8, "label": "ORG"}],
+            "relations": [{"head": 0, "tail": 1, "label": "owns"}],
+        },
+    ),
+    "question_answering": (
+        {"passage": "It is red.", "question": "Which?", "answer": "red"},
+        {"context": "It is red.", "question": "Which?", "answers": [{"text": "red", "start": 6}]},
+    ),
+    "multiple_choice": (
+        {"question": "2 + 2", "A": "3", "B": "4", "answer": "B"},
+        {"question": "2 + 2", "choices": ["3", "4"], "answer": 1},
+    ),
+    "embedding": ({"query": "q", "positive": "p"}, {"query": "q", "positive": "p"}),
+}
+
+
+def write(path: Path, *records: dict[str, Any]) -> Path:
+    path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("kind", sorted(LINES))
+def test_the_columns_tell(kind: str, tmp_path: Path) -> None:
+    record, row = LINES[kind]
+    rows = read_rows(write(tmp_path / "rows.jsonl", record, record))
+    assert (rows.kind, rows[0], rows.where(1)) == (kind, row, f"{tmp_path / 'rows.jsonl'}:2")
+
+
+@pytest.mark.parametrize("kind", sorted(set(LINES) - {"labels"}))
+def test_nothing_that_is_to_be_predicted_is_needed(kind: str, tmp_path: Path) -> None:
+    record, row = LINES[kind]
+    gold = {"tags", "entities", "relations", "关系", "answer", "positive"}
+    asked = {name: value for name, value in record.items() if name not in gold}
+    rows = read_rows(write(tmp_path / "rows.jsonl", asked), for_prediction=True, kind=kind)
+    assert rows[0].items() <= {**row, "text": row.get("text", "")}.items()
+
+
+def test_a_bad_row_is_named_with_its_line(tmp_path: Path) -> None:
+    good, bad = LINES["tagging"][0], {"tokens": ["我"], "tags": ["B-LOC", "O"]}
+    path = write(tmp_path / "标注.jsonl", good, bad)
+    with pytest.raises(DataError, match=r"标注.jsonl:2: there are 1 tokens and 2 tags"):
+        read_rows(path)
+    kept = read_rows(path, skip_bad_rows=True)
+    assert len(kept) == 1 and "1 bad rows skipped" in kept.notes[-1]
+
+
+def test_missing_columns_are_said(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.jsonl", {"text": "a", "label": "b"})
+    with pytest.raises(DataError, match=r"found 'text', 'label', expected tokens,tags or text,entities for tagging"):
+        read_rows(path, kind="tagging")
+    with pytest.raises(UsageError, match="rows of kind 'poem' do not exist; there are labels, "):
+        read_rows(path, kind="poem")
+
+
+def test_files_of_their_own_format(tmp_path: Path) -> None:
+    (tmp_path / "train.conll").write_text("EU B-ORG\nrejects O\n\nBonn B-LOC\n", encoding="utf-8")
+    tagged = read_rows(tmp_path / "train.conll")
+    assert (tagged.kind, tagged[1]["entities"]) == ("tagging", [{"start": 0, "end": 4, "label": "LOC"}])
+    question = {"id": "q1", "question": "颜色？", "answers": [{"text": "红色", "answer_start": 3}]}
+    squad = {"version": "1", "data": [{"paragraphs": [{"context": "它是深红色。", "qas": [question]}]}]}
+    (tmp_path / "train.json").write_text(json.dumps(squad, ensure_ascii=False), encoding="utf-8")
+    asked = read_rows(tmp_path / "train.json")
+    assert (asked.kind, asked[0]["answers"]) == ("question_answering", [{"text": "红色", "start": 3}])
+    doccano = {"text": "张三在京", "label": [[0, 2, "PER"]]}
+    assert read_rows(write(tmp_path / "doccano.jsonl", doccano)).kind == "tagging"

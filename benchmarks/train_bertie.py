@@ -118,7 +118,9 @@ def main() -> None:
     predictor = Predictor(Model(start.encoder, contest.task, start.tokenizer, contest.length, origin=start.source.name))
     settings = TrainRequest(data=str(options.folder), seed=options.seed).settings().training
     training = replace(
-        fill(settings, len(contest.examples), len(contest.splits.dev)), epochs=options.epochs, dtype=options.dtype
+        fill(settings, len(contest.examples), len(contest.splits.dev), start.encoder.config.layers),
+        epochs=options.epochs,
+        dtype=options.dtype,
     )
     clock = Clock()
     before = contestant.peak_megabytes()

@@ -20,7 +20,7 @@ class Optimizer:
     name: Literal["sgd", "adam", "adamw", "adafactor"] = "adamw"
     """Method: sgd, adam, adamw (Loshchilov and Hutter 2019), or adafactor (Shazeer and Stern 2018) to save memory."""
     rate: float = 0.0
-    """Highest learning rate of the encoder. 0: the workflow chooses, 3e-5, or 2e-5 for fewer than 1,000 rows.
+    """Highest learning rate of the encoder. 0: the workflow chooses, 2e-5 to 5e-5 by rows and layers.
     Adafactor's is relative to the size of each matrix: 1e-3 to 1e-2 there."""
     head_rate_factor: float = 1.0
     """The head's learning rate as a multiple of `rate`; 10 to 20 help a head that starts at random."""

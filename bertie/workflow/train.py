@@ -34,22 +34,24 @@ from bertie.workflow.request import TrainRequest
 
 ROWS_SEEN = 12_000
 """Rows that training goes through when no number of epochs is given: small sets are seen more often."""
-EPOCHS = (3, 10)
+EPOCHS = (4, 10)
 """Fewest and most epochs when none are given."""
 FEW_ROWS, FEW_EPOCHS = 1000, 4
 """With fewer rows: a low rate and so many epochs. 200 news texts, 859 to judge by: 2e-5 for three epochs made 8 answers
 right and 4 wrong beside the frozen encoder's, 5e-5 for three 12 and 12, with smoothed labels 6 and 20."""
-RATE, FEW_RATE = 3e-5, 2e-5
-"""Learning rate when none is given, and with few rows. 5e-5 may throw a 12-layer encoder below its linear start in the
-first epoch, 2e-5 learns less in three (docs/log.md)."""
+SHALLOW = 6
+"""Layers up to which an encoder bears the higher rate."""
+SHALLOW_RATE, RATE, FEW_RATE = 5e-5, 3e-5, 2e-5
+"""Learning rate when none is given: of a shallow encoder, of a deeper one, and with few rows. 5e-5 may throw a 12-layer
+encoder below its linear start in the first epoch; 3e-5 is too little for 6 layers and 151 labels (docs/log.md)."""
 FEW_DEV = 100
 """With fewer dev rows the last weights are kept: of 20 rows one more that is right is luck."""
 TIE_BREAK = 1e-3
 """Weight of the task's own tie-break beside the score: it decides among equals."""
 STEPS, ROWS = 60, (8, 32)
 """Steps that an epoch should have, and fewest and most rows a batch: with few rows, small batches make enough steps."""
-RESERVE = 12.0
-"""Seconds kept for the report and for writing the bundle, beside those for judging the test rows."""
+RESERVE = 20.0
+"""Seconds kept for starting, for the report and for writing the bundle, beside those for judging the test rows."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,10 @@ def best_on_dev(run: RunFolder, fitted: FitResult) -> str:
     return f"kept step {fitted.best_step}, dev " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
 
 
-def fill(training: Training, rows: int, dev_rows: int) -> Training:
-    """The settings with what was left open chosen for so many training and dev rows."""
+def fill(training: Training, rows: int, dev_rows: int, layers: int) -> Training:
+    """The settings with what was left open chosen for so many training and dev rows and layers of the encoder."""
     few = rows < FEW_ROWS
+    rate = FEW_RATE if few else SHALLOW_RATE if layers <= SHALLOW else RATE
     keep: Literal["last", "best"] = "last" if dev_rows < FEW_DEV else "best"
     most = FEW_EPOCHS if few else EPOCHS[1]
     return replace(
@@ -128,7 +131,7 @@ def fill(training: Training, rows: int, dev_rows: int) -> Training:
         epochs=training.epochs or min(max(round(ROWS_SEEN / rows), EPOCHS[0]), most),
         rows_per_batch=training.rows_per_batch or min(max(rows // STEPS, ROWS[0]), ROWS[1]),
         keep=keep if training.keep == "auto" else training.keep,
-        optimizer=replace(training.optimizer, rate=training.optimizer.rate or (FEW_RATE if few else RATE)),
+        optimizer=replace(training.optimizer, rate=training.optimizer.rate or rate),
     )
 
 
@@ -137,7 +140,8 @@ def plan(prepared: Prepared, run: RunFolder, request: TrainRequest, spent: float
 
     `spent` are the seconds since the command began.
     """
-    training = fill(prepared.recipe.training, len(prepared.examples), len(prepared.splits.dev))
+    layers = prepared.start.encoder.config.layers
+    training = fill(prepared.recipe.training, len(prepared.examples), len(prepared.splits.dev), layers)
     decided = run.read("plan")
     if decided is None:
         left = max(request.seconds - spent - RESERVE - prepared.floors.seconds, 1.0)

@@ -37,7 +37,7 @@ from bertie.training.state import Evaluation
 from bertie.workflow.choose import Start, load_start
 from bertie.workflow.preparation import make_task
 from bertie.workflow.request import TrainRequest
-from bertie.workflow.train import fill
+from bertie.workflow.train import Extent, fill
 
 
 class Clock(Hook):
@@ -75,7 +75,8 @@ class Contest:
         splits = load_splits(options.folder)
         assert splits.test is not None, "train_speed.py writes a test file"
         recipe = TrainRequest(data=str(options.folder)).settings()
-        task = make_task(None, splits.train, recipe)
+        task = make_task("classification", splits.train, recipe)
+        assert isinstance(task, Classification)
         start = load_start(str(options.model))
         start.encoder.set_attention_dropout(recipe.attention_dropout)
         length = min(options.max_length, start.encoder.config.max_length)
@@ -117,8 +118,9 @@ def main() -> None:
     start = contest.start
     predictor = Predictor(Model(start.encoder, contest.task, start.tokenizer, contest.length, origin=start.source.name))
     settings = TrainRequest(data=str(options.folder), seed=options.seed).settings().training
+    extent = Extent(len(contest.examples), len(contest.splits.dev), start.encoder.config.layers, 1.0)
     training = replace(
-        fill(settings, len(contest.examples), len(contest.splits.dev), start.encoder.config.layers),
+        fill(settings, extent),
         epochs=options.epochs,
         dtype=options.dtype,
     )

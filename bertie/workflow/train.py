@@ -32,9 +32,10 @@ from bertie.workflow.preparation import Notes, Prepared, prepare
 from bertie.workflow.publication import Outcome, publish
 from bertie.workflow.request import TrainRequest
 
-ROWS_SEEN = 12_000
-"""Rows that training goes through when no number of epochs is given: small sets are seen more often."""
-EPOCHS = (4, 10)
+COMPUTE = 6e13
+"""Floating point operations of a training when no number of epochs is given, about five minutes of two cores: what is
+cheap is seen more often. Counted and not timed, so that every machine trains alike."""
+EPOCHS = (4, 8)
 """Fewest and most epochs when none are given."""
 FEW_ROWS, FEW_EPOCHS = 1000, 4
 """With fewer rows: a low rate and so many epochs. 200 news texts, 859 to judge by: 2e-5 for three epochs made 8 answers
@@ -120,15 +121,37 @@ def best_on_dev(run: RunFolder, fitted: FitResult) -> str:
     return f"kept step {fitted.best_step}, dev " + ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
 
 
-def fill(training: Training, rows: int, dev_rows: int, layers: int) -> Training:
-    """The settings with what was left open chosen for so many training and dev rows and layers of the encoder."""
+@dataclass(frozen=True)
+class Extent:
+    """How much there is to train."""
+
+    rows: int
+    dev_rows: int
+    layers: int
+    """Of the encoder."""
+    epoch_compute: float
+    """Floating point operations of one epoch."""
+
+    @classmethod
+    def of(cls, prepared: Prepared) -> Extent:
+        """Six operations a weight of the layers and token: two forward, four backward (Kaplan et al. 2020, table 1)."""
+        encoder = prepared.start.encoder
+        weights = sum(parameter.numel() for parameter in encoder.layers.parameters())
+        tokens = sum(len(sequence) for example in prepared.examples for sequence in example.sequences)
+        rows = len(prepared.examples)
+        return cls(rows, len(prepared.splits.dev), encoder.config.layers, 6.0 * weights * tokens)
+
+
+def fill(training: Training, extent: Extent) -> Training:
+    """The settings with what was left open chosen for this extent."""
+    rows, layers = extent.rows, extent.layers
     few = rows < FEW_ROWS
     rate = FEW_RATE if few else SHALLOW_RATE if layers <= SHALLOW else RATE
-    keep: Literal["last", "best"] = "last" if dev_rows < FEW_DEV else "best"
-    most = FEW_EPOCHS if few else EPOCHS[1]
+    keep: Literal["last", "best"] = "last" if extent.dev_rows < FEW_DEV else "best"
+    affordable = min(max(round(COMPUTE / extent.epoch_compute), EPOCHS[0]), EPOCHS[1])
     return replace(
         training,
-        epochs=training.epochs or min(max(round(ROWS_SEEN / rows), EPOCHS[0]), most),
+        epochs=training.epochs or (FEW_EPOCHS if few else affordable),
         rows_per_batch=training.rows_per_batch or min(max(rows // STEPS, ROWS[0]), ROWS[1]),
         keep=keep if training.keep == "auto" else training.keep,
         optimizer=replace(training.optimizer, rate=training.optimizer.rate or rate),
@@ -140,8 +163,7 @@ def plan(prepared: Prepared, run: RunFolder, request: TrainRequest, spent: float
 
     `spent` are the seconds since the command began.
     """
-    layers = prepared.start.encoder.config.layers
-    training = fill(prepared.recipe.training, len(prepared.examples), len(prepared.splits.dev), layers)
+    training = fill(prepared.recipe.training, Extent.of(prepared))
     decided = run.read("plan")
     if decided is None:
         left = max(request.seconds - spent - RESERVE - prepared.floors.seconds, 1.0)

@@ -91,10 +91,16 @@ async def warm_up(state: State) -> None:
 
 
 async def _answered(worker: Worker, model: Answerer) -> None:
-    """Waits for a place in the queue: requests to the models that are warm already may fill it, which is no fault."""
+    """Waits for a place in the queue: requests to the models that are warm already may fill it, which is no fault.
+
+    A model whose columns are not all texts reads the row and refuses it, which is an answer too: that it computes, it
+    has proved with its golden examples when it was loaded.
+    """
     while True:
         try:
             await worker.run(model.predict, [dict.fromkeys(model.task.columns, "warm-up")])
+            return
+        except DataError:
             return
         except Busy:
             await asyncio.sleep(PAUSE)

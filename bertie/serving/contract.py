@@ -7,7 +7,7 @@ Knows nothing of HTTP frameworks, threads or how a model answers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -118,7 +118,10 @@ def chosen(request: PredictRequest, models: Mapping[str, Answerer]) -> Answerer:
 
 
 def rows_of(request: PredictRequest, columns: Sequence[str], limits: Limits) -> list[dict[str, Any]]:
-    """The request's rows with exactly the model's columns; Refusal says which row does not fit and why."""
+    """The request's rows with exactly the model's columns; Refusal says which row does not fit and why.
+
+    A column holds any JSON value, which only the task can judge; looked at are the texts in it.
+    """
     if (request.texts is None) == (request.rows is None):
         raise unprocessable('give either "texts" or "rows"')
     if request.texts is not None and len(columns) != 1:
@@ -137,11 +140,23 @@ def rows_of(request: PredictRequest, columns: Sequence[str], limits: Limits) -> 
 
 
 def _characters(value: object, where: str) -> int:
-    texts = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
-    if len(texts) < (len(value) if isinstance(value, list) else 1):
-        raise unprocessable(f"{where} is no text")
-    if any("\ud800" <= character <= "\udfff" for text in texts for character in text):
-        raise unprocessable(
-            f"{where} holds half of a surrogate pair, which is no character"
-        )  # JSON can, Unicode cannot
-    return sum(map(len, texts))
+    """Characters of all texts in a value; Refusal where one of them is no Unicode, which JSON allows."""
+    count = 0
+    for text in _texts(value):
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise unprocessable(f"{where} holds half of a surrogate pair, which is no character; repair the text")
+        count += len(text)
+    return count
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in a JSON value, keys too. It does not call itself: a stranger's value is as deep as he likes."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, dict):
+            waiting += [*one, *one.values()]
+        elif isinstance(one, list):
+            waiting += one

@@ -156,6 +156,11 @@ class Tokenizer:
             raise UsageError(f"piece id {piece_id} is not in the vocabulary of {self.vocab_size} pieces")
         return token
 
+    def piece_id(self, token: str) -> int | None:
+        """The id of a piece as it stands in the vocabulary; None where it does not."""
+        found: int | None = self._rust.token_to_id(token)
+        return found
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of the ids, specials left out."""
         return str(self._rust.decode(list(ids)))

@@ -63,7 +63,7 @@ class Training:
     """How a model is trained."""
 
     epochs: int = 0
-    """Most passes over the data; a time budget may end before. 0: the workflow chooses by the number of rows."""
+    """Most passes over the data; a time budget may end before. 0: the workflow chooses by what one costs, 4 to 8."""
     seconds: float | None = None
     """Time in which training and its evaluations end, sessions before a resume included. None: no limit."""
     rows_per_batch: int = 0

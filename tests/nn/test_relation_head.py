@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bertie.nn.heads import normalised
-from bertie.nn.relation_head import RelationHead, entity_means
+from bertie.nn.relation_head import RelationHead, entity_means, entity_states, joined
 
 STATES = torch.randn(2, 6, 8, generator=torch.Generator().manual_seed(0))
 ENTITIES = torch.zeros(2, 2, 6, dtype=torch.bool)
@@ -24,23 +24,50 @@ def parts(row: int) -> Tensor:
     return torch.stack([states[0], heads[row], tails[row]])
 
 
-def test_means_are_those_of_the_entities_tokens() -> None:
-    means = entity_means(STATES, ENTITIES)
+def scores(head: RelationHead, states: Tensor, entities: Tensor) -> Tensor:
+    found: Tensor = head(joined(entity_states(states, entities)))
+    return found
+
+
+def test_states_are_the_first_tokens_and_the_means_of_the_entities() -> None:
+    found = entity_states(STATES, ENTITIES)
     for row in range(2):
-        torch.testing.assert_close(means[row], parts(row)[1:])
+        torch.testing.assert_close(found[row], parts(row))
     assert entity_means(STATES, torch.zeros_like(ENTITIES)).abs().max() == 0
 
 
-@pytest.mark.parametrize("normalise", [False, True])
+def test_each_part_counts_alike_whatever_its_scale() -> None:
+    found = joined(entity_states(STATES, ENTITIES))
+    torch.testing.assert_close(found[0], normalised(parts(0)).flatten())
+    torch.testing.assert_close(joined(entity_states(7 * STATES, ENTITIES)), found)
+    torch.testing.assert_close(normalised(found), found, msg="a probe that normalises once more changes nothing")
+
+
 @torch.no_grad()
-def test_logits_are_one_hidden_layer_over_the_three(normalise: bool) -> None:
-    head = RelationHead(8, 4, normalise=normalise).eval()
-    logits = head(STATES, ENTITIES)
+@pytest.mark.parametrize("dense", [False, True])
+def test_logits_are_linear_or_have_one_hidden_layer(dense: bool) -> None:
+    head = RelationHead(8, 4, dense=dense).eval()
+    logits = scores(head, STATES, ENTITIES)
     assert logits.shape == (2, 4)
     for row in range(2):
-        joined = (normalised(parts(row)) if normalise else parts(row)).flatten()
-        expected = head.output(torch.tanh(head.dense(joined)))
-        torch.testing.assert_close(logits[row], expected)
+        hidden = normalised(parts(row)).flatten()
+        hidden = torch.tanh(head.dense(hidden)) if head.dense is not None else hidden
+        torch.testing.assert_close(logits[row], head.output(hidden))
+
+
+@torch.no_grad()
+def test_a_linear_start_answers_as_it_did_and_dropout_takes_no_constants() -> None:
+    generator = torch.Generator().manual_seed(1)
+    features = torch.randn(200, 24, generator=generator) * 0.1 + torch.randn(24, generator=generator)
+    weight, bias = torch.randn(4, 24, generator=generator), torch.randn(4, generator=generator)
+    expected = features @ weight.T + bias
+    head, naive = RelationHead(8, 4, dropout=0.1), RelationHead(8, 4, dropout=0.1)
+    head.start_from(weight, bias, features.mean(0), features.std(0))
+    naive.start_from(weight, bias, torch.zeros(24), torch.ones(24))
+    torch.testing.assert_close(head.eval()(features), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(naive.eval()(features), expected)
+    moved, much = ((one.train()(features) - expected).square().mean() for one in (head, naive))
+    assert moved < much / 20
 
 
 @torch.no_grad()
@@ -51,26 +78,28 @@ def test_padding_and_other_tokens_change_nothing() -> None:
     unused[:, 0] = False
     changed[unused] = 9.0
     padded, wide = F.pad(changed, (0, 0, 0, 3), value=7.0), F.pad(ENTITIES, (0, 3))
-    torch.testing.assert_close(head(padded, wide), head(STATES, ENTITIES))
+    torch.testing.assert_close(scores(head, padded, wide), scores(head, STATES, ENTITIES))
 
 
 @torch.no_grad()
 def test_a_relation_has_a_direction() -> None:
     head = RelationHead(8, 4).eval()
-    assert not torch.allclose(head(STATES, ENTITIES), head(STATES, ENTITIES.flip(1)))
+    assert not torch.allclose(scores(head, STATES, ENTITIES), scores(head, STATES, ENTITIES.flip(1)))
 
 
 def test_dropout_only_in_training_and_the_activation_is_chosen() -> None:
-    head = RelationHead(8, 3, dropout=0.5, activation="gelu")
+    head = RelationHead(8, 3, dense=True, dropout=0.5, activation="gelu")
     assert head.activation is F.gelu
-    assert not torch.equal(head.train()(STATES, ENTITIES), head.train()(STATES, ENTITIES))
-    assert torch.equal(head.eval()(STATES, ENTITIES), head.eval()(STATES, ENTITIES))
+    first, second = (scores(head.train(), STATES, ENTITIES) for _ in range(2))
+    assert not torch.equal(first, second)
+    assert torch.equal(scores(head.eval(), STATES, ENTITIES), scores(head.eval(), STATES, ENTITIES))
 
 
-def test_gradients_reach_every_weight() -> None:
-    head = RelationHead(8, 3)
+@pytest.mark.parametrize("dense", [False, True])
+def test_gradients_reach_every_weight(dense: bool) -> None:
+    head = RelationHead(8, 3, dense=dense)
     states = STATES.clone().requires_grad_()
-    F.cross_entropy(head(states, ENTITIES), torch.tensor([0, 2])).backward()
+    F.cross_entropy(scores(head, states, ENTITIES), torch.tensor([0, 2])).backward()
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in head.parameters())
     used = ENTITIES.any(dim=1)
     used[:, 0] = True
@@ -78,9 +107,11 @@ def test_gradients_reach_every_weight() -> None:
 
 
 @torch.no_grad()
-def test_float32_under_autocast() -> None:
-    head = RelationHead(8, 4).eval()
+@pytest.mark.parametrize("dense", [False, True])
+def test_float32_under_autocast(dense: bool) -> None:
+    head = RelationHead(8, 4, dense=dense).eval()
+    features = joined(entity_states(STATES, ENTITIES)).bfloat16()
     with torch.autocast("cpu", torch.bfloat16):
-        logits = head(STATES.bfloat16(), ENTITIES)
+        logits = head(features)
     assert logits.dtype is torch.float32
-    assert torch.equal(logits, head(STATES.bfloat16().float(), ENTITIES))
+    assert torch.equal(logits, head(features.float()))

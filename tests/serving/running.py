@@ -36,7 +36,7 @@ class Echo:
     broken: bool = False
 
     def predict(self, rows: Sequence[str | Mapping[str, Any]]) -> list[dict[str, Any]]:
-        values = [" ".join(row.values()) for row in rows if isinstance(row, Mapping)]
+        values = [self._text(row, number) for number, row in enumerate(rows, start=1) if isinstance(row, Mapping)]
         if self.broken or "crash" in values:
             raise RuntimeError("secret detail")
         if "bad" in values:
@@ -44,6 +44,13 @@ class Echo:
         if self.gate and "warm-up" not in values:
             assert self.gate.wait(20)
         return [{"label": str(len(value)), "score": 1.0} for value in values]
+
+    def _text(self, row: Mapping[str, Any], number: int) -> str:
+        """As a task of texts does: other values it refuses."""
+        wrong = [column for column, value in row.items() if not isinstance(value, str)]
+        if wrong:
+            raise DataError(f"row {number}: column {wrong[0]!r} is missing or no text")
+        return " ".join(row.values())
 
 
 @dataclass(frozen=True)

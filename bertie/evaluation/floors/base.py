@@ -59,8 +59,8 @@ class Floor(ABC):
 
     @classmethod
     @abstractmethod
-    def fit(cls, train: Rows, ground: Ground) -> Self:
-        """Learns from labelled rows."""
+    def fit(cls, train: Rows, ground: Ground) -> Self | None:
+        """Learns from labelled rows; None where it has nothing to say about such rows and is left out."""
 
     @abstractmethod
     def predict(self, rows: Rows, ground: Ground) -> list[Answer]:

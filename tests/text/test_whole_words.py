@@ -1,0 +1,36 @@
+"""Whole words: nothing is cut where words have spaces, nothing is widened where they have none."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bertie.text.whole_words import whole_words
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "expected"),
+    [
+        ("in Normandy, 1066", "rmand", "Normandy"),
+        ("in Normandy, 1066", ", 10", ", 1066"),
+        ("  good  ", "  good ", "good"),
+        ("它是iPhone手机", "Phone手", "iPhone手"),
+        ("很好", "好", "好"),
+        ("ความรัก", "าม", "าม"),
+        ("a b", " ", ""),
+        ("Ünter Straße", "nter", "Ünter"),
+    ],
+)
+def test_borders(text: str, part: str, expected: str) -> None:
+    start, end = whole_words(text, text.index(part), text.index(part) + len(part))
+    assert text[start:end] == expected
+
+
+@given(st.text(st.sampled_from("aZ9é 好。\n\ud800"), max_size=12), st.data())
+def test_twice_changes_nothing_more(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    once = whole_words(text, start, end)
+    assert 0 <= once[0] <= once[1] <= len(text) and whole_words(text, *once) == once
+    assert text[start:end].strip() in text[slice(*once)]

@@ -43,9 +43,8 @@ def stratified_split(rows: Iterable[Row], fractions: Sequence[float], seed: int)
 
 def text_key(row: Mapping[str, Any]) -> str:
     """What two rows share that are duplicates: their folded texts without the label; all questions on one passage."""
-    return "\0".join(fold(str(row[name])) for name in ("text", "text_a", "text_b", "context") if name in row) or str(
-        row
-    )
+    texts = [fold(str(row[name])) for name in ("text", "text_a", "text_b", "context") if name in row]
+    return "\0".join(texts) or fold(str(row.get("query", row.get("question", row))))
 
 
 def strata_of(rows: Sequence[Row]) -> list[str]:

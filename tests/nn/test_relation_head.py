@@ -99,7 +99,7 @@ def test_dropout_only_in_training_and_the_activation_is_chosen() -> None:
 def test_gradients_reach_every_weight(dense: bool) -> None:
     head = RelationHead(8, 3, dense=dense)
     states = STATES.clone().requires_grad_()
-    F.cross_entropy(scores(head, states, ENTITIES), torch.tensor([0, 2])).backward()
+    F.cross_entropy(scores(head, states, ENTITIES), torch.tensor([0, 2])).backward()  # type: ignore[no-untyped-call]
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in head.parameters())
     used = ENTITIES.any(dim=1)
     used[:, 0] = True

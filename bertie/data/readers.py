@@ -132,7 +132,8 @@ def _rows_of_kind(table: Table, kind: str, for_prediction: bool, skip_bad_rows: 
         raise DataError([f"{table.source}:{line}: {what}" for line, what in problems])
     renamed = [f"{name!r} as {canonical}" for canonical, name in names.items() if name != canonical]
     notes = [f"{table.source}: read {', '.join(renamed)}"] if renamed else []
-    return Rows(rows, table.source, lines, table.encoding, kind, table.notes + notes + _skipped(table.source, problems))
+    notes = table.notes + notes + _skipped(table.source, problems)
+    return Rows(rows, table.source, lines, table.encoding, notes, kind)
 
 
 def _read_table(path: Path, encoding: str | None, for_prediction: bool) -> Table:

@@ -27,10 +27,10 @@ class Rows(Sequence[Row]):
     source: str = "rows"
     lines: list[int] = field(default_factory=list)
     encoding: str = "utf-8"
-    kind: str = "labels"
-    """What the columns are; see `kinds`."""
     notes: list[str] = field(default_factory=list, compare=False)
     """What the reader chose, skipped or found empty; a part of the rows does not carry it on."""
+    kind: str = "labels"
+    """What the columns are; see `kinds`."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -51,7 +51,7 @@ class Rows(Sequence[Row]):
         """The rows with these indices, in this order, each still knowing its line."""
         chosen = list(indices)
         lines = [self.lines[i] for i in chosen] if self.lines else []
-        return Rows([self.rows[i] for i in chosen], self.source, lines, self.encoding, self.kind)
+        return Rows([self.rows[i] for i in chosen], self.source, lines, self.encoding, kind=self.kind)
 
     def where(self, index: int) -> str:
         """`file:line` of a row, for messages to the person who wrote it."""

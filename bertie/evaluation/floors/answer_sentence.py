@@ -83,4 +83,4 @@ def _answer(context: str, place: Place, score: float) -> Answer:
     start, end = place
     if start == end:
         return {"answer": None, "start": None, "end": None, "score": score}
-    return {"answer": context[start:end], "start": start, "end": end, "score": score}
+    return {"answer": context[start:end], "start": start, "end": end, "score": min(score, 1.0)}  # a sum may round up

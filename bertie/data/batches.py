@@ -84,6 +84,12 @@ def stack(examples: Sequence[Example], pad_id: int) -> Batch:
     )
 
 
+def stack_numbers(examples: Sequence[Example], pad_id: int) -> Batch:
+    """`stack` with one number a row as targets (R,); None where any example has none."""
+    batch, numbers = stack(examples, pad_id), [example.target for example in examples]
+    return batch if None in numbers else replace(batch, targets=torch.tensor(numbers))
+
+
 def length_buckets(lengths: Sequence[int], rows_per_batch: int, tokens_per_batch: int, seed: int) -> list[list[int]]:
     """Indices to batches of similar length, in random order; every index exactly once.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError
-from bertie.data.batches import Batch, Example, stack
+from bertie.data.batches import Batch, Example, stack_numbers
 from bertie.data.rows import Rows
 from bertie.metrics.ranking import ndcg, recall, reciprocal_rank
 from bertie.nn.encoder import Encoder
@@ -126,10 +126,7 @@ class Embedding(Task):
         ]
 
     def collate(self, examples: Sequence[Example], pad_id: int) -> Batch:
-        batch = stack(examples, pad_id)
-        if any(example.target is None for example in examples):
-            return batch
-        return replace(batch, targets=torch.tensor([example.target for example in examples]))  # (R,)
+        return stack_numbers(examples, pad_id)
 
     def forward(self, encoder: Encoder, batch: Batch) -> Tensor:
         """Vectors (V, D) of length one; of a row the query's, the positive's, the negative's, as far as it has them."""

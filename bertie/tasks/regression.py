@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError, UsageError
-from bertie.data.batches import Batch, Example, stack
+from bertie.data.batches import Batch, Example, stack_numbers
 from bertie.data.rows import Rows
 from bertie.metrics.correlation import pearson, spearman
 from bertie.metrics.samples import CorrelationSample
@@ -146,10 +146,7 @@ class Regression(Task):
         return [Example(one, self._target(row.get("label"))) for one, row in zip(encoded, rows, strict=True)]
 
     def collate(self, examples: Sequence[Example], pad_id: int) -> Batch:
-        batch = stack(examples, pad_id)
-        if any(example.target is None for example in examples):
-            return batch
-        return replace(batch, targets=torch.tensor([example.target for example in examples]))  # (R,)
+        return stack_numbers(examples, pad_id)
 
     def forward(self, encoder: Encoder, batch: Batch) -> Tensor:
         """Standardised values (R,)."""

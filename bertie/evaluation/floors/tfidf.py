@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from bertie.data.rows import Rows
@@ -50,18 +51,8 @@ class TfidfFloor(Floor):
         targets = Targets.of(train.column("label"))
         vectorizers = fit_vectorizers([text for column in columns for text in train.column(column)])
         features = sparse_features(vectorizers, train, columns)
-        parts = folds(targets, seed=0)
-        held = targets.take(np.concatenate([part for _, part in parts]))
-        found = []
-        for penalty in PENALTIES:
-            pairs = [(fit_machines(features[fit], targets.take(fit), penalty), features[part]) for fit, part in parts]
-            outside = np.concatenate([margins(solution, unseen) for solution, unseen in pairs])
-            scale = best_scale(outside, held)
-            scores = probabilities(outside, held.several, scale)
-            threshold = best_threshold(scores, held)
-            found.append((quality(scores, held, threshold), -penalty, scale, threshold))
-        _, penalty, scale, threshold = max(found)  # equally good: the stronger regularisation
-        return cls(vectorizers, columns, targets, fit_machines(features, targets, -penalty), scale, threshold)
+        solution, scale, threshold = best_machines(features, targets)
+        return cls(vectorizers, columns, targets, solution, scale, threshold)
 
     def predict(self, rows: Rows, ground: Ground) -> list[Answer]:
         distances = margins(self.solution, sparse_features(self.vectorizers, rows, self.columns))
@@ -78,7 +69,7 @@ class TfidfFloor(Floor):
             "several": self.targets.several,
             "scale": self.scale,
             "threshold": self.threshold,
-            "vectorizers": [_description(vectorizer) for vectorizer in self.vectorizers],
+            "vectorizers": [vectorizer_document(vectorizer) for vectorizer in self.vectorizers],
         }
         weights: dict[str, Any] = {"solution": self.solution.astype(np.float16)}
         weights |= {f"idf.{i}": one.idf_.astype(np.float32) for i, one in enumerate(self.vectorizers)}
@@ -87,19 +78,40 @@ class TfidfFloor(Floor):
     @classmethod
     def from_state(cls, state: State) -> TfidfFloor:
         values, weights = state.document, state.weights
-        vectorizers = [_vectorizer(one, weights[f"idf.{i}"]) for i, one in enumerate(values["vectorizers"])]
+        vectorizers = [vectorizer_of(one, weights[f"idf.{i}"]) for i, one in enumerate(values["vectorizers"])]
         targets = Targets.none(values["labels"], values["several"])
         solution = weights["solution"].astype(np.float32)
         return cls(vectorizers, tuple(values["columns"]), targets, solution, values["scale"], values["threshold"])
 
 
-def _description(vectorizer: TfidfVectorizer) -> dict[str, Any]:
+def best_machines(features: csr_matrix, targets: Targets) -> tuple[Floats, float, float]:
+    """Machines (F + 1, C) with C chosen on held-out rows; the scale for honest probabilities; the threshold.
+
+    `threshold` is the probability from which one of several labels is given.
+    """
+    parts = folds(targets, seed=0)
+    held = targets.take(np.concatenate([part for _, part in parts]))
+    found = []
+    for penalty in PENALTIES:
+        pairs = [(fit_machines(features[fit], targets.take(fit), penalty), features[part]) for fit, part in parts]
+        outside = np.concatenate([margins(solution, unseen) for solution, unseen in pairs])
+        scale = best_scale(outside, held)
+        scores = probabilities(outside, held.several, scale)
+        threshold = best_threshold(scores, held)
+        found.append((quality(scores, held, threshold), -penalty, scale, threshold))
+    _, penalty, scale, threshold = max(found)  # equally good: the stronger regularisation
+    return fit_machines(features, targets, -penalty), scale, threshold
+
+
+def vectorizer_document(vectorizer: TfidfVectorizer) -> dict[str, Any]:
+    """A fitted vectorizer as plain JSON, without its weights."""
     options = {name: getattr(vectorizer, name) for name in OPTIONS}
     terms = sorted(vectorizer.vocabulary_, key=lambda term: int(vectorizer.vocabulary_[term]))
     return {"options": options, "terms": terms}
 
 
-def _vectorizer(description: dict[str, Any], idf: Floats) -> TfidfVectorizer:
+def vectorizer_of(description: dict[str, Any], idf: Floats) -> TfidfVectorizer:
+    """The inverse of `vectorizer_document`, with its weights (F,)."""
     options = {**description["options"], "ngram_range": tuple(description["options"]["ngram_range"])}
     made = TfidfVectorizer(**options, vocabulary=description["terms"], dtype=np.float32)
     made.idf_ = idf

@@ -30,9 +30,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from bertie.core.errors import DataError
 from bertie.data.rows import Rows
 from bertie.evaluation.floors.base import Floor, Ground, State
-from bertie.evaluation.floors.tfidf import LARGEST, PENALTIES, _description, _vectorizer
-from bertie.evaluation.linear import Floats, Targets, answers, best_scale, folds, probabilities, quality
-from bertie.evaluation.ngrams import fit_machines, fit_vectorizers, margins
+from bertie.evaluation.floors.tfidf import LARGEST, best_machines, vectorizer_document, vectorizer_of
+from bertie.evaluation.linear import Floats, Targets, answers, probabilities
+from bertie.evaluation.ngrams import fit_vectorizers, margins
 from bertie.tasks.base import Answer
 
 # N rows, F sparse features, C labels
@@ -64,8 +64,8 @@ class TfidfBetween(Floor):
         texts = [_regions(row) for row in train]
         vectorizers = _fit_vectorizers(texts)
         features = _features(vectorizers, texts)
-        penalty, scale = _chosen(features, targets)
-        return cls(vectorizers, targets, fit_machines(features, targets, penalty), scale)
+        solution, scale, _ = best_machines(features, targets)
+        return cls(vectorizers, targets, solution, scale)
 
     def predict(self, rows: Rows, ground: Ground) -> list[Answer]:
         distances = margins(self.solution, _features(self.vectorizers, [_regions(row) for row in rows]))
@@ -78,7 +78,7 @@ class TfidfBetween(Floor):
         document = {
             "labels": self.targets.labels,
             "scale": self.scale,
-            "vectorizers": {name: list(map(_description, some)) for name, some in self.vectorizers.items()},
+            "vectorizers": {name: list(map(vectorizer_document, some)) for name, some in self.vectorizers.items()},
         }
         weights: dict[str, Any] = {"solution": self.solution.astype(np.float16)}
         for name, some in self.vectorizers.items():
@@ -89,7 +89,7 @@ class TfidfBetween(Floor):
     def from_state(cls, state: State) -> TfidfBetween:
         values, weights = state.document, state.weights
         vectorizers = {
-            name: [_vectorizer(one, weights[f"idf.{name}.{i}"]) for i, one in enumerate(some)]
+            name: [vectorizer_of(one, weights[f"idf.{name}.{i}"]) for i, one in enumerate(some)]
             for name, some in values["vectorizers"].items()
         }
         targets = Targets.none(values["labels"], several=False)
@@ -131,17 +131,3 @@ def _features(vectorizers: Mapping[str, list[TfidfVectorizer]], texts: Sequence[
     """(N, F)."""
     counted = [(region, one) for region, source in REGIONS.items() for one in vectorizers.get(source, [])]
     return hstack([one.transform([text[region] for text in texts]) for region, one in counted], format="csr")
-
-
-def _chosen(features: csr_matrix, targets: Targets) -> tuple[float, float]:
-    """The machines' C by accuracy on held-out rows, and the scale that makes their probabilities honest."""
-    parts = folds(targets, seed=0)
-    held = targets.take(np.concatenate([part for _, part in parts]))
-    found = []
-    for penalty in PENALTIES:
-        pairs = [(fit_machines(features[fit], targets.take(fit), penalty), features[part]) for fit, part in parts]
-        outside = np.concatenate([margins(solution, unseen) for solution, unseen in pairs])
-        scale = best_scale(outside, held)
-        found.append((quality(probabilities(outside, False, scale), held), -penalty, scale))
-    _, penalty, scale = max(found)  # equally good: the stronger regularisation
-    return -penalty, scale

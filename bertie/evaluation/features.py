@@ -7,7 +7,8 @@ Knows nothing of labels or of what is fitted on them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,7 +21,9 @@ from bertie.evaluation.linear import Floats
 from bertie.nn.encoder import Encoder
 from bertie.nn.heads import mean_pool
 
-# N rows, D width, S sequences, T tokens, R rows of a batch
+# N rows, D width, S sequences, R rows of a batch
+T = TypeVar("T")
+ROWS_PER_BATCH, TOKENS_PER_BATCH = 64, 4096
 
 
 def pooled_features(
@@ -29,25 +32,44 @@ def pooled_features(
     pad_id: int,
     dtype: torch.dtype = torch.float32,
     *,
-    rows_per_batch: int = 64,
-    tokens_per_batch: int = 4096,
+    rows_per_batch: int = ROWS_PER_BATCH,
+    tokens_per_batch: int = TOKENS_PER_BATCH,
 ) -> Floats:
     """Mean of the last states of each row (N, D), in the order of the rows; of several sequences, the mean of means.
 
     `dtype` is what the encoder computes in; the means are float32.
     """
-    lengths = [example.length for example in examples]
-    order = sorted(range(len(examples)), key=lambda i: lengths[i])
     device = next(encoder.parameters()).device
+
+    def pooled(chosen: list[Example]) -> Tensor:
+        return _pooled(encoder, stack(chosen, pad_id).to(device))
+
+    lengths, sizes = [example.length for example in examples], (rows_per_batch, tokens_per_batch)
     found: dict[int, NDArray[np.float32]] = {}
-    trained = encoder.training
-    encoder.eval()
-    with torch.inference_mode(), autocast(device, dtype):
-        for indices in pack(order, lengths, rows_per_batch, tokens_per_batch):
-            batch = stack([examples[i] for i in indices], pad_id).to(device)
-            found.update(zip(indices, _pooled(encoder, batch).cpu().numpy(), strict=True))
-    encoder.train(trained)
+    for indices, features in frozen_batches(encoder, examples, lengths, pooled, dtype, sizes):
+        found.update(zip(indices, features.cpu().numpy(), strict=True))
     return np.stack([found[i] for i in range(len(examples))])
+
+
+def frozen_batches(
+    encoder: Encoder,
+    examples: Sequence[Example],
+    costs: Sequence[int],
+    compute: Callable[[list[Example]], T],
+    dtype: torch.dtype = torch.float32,
+    sizes: tuple[int, int] = (ROWS_PER_BATCH, TOKENS_PER_BATCH),
+) -> Iterator[tuple[list[int], T]]:
+    """What `compute` gives for batches of similar cost, with the places of their examples; the encoder does not learn.
+
+    `costs` are each example's tokens; `sizes` the most rows and tokens of a batch.
+    """
+    device, trained = next(encoder.parameters()).device, encoder.training
+    encoder.eval()
+    for indices in pack(sorted(range(len(examples)), key=lambda i: costs[i]), costs, *sizes):
+        with torch.inference_mode(), autocast(device, dtype):
+            found = compute([examples[i] for i in indices])
+        yield indices, found
+    encoder.train(trained)
 
 
 def sequence_features(

@@ -15,9 +15,10 @@ from typing import Any, ClassVar, Self
 import torch
 from numpy.typing import NDArray
 
-from bertie.core.errors import BundleError
+from bertie.core.errors import BundleError, ModelError
 from bertie.data.batches import Example
 from bertie.data.rows import Rows
+from bertie.nn import checkpoint
 from bertie.nn.encoder import Encoder
 from bertie.tasks.base import Answer, Task
 from bertie.text.tokenizer import Tokenizer
@@ -33,6 +34,16 @@ class Ground:
     max_length: int
     dtype: torch.dtype = torch.float32
     """What the encoder computes in."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the encoder's weights, by which a floor knows it again."""
+        return checkpoint.fingerprint(self.encoder)
+
+    def prove(self, fingerprint: str) -> None:
+        """ModelError where the encoder is not the one that a floor was fitted on: it would answer at random."""
+        if self.fingerprint != fingerprint:
+            raise ModelError("what is on this machine has other weights than the encoder that the floor was fitted on")
 
     def encode(self, rows: Rows) -> list[Example]:
         """Rows as the task's model sees them."""

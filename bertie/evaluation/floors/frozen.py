@@ -10,13 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bertie.core.errors import ModelError
 from bertie.data.rows import Rows
 from bertie.evaluation.features import pooled_features
 from bertie.evaluation.floors.base import Floor, Ground, State
 from bertie.evaluation.linear import Floats, Targets
 from bertie.evaluation.probe import LinearProbe
-from bertie.nn import checkpoint
 from bertie.tasks.base import Answer, Task
 from bertie.tasks.classification import Classification
 
@@ -33,13 +31,10 @@ class FrozenFloor(Floor):
 
     @classmethod
     def fit(cls, train: Rows, ground: Ground) -> FrozenFloor:
-        return cls(
-            LinearProbe.fit(_features(train, ground), train.column("label")), checkpoint.fingerprint(ground.encoder)
-        )
+        return cls(LinearProbe.fit(_features(train, ground), train.column("label")), ground.fingerprint)
 
     def predict(self, rows: Rows, ground: Ground) -> list[Answer]:
-        if checkpoint.fingerprint(ground.encoder) != self.encoder:
-            raise ModelError("what is on this machine has other weights than the encoder that the floor was fitted on")
+        ground.prove(self.encoder)
         return self.probe.predict_features(_features(rows, ground))
 
     def start(self, task: Task) -> bool:

@@ -14,20 +14,18 @@ from typing import ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from bertie.core.errors import ModelError
-from bertie.core.runtime import autocast
-from bertie.data.batches import pack
+from bertie.data.batches import Example
 from bertie.data.rows import Rows
+from bertie.evaluation.features import frozen_batches
 from bertie.evaluation.floors.base import Floor, Ground, State
 from bertie.evaluation.linear import Floats, Targets
 from bertie.evaluation.probe import LinearProbe
-from bertie.nn import checkpoint
 from bertie.tasks.base import Answer, Task
 from bertie.tasks.relation import Relation
 
 # N rows, D width
-ROWS_PER_BATCH, TOKENS_PER_BATCH = 64, 4096
 SMALLEST = 1e-6
 """Deviation of a feature that is the same in every row."""
 
@@ -52,11 +50,10 @@ class FrozenEntities(Floor):
         features = _features(train, ground)
         probe = LinearProbe.fit(features, train.column("label"))
         scale = features.std(axis=0).clip(min=SMALLEST)
-        return cls(probe, features.mean(axis=0), scale, checkpoint.fingerprint(ground.encoder))
+        return cls(probe, features.mean(axis=0), scale, ground.fingerprint)
 
     def predict(self, rows: Rows, ground: Ground) -> list[Answer]:
-        if checkpoint.fingerprint(ground.encoder) != self.encoder:
-            raise ModelError("what is on this machine has other weights than the encoder that the floor was fitted on")
+        ground.prove(self.encoder)
         return self.probe.predict_features(_features(rows, ground))
 
     def start(self, task: Task) -> bool:
@@ -82,14 +79,12 @@ def _features(rows: Rows, ground: Ground) -> Floats:
     """What the head of the task would read (N, 3 D)."""
     task, encoder, examples = ground.task, ground.encoder, ground.encode(rows)
     assert isinstance(task, Relation)
-    lengths = [example.length for example in examples]
-    order = sorted(range(len(examples)), key=lambda i: lengths[i])
-    device, trained = next(encoder.parameters()).device, encoder.training
+    device, lengths = next(encoder.parameters()).device, [example.length for example in examples]
     found: dict[int, NDArray[np.float32]] = {}
-    encoder.eval()
-    with torch.inference_mode(), autocast(device, ground.dtype):
-        for indices in pack(order, lengths, ROWS_PER_BATCH, TOKENS_PER_BATCH):
-            batch = task.collate([examples[i] for i in indices], ground.tokenizer.pad_id).to(device)
-            found.update(zip(indices, task.features(encoder, batch).cpu().numpy(), strict=True))
-    encoder.train(trained)
+
+    def joined(chosen: list[Example]) -> Tensor:
+        return task.features(encoder, task.collate(chosen, ground.tokenizer.pad_id).to(device))
+
+    for indices, features in frozen_batches(encoder, examples, lengths, joined, ground.dtype):
+        found.update(zip(indices, features.cpu().numpy(), strict=True))
     return np.stack([found[i] for i in range(len(examples))])

@@ -16,14 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bertie.core.errors import ModelError
-from bertie.core.runtime import autocast
-from bertie.data.batches import Batch, Example, pack, stack
+from bertie.data.batches import Batch, Example, stack
 from bertie.data.rows import Rows
+from bertie.evaluation.features import frozen_batches
 from bertie.evaluation.floors.base import Floor, Ground, State
 from bertie.evaluation.linear import Floats
 from bertie.evaluation.probe import LinearProbe
-from bertie.nn import checkpoint
 from bertie.nn.tag_head import TagHead, tags_of_spans
 from bertie.tasks.base import Answer, Task
 from bertie.tasks.tagging import AROUND, TaggedText, Tagging, tag_targets
@@ -33,7 +31,6 @@ TOKENS = 150_000
 """Tokens that are encoded to fit it; more rows would take longer, and move it little."""
 UNITS = 60_000
 """Units that the regression reads, at most half of them outside of entities."""
-ROWS_PER_BATCH, TOKENS_PER_BATCH = 64, 4096
 
 
 @dataclass(frozen=True)
@@ -75,11 +72,10 @@ class FrozenTokens(Floor):
         part = seen / np.maximum(counts, 1)
         if part.all():
             bias[0] += np.log(part[1] / part[0])
-        return cls(weight, bias, checkpoint.fingerprint(ground.encoder))
+        return cls(weight, bias, ground.fingerprint)
 
     def predict(self, rows: Rows, ground: Ground) -> list[Answer]:
-        if checkpoint.fingerprint(ground.encoder) != self.encoder:
-            raise ModelError("what is on this machine has other weights than the encoder that the floor was fitted on")
+        ground.prove(self.encoder)
         task = _task(ground)
         head = TagHead(self.weight.shape[1], len(task.labels), learned=False).eval()
         head.tokens.output.weight.data = torch.from_numpy(self.weight)
@@ -122,16 +118,14 @@ def _some(examples: Sequence[Example], rng: np.random.Generator) -> list[Example
 
 def _frozen(ground: Ground, examples: Sequence[Example]) -> Iterator[tuple[list[int], Batch, Tensor]]:
     """Batches of similar length: which examples, the batch, the features of its units (R, N, F)."""
-    encoder, costs = ground.encoder, _tokens(examples)
-    device, trained = next(encoder.parameters()).device, encoder.training
-    order = sorted(range(len(examples)), key=lambda i: costs[i])
-    encoder.eval()
-    for indices in pack(order, costs, ROWS_PER_BATCH, TOKENS_PER_BATCH):
-        batch = stack([examples[i] for i in indices], ground.tokenizer.pad_id).to(device)
-        with torch.inference_mode(), autocast(device, ground.dtype):
-            features, _ = _task(ground).features(encoder, batch)
+    encoder, task, device = ground.encoder, _task(ground), next(ground.encoder.parameters()).device
+
+    def units(chosen: list[Example]) -> tuple[Batch, Tensor]:
+        batch = stack(chosen, ground.tokenizer.pad_id).to(device)
+        return batch, task.features(encoder, batch)[0]
+
+    for indices, (batch, features) in frozen_batches(encoder, examples, _tokens(examples), units, ground.dtype):
         yield indices, batch, features
-    encoder.train(trained)
 
 
 def _tokens(examples: Sequence[Example]) -> list[int]:

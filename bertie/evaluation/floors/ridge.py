@@ -16,13 +16,11 @@ from numpy.typing import NDArray
 from sklearn.linear_model import Ridge, RidgeCV
 from sklearn.model_selection import cross_val_predict
 
-from bertie.core.errors import ModelError
 from bertie.data.rows import Rows
 from bertie.evaluation.features import sequence_features
 from bertie.evaluation.floors.base import Floor, Ground, State
 from bertie.evaluation.ngrams import fit_vectorizers, sparse_features
 from bertie.metrics.correlation import spearman
-from bertie.nn import checkpoint
 from bertie.tasks.base import Answer, Task
 from bertie.tasks.regression import Regression, features_of
 
@@ -84,12 +82,11 @@ class FrozenRidge(Floor):
         gold = _numbers(train)
         mean, deviation = float(gold.mean()), float(gold.std()) or 1.0
         model = RidgeCV(alphas=DENSE_STRENGTHS).fit(_features(train, ground), (gold - mean) / deviation)
-        fingerprint = checkpoint.fingerprint(ground.encoder)
+        fingerprint = ground.fingerprint
         return cls(model.coef_.astype(np.float32), float(model.intercept_), mean, deviation, fingerprint)
 
     def predict(self, rows: Rows, ground: Ground) -> list[Answer]:
-        if checkpoint.fingerprint(ground.encoder) != self.encoder:
-            raise ModelError("what is on this machine has other weights than the encoder that the floor was fitted on")
+        ground.prove(self.encoder)
         return _answers((_features(rows, ground) @ self.weight + self.bias) * self.deviation + self.mean)
 
     def start(self, task: Task) -> bool:

@@ -63,7 +63,7 @@ def test_a_damaged_checkpoint_costs_steps_and_no_more(nursery: Nursery, tmp_path
 
 def test_random_kills_always_leave_something_to_load(nursery: Nursery, tmp_path: Path) -> None:
     assert nursery.run(tmp_path / "straight", save_steps=1) == 0
-    rng, run, warnings, killed = random.Random(0), tmp_path / "run", list[str](), 0
+    rng, run, warnings, killed, finished = random.Random(0), tmp_path / "run", list[str](), 0, 0
     while killed < KILLS:
         code = nursery.kill_after(nursery.start(run, save_steps=1), rng.uniform(0.02, 1.2))
         assert code in (0, -9), nursery.said()
@@ -73,7 +73,8 @@ def test_random_kills_always_leave_something_to_load(nursery: Nursery, tmp_path:
             assert load_tensors(run / "best" / "model.safetensors")[0].keys() == found.model.keys()
         if code == 0:
             assert sums(run) == sums(tmp_path / "straight")
-            run = tmp_path / f"run{killed}"
+            finished += 1  # a new folder each time: a finished run would end at once, for ever, before any kill
+            run = tmp_path / f"run{finished}"
     assert nursery.run(run, save_steps=1) == 0
     assert sums(run) == sums(tmp_path / "straight")
     assert not warnings

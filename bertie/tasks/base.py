@@ -51,6 +51,20 @@ class TaskSettings:
         return [tuple(one) for one in tokenizer.encode_windows(texts, pairs, max_length, overlap=self.overlap)]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Defaults:
+    """What a training of a task takes where the recipe leaves it open."""
+
+    rate_factor: float = 1.0
+    """Times the learning rate that rows and layers suggest."""
+    head_rate_factor: float = 1.0
+    """The head's rate as a multiple of the encoder's; a head that starts at random wants 5 to 20."""
+    most_rows: int = 32
+    """Most rows a batch; short ones where a row teaches many things at once."""
+    max_length: int = 256
+    """Tokens of a sequence."""
+
+
 @dataclass(frozen=True)
 class Scores:
     """Metrics of answers against rows."""
@@ -93,6 +107,8 @@ class Task(nn.Module, ABC):
     """Kind of rows that it reads, of `data/kinds.py`."""
     han_isolated: ClassVar[bool] = False
     """Whether its answers are places in a text, so that a piece must not reach over several Han characters."""
+    defaults: ClassVar[Defaults] = Defaults()
+    """What a training takes where the recipe leaves it open."""
     columns: tuple[str, ...]
     """Columns that a row must have to be answered; the label is not among them."""
 

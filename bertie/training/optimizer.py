@@ -30,7 +30,7 @@ def parameter_groups(encoder: nn.Module, head: nn.Module, settings: Optimizer) -
     groups: list[dict[str, Any]] = []
     for part, module, rate in (
         ("encoder", encoder, settings.rate),
-        ("head", head, settings.rate * settings.head_rate_factor),
+        ("head", head, settings.rate * (settings.head_rate_factor or 1.0)),
     ):
         fresh = [p for p in module.parameters() if p.requires_grad and id(p) not in seen]
         seen.update(id(p) for p in fresh)

@@ -51,8 +51,8 @@ class Reading:
 class Recipe:
     """Every setting of a training; `recipe.toml` in a bundle is one of these."""
 
-    max_length: int = 256
-    """Tokens a text, specials included; longer texts are cut there and counted."""
+    max_length: int = 0
+    """Tokens a text, specials included; longer texts are cut there and counted. 0: the task chooses, most take 256."""
     linear_start: bool = True
     """Start the head from the frozen floor's solution instead of from random numbers (Kumar et al. 2022)."""
     attention_dropout: float = 0.0

@@ -20,6 +20,7 @@ from bertie.bundle.folder import Model
 from bertie.core.errors import UsageError
 from bertie.evaluation.judge import judge, to_json
 from bertie.predict import Predictor, load
+from bertie.tasks.base import Defaults
 from bertie.training.estimate import estimate_seconds
 from bertie.training.hooks import reporters
 from bertie.training.loop import FitResult, fit
@@ -49,8 +50,8 @@ FEW_DEV = 100
 """With fewer dev rows the last weights are kept: of 20 rows one more that is right is luck."""
 TIE_BREAK = 1e-3
 """Weight of the task's own tie-break beside the score: it decides among equals."""
-STEPS, ROWS = 60, (8, 32)
-"""Steps that an epoch should have, and fewest and most rows a batch: with few rows, small batches make enough steps."""
+STEPS, FEWEST_A_BATCH = 60, 8
+"""Steps that an epoch should have, and fewest rows a batch: with few rows, small batches make enough steps."""
 RESERVE = 20.0
 """Seconds kept for starting, for the report and for writing the bundle, beside those for judging the test rows."""
 
@@ -142,19 +143,24 @@ class Extent:
         return cls(rows, len(prepared.splits.dev), encoder.config.layers, 6.0 * weights * tokens)
 
 
-def fill(training: Training, extent: Extent) -> Training:
-    """The settings with what was left open chosen for this extent."""
+def fill(training: Training, extent: Extent, defaults: Defaults) -> Training:
+    """The settings with what was left open chosen for this extent and as the task wants it."""
+    optimizer = training.optimizer
     rows, layers = extent.rows, extent.layers
     few = rows < FEW_ROWS
-    rate = FEW_RATE if few else SHALLOW_RATE if layers <= SHALLOW else RATE
+    rate = (FEW_RATE if few else SHALLOW_RATE if layers <= SHALLOW else RATE) * defaults.rate_factor
     keep: Literal["last", "best"] = "last" if extent.dev_rows < FEW_DEV else "best"
     affordable = min(max(round(COMPUTE / extent.epoch_compute), EPOCHS[0]), EPOCHS[1])
     return replace(
         training,
         epochs=training.epochs or (FEW_EPOCHS if few else affordable),
-        rows_per_batch=training.rows_per_batch or min(max(rows // STEPS, ROWS[0]), ROWS[1]),
+        rows_per_batch=training.rows_per_batch or min(max(rows // STEPS, FEWEST_A_BATCH), defaults.most_rows),
         keep=keep if training.keep == "auto" else training.keep,
-        optimizer=replace(training.optimizer, rate=training.optimizer.rate or rate),
+        optimizer=replace(
+            optimizer,
+            rate=optimizer.rate or rate,
+            head_rate_factor=optimizer.head_rate_factor or defaults.head_rate_factor,
+        ),
     )
 
 
@@ -163,7 +169,7 @@ def plan(prepared: Prepared, run: RunFolder, request: TrainRequest, spent: float
 
     `spent` are the seconds since the command began.
     """
-    training = fill(prepared.recipe.training, Extent.of(prepared))
+    training = fill(prepared.recipe.training, Extent.of(prepared), prepared.task.defaults)
     decided = run.read("plan")
     if decided is None:
         left = max(request.seconds - spent - RESERVE - prepared.floors.seconds, 1.0)

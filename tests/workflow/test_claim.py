@@ -101,7 +101,7 @@ def test_overwrite_clears_nothing_before_the_data_were_read(again: TrainRequest,
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("max_length=32", "max_length was 256, now it is 32"),
+        ("max_length=32", "max_length was 0, now it is 32"),
         ("attention_dropout=0.1", r"attention_dropout was 0\.0, now it is 0\.1"),
         ("linear_start=false", "linear_start was True, now it is False"),
         ("task.loss=focal", "task.loss was None, now it is 'focal'"),

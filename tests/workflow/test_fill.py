@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from bertie.tasks.base import Defaults
 from bertie.training.settings import Optimizer, Training
 from bertie.workflow.train import COMPUTE, Extent, fill
+
+SLOW_START = Defaults(rate_factor=2.0, head_rate_factor=20.0, most_rows=16)
 
 
 def extent(rows: int = 5000, dev_rows: int = 500, layers: int = 12, share: float = 0.2) -> Extent:
@@ -25,20 +28,37 @@ def extent(rows: int = 5000, dev_rows: int = 500, layers: int = 12, share: float
     ],
 )
 def test_by_the_number_of_rows(rows: int, share: float, epochs: int, rows_per_batch: int, rate: float) -> None:
-    filled = fill(Training(), extent(rows, share=share))
+    filled = fill(Training(), extent(rows, share=share), Defaults())
     assert (filled.epochs, filled.rows_per_batch, filled.optimizer.rate) == (epochs, rows_per_batch, rate)
 
 
 def test_what_was_said_stays() -> None:
-    said = Training(epochs=2, rows_per_batch=5, optimizer=Optimizer(rate=3e-4, name="sgd"), clip=0.0, keep="best")
-    assert fill(said, extent(50, 5)) == said
+    said = Training(
+        epochs=2,
+        rows_per_batch=5,
+        optimizer=Optimizer(rate=3e-4, head_rate_factor=2.0, name="sgd"),
+        clip=0.0,
+        keep="best",
+    )
+    assert fill(said, extent(50, 5), SLOW_START) == said
 
 
 def test_few_dev_rows_choose_nothing() -> None:
-    assert fill(Training(), extent(180, 20)).keep == "last"
-    assert fill(Training(), extent(1000, 100)).keep == "best"
+    assert fill(Training(), extent(180, 20), Defaults()).keep == "last"
+    assert fill(Training(), extent(1000, 100), Defaults()).keep == "best"
 
 
 def test_a_shallow_encoder_bears_a_higher_rate() -> None:
-    assert fill(Training(), extent(layers=6)).optimizer.rate > fill(Training(), extent(layers=7)).optimizer.rate
-    assert fill(Training(), extent(500, layers=6)) == fill(Training(), extent(500, layers=12))
+    shallow, deep, *few = (
+        fill(Training(), extent(rows, layers=layers), Defaults())
+        for rows, layers in ((5000, 6), (5000, 7), (500, 6), (500, 12))
+    )
+    assert shallow.optimizer.rate > deep.optimizer.rate
+    assert few[0] == few[1]
+
+
+def test_a_task_says_what_it_usually_wants() -> None:
+    usual, own = (fill(Training(), extent(), defaults) for defaults in (Defaults(), SLOW_START))
+    assert own.optimizer.rate == pytest.approx(2 * usual.optimizer.rate)
+    assert (usual.optimizer.head_rate_factor, own.optimizer.head_rate_factor) == (1.0, 20.0)
+    assert (usual.rows_per_batch, own.rows_per_batch) == (32, 16)

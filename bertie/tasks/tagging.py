@@ -37,7 +37,7 @@ from bertie.nn.heads import normalised
 from bertie.nn.losses import IGNORED, multilabel_ranking_loss
 from bertie.nn.spans import Span, SpanHead, decode_spans, span_targets
 from bertie.nn.tag_head import TagHead, flat, tag_names, tags_of_spans
-from bertie.tasks.base import Answer, Mistake, Scores, Task, TaskSettings
+from bertie.tasks.base import Answer, Defaults, Mistake, Scores, Task, TaskSettings
 from bertie.text.tokenizer import Encoded, Tokenizer
 
 # R rows, S sequences, T tokens, N units of the longest, D width, F features, L labels, C = 1 + 2 L tags
@@ -84,6 +84,7 @@ class Tagging(Task):
     name = "tagging"
     kind = "tagging"
     han_isolated = True
+    defaults = Defaults(rate_factor=2.0, head_rate_factor=20.0, most_rows=16)
     columns = ("text",)
 
     def __init__(

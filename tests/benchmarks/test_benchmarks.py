@@ -94,9 +94,17 @@ def test_scores_renders_what_stands_in_the_file(tmp_path: Path) -> None:
     results = tmp_path / "scores.jsonl"
     lines = [json.dumps(record("trec_en", seed, value)) for seed, value in ((1, 0.94), (0, 0.96), (2, 0.97))]
     results.write_text("\n".join([*lines, json.dumps(record("sst2_en", 0, 0.87, wall=901.0))]) + "\n")
+    others = record("semeval2010_re_en", 0, 0.87), record("finre_zh", 0, 0.98), record("made_zh", 0, 0.95)
+    with results.open("a") as file:
+        file.writelines(json.dumps(other) + "\n" for other in others)
     page = run("scores.py", "--json", results, "--out", tmp_path, "--render")
-    assert "| trec_en | 500 | 0.9600 [0.950, 0.970] | 0.950 | pass | 0.9000 | 0.9400 | pass, clear |" in page
-    assert "| sst2_en | 500 | 0.8700 [0.860, 0.880] | 0.880 | **fail** | 0.9000 | 0.9400 | **fail** |" in page
+    floors = "tfidf 0.9000, frozen_encoder 0.9400"
+    assert f"| trec_en | 500 | accuracy | 0.9600 [0.950, 0.970] | 0.950 | pass | {floors} | pass, clear |" in page
+    assert f"| sst2_en | 500 | accuracy | 0.8700 [0.860, 0.880] | 0.880 | **fail** | {floors} | **fail** |" in page
+    low = "tfidf 0.7000, frozen_encoder 0.7000"
+    assert f"| semeval2010_re_en | 500 | official_macro_f1 | 0.7700 | 0.780 | **fail** | {low} | pass |" in page
+    assert "| finre_zh | 500 | accuracy | 0.9800 [0.970, 0.990] | +0.050 | **fail** |" in page
+    assert f"| made_zh | 500 | accuracy | 0.9500 [0.940, 0.960] | – | – | {floors} | pass |" in page
     assert page.index("| sst2_en") < page.index("| trec_en")
     assert "| 901 | **fail** |" in page
     assert "| trec_en | 3 | 0.9567 | 0.0153 | 0.9400 | 0.9700 | **fail** |" in page
@@ -111,10 +119,11 @@ def record(name: str, seed: int, value: float, wall: float = 100.0) -> dict[str,
     return {
         "rows": 500,
         "primary": {"name": "accuracy", "value": value, "low": value - 0.01, "high": value + 0.01},
-        "macro_f1": value,
+        "task": "classification",
+        "metrics": {"accuracy": value, "official_macro_f1": value - 0.1},
         "floors": {
-            "tfidf": {"value": 0.9, "difference": difference},
-            "frozen_encoder": {"value": 0.94, "difference": difference},
+            key: {"name": "accuracy", "value": value, "difference": difference, "metrics": {"official_macro_f1": 0.7}}
+            for key, value in (("tfidf", 0.9), ("frozen_encoder", 0.94))
         },
         "model": "minilm",
         "epochs": 3,

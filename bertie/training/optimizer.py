@@ -7,13 +7,14 @@ Knows nothing of schedules: `set_rate` is told the factor.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from bertie.core.errors import UsageError
+from bertie.nn.encoder import Encoder
 from bertie.training.settings import Optimizer
 from bertie.training.used_rows import UsedRows
 
@@ -28,10 +29,7 @@ def parameter_groups(encoder: nn.Module, head: nn.Module, settings: Optimizer) -
     tables = {id(p) for m in modules if isinstance(m, nn.Embedding | UsedRows) for p in m.parameters(recurse=False)}
     seen: set[int] = set()
     groups: list[dict[str, Any]] = []
-    for part, module, rate in (
-        ("encoder", encoder, settings.rate),
-        ("head", head, settings.rate * (settings.head_rate_factor or 1.0)),
-    ):
+    for part, module, rate in _parts(encoder, head, settings):
         fresh = [p for p in module.parameters() if p.requires_grad and id(p) not in seen]
         seen.update(id(p) for p in fresh)
         decayed = [p for p in fresh if p.ndim > 1 and id(p) not in tables]
@@ -45,6 +43,17 @@ def parameter_groups(encoder: nn.Module, head: nn.Module, settings: Optimizer) -
             "nothing is left to train: every parameter of encoder and head is frozen; choose another tuning"
         )
     return groups
+
+
+def _parts(encoder: nn.Module, head: nn.Module, settings: Optimizer) -> Iterator[tuple[str, nn.Module, float]]:
+    """Name, module and rate: the layers from the top down where their rates differ, what is below them, the head."""
+    rate, decay = settings.rate, settings.layer_decay or 1.0
+    layers = list(encoder.layers) if decay < 1.0 and isinstance(encoder, Encoder) else []
+    for number in range(len(layers), 0, -1):  # a layer that is used several times learns as its uppermost place does
+        yield f"layer {number}", layers[number - 1], rate
+        rate *= decay
+    yield "encoder", encoder, rate
+    yield "head", head, settings.rate * (settings.head_rate_factor or 1.0)
 
 
 def make_optimizer(groups: list[dict[str, Any]], settings: Optimizer) -> torch.optim.Optimizer:

@@ -20,11 +20,15 @@ class Optimizer:
     name: Literal["sgd", "adam", "adamw", "adafactor"] = "adamw"
     """Method: sgd, adam, adamw (Loshchilov and Hutter 2019), or adafactor (Shazeer and Stern 2018) to save memory."""
     rate: float = 0.0
-    """Highest learning rate of the encoder. 0: the workflow chooses, 2e-5 to 5e-5 by rows and layers.
+    """Highest learning rate of the encoder. 0: the workflow chooses, 2e-5 to 6e-5 by rows and layers.
     Adafactor's is relative to the size of each matrix: 1e-3 to 1e-2 there."""
     head_rate_factor: float = 0.0
     """The head's learning rate as a multiple of `rate`; 10 to 20 help a head that starts at random. 0: the task
     chooses, and where none is asked it is 1."""
+    layer_decay: float = 0.0
+    """Each layer's rate as a part of that of the layer above it, the word vectors' as a part of the lowest layer's
+    (Howard and Ruder 2018, section 3.1). 1: all alike. 0: the workflow chooses together with
+    `rate`; where a rate is given it is 1."""
     weight_decay: float = 0.01
     """Pull towards zero on weight matrices; biases, norms and embeddings are left alone."""
     betas: tuple[float, float] = (0.9, 0.999)
@@ -39,7 +43,7 @@ class Optimizer:
         for name in ("rate", "head_rate_factor"):
             if not getattr(self, name) >= 0.0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected more than 0, or 0 to have it chosen")
-        _between(self, 0.0, 1.0, "weight_decay", "momentum")
+        _between(self, 0.0, 1.0, "layer_decay", "weight_decay", "momentum")
         if len(self.betas) != 2 or not all(0.0 <= beta < 1.0 for beta in self.betas):
             raise ValueError(f"betas is {self.betas}, expected two numbers from 0 to below 1")
 

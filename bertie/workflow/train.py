@@ -43,9 +43,12 @@ FEW_ROWS, FEW_EPOCHS = 1000, 4
 right and 4 wrong beside the frozen encoder's, 5e-5 for three 12 and 12, with smoothed labels 6 and 20."""
 SHALLOW = 6
 """Layers up to which an encoder bears the higher rate."""
-SHALLOW_RATE, RATE, FEW_RATE = 5e-5, 3e-5, 2e-5
-"""Learning rate when none is given: of a shallow encoder, of a deeper one, and with few rows. 5e-5 may throw a 12-layer
-encoder below its linear start in the first epoch; 3e-5 is too little for 6 layers and 151 labels (docs/log.md)."""
+SHALLOW_RATE, RATE, FEW_RATE = 5e-5, 6e-5, 2e-5
+"""Learning rate when none is given: of a shallow encoder, of the top of a deeper one, and with few rows. 5e-5 in all of
+12 layers may throw an encoder below its linear start in the first epoch; 3e-5 is too little for 6 layers and 151 labels
+(docs/log.md)."""
+DEEP_DECAY = 0.85
+"""From layer to layer of a deeper encoder, downwards, where there are rows enough for the higher rate."""
 FEW_DEV = 100
 """With fewer dev rows the last weights are kept: of 20 rows one more that is right is luck."""
 TIE_BREAK = 1e-3
@@ -149,6 +152,7 @@ def fill(training: Training, extent: Extent, defaults: Defaults) -> Training:
     rows, layers = extent.rows, extent.layers
     few = rows < FEW_ROWS
     rate = (FEW_RATE if few else SHALLOW_RATE if layers <= SHALLOW else RATE) * defaults.rate_factor
+    decay = 1.0 if few or layers <= SHALLOW else DEEP_DECAY
     keep: Literal["last", "best"] = "last" if extent.dev_rows < FEW_DEV else "best"
     affordable = min(max(round(COMPUTE / extent.epoch_compute), EPOCHS[0]), EPOCHS[1])
     return replace(
@@ -159,6 +163,7 @@ def fill(training: Training, extent: Extent, defaults: Defaults) -> Training:
         optimizer=replace(
             optimizer,
             rate=optimizer.rate or rate,
+            layer_decay=optimizer.layer_decay or (1.0 if optimizer.rate else decay),
             head_rate_factor=optimizer.head_rate_factor or defaults.head_rate_factor,
         ),
     )

@@ -27,6 +27,19 @@ def test_every_parameter_stands_in_one_group_and_only_matrices_decay() -> None:
         assert (id(parameter) in decayed) == (parameter.ndim == 2 and "embeddings" not in name), name
 
 
+def test_lower_layers_learn_less() -> None:
+    model = toy_model()
+    depth = len(model.encoder.layers)
+    groups = parameter_groups(model.encoder, model.task, Optimizer(rate=1e-4, layer_decay=0.5))
+    assert sorted(map(id, parameters(groups))) == sorted(map(id, model.parameters()))
+    rates = {id(p): group["lr"] for group in groups for p in group["params"]}
+    for number, layer in enumerate(model.encoder.layers):
+        assert {rates[id(p)] for p in layer.parameters()} == {1e-4 * 0.5 ** (depth - 1 - number)}
+    assert {rates[id(p)] for p in model.encoder.embeddings.parameters()} == {1e-4 * 0.5**depth}
+    assert {rates[id(p)] for p in model.task.parameters()} == {1e-4}
+    assert groups[0]["name"] == f"layer {depth} weights"
+
+
 def test_a_shared_parameter_is_trained_once_and_a_frozen_one_never() -> None:
     encoder, head = nn.Linear(3, 3), nn.Linear(3, 3)
     head.weight = encoder.weight

@@ -22,9 +22,9 @@ def extent(rows: int = 5000, dev_rows: int = 500, layers: int = 12, share: float
         (10, 1e-6, 4, 8, 2e-5),
         (180, 1e-6, 4, 8, 2e-5),
         (999, 1e-6, 4, 16, 2e-5),
-        (1000, 1e-6, 8, 16, 3e-5),
-        (2400, 0.2, 5, 32, 3e-5),
-        (10**6, 50.0, 4, 32, 3e-5),
+        (1000, 1e-6, 8, 16, 6e-5),
+        (2400, 0.2, 5, 32, 6e-5),
+        (10**6, 50.0, 4, 32, 6e-5),
     ],
 )
 def test_by_the_number_of_rows(rows: int, share: float, epochs: int, rows_per_batch: int, rate: float) -> None:
@@ -36,11 +36,16 @@ def test_what_was_said_stays() -> None:
     said = Training(
         epochs=2,
         rows_per_batch=5,
-        optimizer=Optimizer(rate=3e-4, head_rate_factor=2.0, name="sgd"),
+        optimizer=Optimizer(rate=3e-4, head_rate_factor=2.0, layer_decay=0.9, name="sgd"),
         clip=0.0,
         keep="best",
     )
     assert fill(said, extent(50, 5), SLOW_START) == said
+
+
+def test_a_given_rate_is_that_of_all_layers() -> None:
+    filled = fill(Training(optimizer=Optimizer(rate=3e-5)), extent(), Defaults())
+    assert (filled.optimizer.rate, filled.optimizer.layer_decay) == (3e-5, 1.0)
 
 
 def test_few_dev_rows_choose_nothing() -> None:
@@ -48,12 +53,13 @@ def test_few_dev_rows_choose_nothing() -> None:
     assert fill(Training(), extent(1000, 100), Defaults()).keep == "best"
 
 
-def test_a_shallow_encoder_bears_a_higher_rate() -> None:
+def test_the_lower_layers_of_a_deep_encoder_learn_less() -> None:
     shallow, deep, *few = (
         fill(Training(), extent(rows, layers=layers), Defaults())
         for rows, layers in ((5000, 6), (5000, 7), (500, 6), (500, 12))
     )
-    assert shallow.optimizer.rate > deep.optimizer.rate
+    assert shallow.optimizer.layer_decay == 1.0
+    assert deep.optimizer.rate * deep.optimizer.layer_decay**6 < shallow.optimizer.rate < deep.optimizer.rate
     assert few[0] == few[1]
 
 

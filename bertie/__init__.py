@@ -13,8 +13,9 @@ from bertie.core.version import __version__
 if TYPE_CHECKING:
     from bertie.predict import load
     from bertie.workflow.api import evaluate, train
+    from bertie.workflow.extension import extend
 
-__all__ = ["__version__", "evaluate", "load", "train"]
+__all__ = ["__version__", "evaluate", "extend", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -23,6 +24,10 @@ def __getattr__(name: str) -> Any:
         from bertie.predict import load
 
         return load
+    if name == "extend":
+        from bertie.workflow.extension import extend
+
+        return extend
     if name in ("train", "evaluate"):
         from bertie.workflow import api
 

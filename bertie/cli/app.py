@@ -25,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.callback()(model.extensions)
 app.command()(model.demo)
 app.command()(model.train)
 app.command()(model.evaluate)

@@ -22,6 +22,20 @@ Sets = Annotated[
 ]
 
 
+def extensions(
+    with_: Annotated[
+        list[Path] | None,
+        typer.Option("--with", metavar="FILE", help="A Python file of your own with tasks or floors, which is run."),
+    ] = None,
+) -> None:
+    """BERT from raw text to a running service, in Chinese and English."""
+    if with_:
+        from bertie.workflow.extension import extend
+
+        for file in with_:
+            extend(file)
+
+
 def demo(
     lang: Annotated[str, typer.Option(help="en: news topics; zh: shopping reviews.")] = "en",
     out: Annotated[Path | None, typer.Option(help="Folder of the bundle.")] = None,

@@ -48,7 +48,7 @@ def publish(prepared: Prepared, predictor: Predictor, outcome: Outcome, run: Run
     exact = Predictor(predictor.model)  # golden answers are float32's, whatever the training computed in
     chosen = golden_rows(exact, prepared.splits.dev)
     model = replace(exact.model, golden=golden.record(exact.predict, chosen))
-    recipe = replace(prepared.recipe, training=outcome.training, task=prepared.task.description()["settings"])
+    recipe = replace(prepared.recipe, training=outcome.training, task=prepared.task.description().get("settings", {}))
     settings = tomli_w.dumps(to_dict(recipe))
     words, seconds = (folder.resolve().name, settings), outcome.evaluation["seconds"]
     report = report_of(prepared, outcome.judgement, run.entries(), words, seconds, outcome.fitted.best_step)

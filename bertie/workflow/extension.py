@@ -1,0 +1,45 @@
+"""Extensions: a Python file of somebody's own, with tasks or floors in it.
+
+In:  the path of a file
+Out: its tasks and floors are found by their names, for as long as the process lives
+Knows nothing of what they do. Only the file that a person names is run: a bundle names its task, never a file.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+from bertie.bundle.folder import TASKS
+from bertie.core.errors import UsageError
+from bertie.evaluation.floor_files import FLOORS
+
+
+def extend(path: str | Path) -> list[str]:
+    """Runs the file and adds every class with a `name` that is a task or a floor; the same file twice changes nothing.
+
+    Returns:
+        The names that were found.
+
+    Raises:
+        UsageError: there is no such file, it holds no task and no floor, or a name is taken.
+    """
+    file = Path(path).resolve()
+    if file.suffix != ".py" or not file.is_file():
+        raise UsageError(f"{path}: is no Python file, expected one with a class of a task or of a floor")
+    name = f"bertie extension {file}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, file)
+        assert spec is not None and spec.loader is not None, "the ending was looked at above"
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses look here for the module that they are made in
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    found = [*TASKS.extend(sys.modules[name]), *FLOORS.extend(sys.modules[name])]
+    if not found:
+        raise UsageError(f"{path}: holds no task and no floor; give a subclass of Task or Floor a `name`")
+    return found

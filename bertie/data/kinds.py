@@ -4,7 +4,8 @@ In:  the header of a table; the name of a kind that a task asks for
 Out: the kind, and the file's name for each of its columns; rows through `row_checks`
 Knows nothing of tasks, of file formats, or of what a model makes of a row.
 
-    tagging  relation  extraction (entities and relations)  question_answering  multiple_choice  embedding
+    tagging  relation  target_sentiment  extraction (entities and relations)  question_answering  multiple_choice
+    embedding
 
 Everything else is `labels`: one text or two, and a label, which `columns` finds.
 """
@@ -125,6 +126,17 @@ KINDS: dict[str, Kind] = {
             _plain(row_checks.relation),
         ),
         Kind(
+            "target_sentiment",
+            (("text", "target", "label"),),
+            (("text", "target"),),
+            {
+                "text": ("sentence", "文本", "句子"),
+                "target": ("aspect", "aspect_term", "entity", "目标", "对象", "实体"),
+                "label": ("sentiment", "polarity", "标签", "情感", "极性"),
+            },
+            _plain(row_checks.target_sentiment),
+        ),
+        Kind(
             "tagging",
             (("tokens", "tags"), ("text", "entities")),
             (("tokens",), ("text",)),
@@ -178,8 +190,9 @@ KINDS: dict[str, Kind] = {
     )
 }
 LOOKED_AT = 20
-"""Rows of `text,label` that all must have two entities marked in them to be read as relations."""
-SHOWN_BY_COLUMNS = ("extraction", "relation", "tagging", "question_answering", "multiple_choice")
+"""Rows of `text,label` that all must have two entities marked in them to be read as relations, and rows of
+`text,target,label` of which half must have their target in the text: many files call a label `target`."""
+SHOWN_BY_COLUMNS = ("extraction", "relation", "target_sentiment", "tagging", "question_answering", "multiple_choice")
 """Kinds that a labelled file shows by the names that its columns have, in the order in which they are tried."""
 
 
@@ -192,13 +205,23 @@ def kind_of(table: Table) -> str:
 
 
 def _shows(name: str, table: Table) -> bool:
-    names = KINDS[name].names(table.header, for_prediction=False)
-    if names is None or name != "relation" or "head" in names:
-        return names is not None
-    first = [
-        record.get(names["text"]) for record in table.records[:LOOKED_AT]
-    ]  # a text and a label, as many files have
-    return all(isinstance(text, str) and is_marked(text) for text in first)
+    names, first = KINDS[name].names(table.header, for_prediction=False), table.records[:LOOKED_AT]
+    if names is None:
+        return False
+    if name == "target_sentiment":
+        return 2 * sum(_is_target(record, names) for record in first) >= len(first)
+    if name != "relation" or "head" in names:
+        return True
+    texts = [record.get(names["text"]) for record in first]  # a text and a label, as many files have
+    return all(isinstance(text, str) and is_marked(text) for text in texts)
+
+
+def _is_target(record: Mapping[str, Any], names: Names) -> bool:
+    try:
+        row_checks.target_sentiment(record, names, for_prediction=True)
+    except CellError:
+        return False
+    return True
 
 
 def names_of(kind: str, table: Table, for_prediction: bool) -> Names:

@@ -7,6 +7,7 @@ Knows nothing of files, and of how the columns were found.
     tagging             text entities, or tokens tags        {"text", "entities": [{"start", "end", "label"}]}
     relation            text head tail label                 {"text", "head": {"start", "end"}, "tail": ..., "label"}
                         text label, entities marked in it    the same
+    target sentiment    text target label                    {"text", "target": "Nokia" or {"start", "end"}, "label"}
     extraction          text entities relations              {"text", "entities", "relations": [{head, tail, label}]}
     question answering  context question answers [id]        {"context", "question", "answers": [{"text", "start"}]}
     multiple choice     question choices answer [context]    {"question", "choices": [...], "answer": 0}
@@ -42,6 +43,7 @@ from bertie.data.spans import (
     shown,
 )
 from bertie.data.tags import Scheme
+from bertie.data.targets import places_of
 from bertie.data.tokens import as_tokens, join, row_of_tokens
 
 Record = Mapping[str, Any]
@@ -85,6 +87,21 @@ def relation(record: Record, names: Names, for_prediction: bool = False) -> Row:
         "head": {"start": head[0], "end": head[1]},
         "tail": {"start": tail[0], "end": tail[1]},
     }
+    if for_prediction:
+        return row
+    return row | {"label": one_label(needed(record, names["label"]), names["label"])}
+
+
+def target_sentiment(record: Record, names: Names, for_prediction: bool = False) -> Row:
+    """A row of a text and what is judged in it: a name, which counts wherever it stands, or a place."""
+    text, name = needed_text(record, names["text"]), names["target"]
+    value = needed(record, name)
+    row: Row = {"text": text, "target": value}
+    if isinstance(value, str) and (value in text or not value.lstrip().startswith(("{", "["))):
+        places_of(value, text, name)
+    else:
+        start, end = _place(record, name, text)
+        row["target"] = {"start": start, "end": end}
     if for_prediction:
         return row
     return row | {"label": one_label(needed(record, names["label"]), names["label"])}

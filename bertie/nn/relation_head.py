@@ -1,11 +1,11 @@
-"""From the states of a text and the places of two entities to the scores of their relation.
+"""From the states of a text and the places of its entities to the scores of what they are.
 
-In:  states (S, T, D), the tokens of the two entities (S, 2, T)
-Out: what is known of a row (R, 3, D), logits (R, C)
+In:  states (S, T, D), the tokens of two entities (S, 2, T), or those of one (S, T)
+Out: what is known of a row (R, P, D), logits (R, C)
 Knows nothing of encoders, labels or losses.
 """
 
-# S sequences, R rows, T tokens, D width, C outputs
+# S sequences, R rows, T tokens, P parts, D width, C outputs
 
 from __future__ import annotations
 
@@ -35,8 +35,27 @@ def entity_states(states: Tensor, entities: Tensor) -> Tensor:
     return torch.cat([states[:, :1], entity_means(states, entities)], dim=1)
 
 
+def near_mean(states: Tensor, entity: Tensor, attention_mask: Tensor | None, reach: float) -> Tensor:
+    """The mean of a text's states (S, D), in which a token counts the less the further it stands from the entity.
+
+    Args:
+        states: (S, T, D).
+        entity: (S, T) bool, its tokens, perhaps at several places; without any the mean is zero.
+        attention_mask: (S, T), None where nothing is padded.
+        reach: tokens at which one counts 1 / e of the entity's own.
+    """
+    place = torch.arange(states.shape[1], device=states.device)
+    apart = (place.unsqueeze(-1) - place).abs().expand(len(states), -1, -1)  # (S, T, T)
+    nearest = apart.masked_fill(~entity.unsqueeze(-2), len(place)).amin(dim=-1)  # (S, T) tokens to the entity
+    weights = torch.exp(-nearest / reach) * entity.any(dim=-1, keepdim=True)
+    if attention_mask is not None:
+        weights = weights * attention_mask
+    weights = weights / weights.sum(dim=-1, keepdim=True).clamp(min=1.0)  # the entity's own tokens count 1 each
+    return (weights.to(states.dtype).unsqueeze(-2) @ states).squeeze(-2)
+
+
 def joined(parts: Tensor) -> Tensor:
-    """Vectors of a row (R, 3, D), each brought to mean 0 and deviation 1, beside each other: (R, 3 D).
+    """Vectors of a row (R, P, D), each brought to mean 0 and deviation 1, beside each other: (R, P D).
 
     The scale of a vector does not matter. As each part has mean 0 and deviation 1, so has the whole, which a linear
     probe would normalise once more (`evaluation/probe.py`): its solution is one for the head as it stands.
@@ -52,24 +71,32 @@ class RelationHead(nn.Module):
     """
 
     def __init__(
-        self, hidden_size: int, outputs: int, *, dense: bool = False, dropout: float = 0.1, activation: str = "tanh"
+        self,
+        hidden_size: int,
+        outputs: int,
+        *,
+        parts: int = 3,
+        dense: bool = False,
+        dropout: float = 0.1,
+        activation: str = "tanh",
     ) -> None:
         super().__init__()
-        self.dense = nn.Linear(3 * hidden_size, hidden_size) if dense else None
+        width = parts * hidden_size
+        self.dense = nn.Linear(width, hidden_size) if dense else None
         self.activation = ACTIVATIONS[activation]
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(hidden_size if dense else 3 * hidden_size, outputs)
+        self.output = nn.Linear(hidden_size if dense else width, outputs)
         self.centre: Tensor
         self.scale: Tensor
-        self.register_buffer("centre", torch.zeros(3 * hidden_size))
-        self.register_buffer("scale", torch.ones(3 * hidden_size))
+        self.register_buffer("centre", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
         init_head(self, self.output)
 
     @torch.no_grad()
     def start_from(self, weight: Tensor, bias: Tensor, centre: Tensor, scale: Tensor) -> None:
-        """Takes over a linear solution, weight (C, 3 D) and bias (C,) over features as they come.
+        """Takes over a linear solution, weight (C, P D) and bias (C,) over features as they come.
 
-        `centre` and `scale` (3 D,) are mean and deviation of each feature over the training rows. The head keeps them
+        `centre` and `scale` (P D,) are mean and deviation of each feature over the training rows. The head keeps them
         and learns weights for what is centred and scaled. Trap: a first token's features hardly differ from row to row;
         their weights are large, and dropout would take away large constants, not what tells rows apart.
         """
@@ -80,7 +107,7 @@ class RelationHead(nn.Module):
         self.output.bias.copy_(bias + weight @ centre)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Features (R, 3 D) to logits (R, C)."""
+        """Features (R, P D) to logits (R, C)."""
         # As in `ClassificationHead`: bfloat16 would round a logit of 10 by 0.03.
         with torch.autocast(features.device.type, enabled=False):
             features = (features.to(self.output.weight.dtype) - self.centre) / self.scale

@@ -1,8 +1,8 @@
-"""Entities: a text with two places in it to pieces that say where these are, in sequences that fit a model.
+"""Entities: a text with places in it to pieces that say where these are, in sequences that fit a model.
 
-In:  a tokenizer, texts, two places [start, end) of each in characters, perhaps marker pieces to put around them
+In:  a tokenizer, texts, places [start, end) of each in characters, perhaps marker pieces to put around them
 Out: `EntityText`: an Encoded that knows the pieces of each entity; its offsets point into the text that was given
-Knows nothing of tensors, tasks or what the two entities are to each other.
+Knows nothing of tensors, tasks or what the entities are to each other.
 
     text       Bob knows Ann.
     places     [0, 3) and [10, 13)
@@ -24,10 +24,10 @@ from bertie.text.tokenizer import Encoded, Tokenizer
 
 Place = tuple[int, int]
 """[start, end): characters of a text, or pieces of it."""
-Places = tuple[Place, Place]
-"""Those of the first and of the second entity."""
-Markers = tuple[tuple[int, int], tuple[int, int]]
-"""Ids of the pieces in front of and behind the first entity, and the second."""
+Places = tuple[Place, ...]
+"""Those of the entities, in their order; a text has at least one."""
+Markers = tuple[tuple[int, int], ...]
+"""Ids of the pieces in front of and behind each entity, in their order."""
 Piece = tuple[int, int, Place, int | None]
 """Id, type id, offsets, side: a column of an Encoded."""
 
@@ -44,14 +44,14 @@ _WORD = "▁"
 
 @dataclass(frozen=True, slots=True)
 class EntityText(Encoded):
-    """A text, or a part of one, as pieces, with the pieces of two entities."""
+    """A text, or a part of one, as pieces, with the pieces of its entities."""
 
-    entities: tuple[tuple[int, ...], tuple[int, ...]]
-    """Where the pieces of the first and of the second entity stand, markers not among them; empty for one that is not
-    in this part, or of whose characters the tokenizer makes nothing."""
+    entities: tuple[tuple[int, ...], ...]
+    """Where the pieces of each entity stand, markers not among them; empty for one that is not in this part, or of
+    whose characters the tokenizer makes nothing."""
 
     def with_types(self) -> EntityText:
-        """The same with type 1 at the pieces of both entities, 0 elsewhere."""
+        """The same with type 1 at the pieces of the entities, 0 elsewhere."""
         marked = {place for places in self.entities for place in places}
         return replace(self, type_ids=[int(i in marked) for i in range(len(self.ids))])
 
@@ -75,12 +75,12 @@ class Whole:
         inside = [i for i, side in enumerate(one.sequence) if side is not None]
         start, end = (inside[0], inside[-1] + 1) if inside else (len(pieces), len(pieces))
         body = pieces[start:end]
-        return cls(pieces[:start], body, pieces[end:], (_pieces_at(body, places[0]), _pieces_at(body, places[1])))
+        return cls(pieces[:start], body, pieces[end:], tuple(_pieces_at(body, place) for place in places))
 
     def sequence(self, kept: Sequence[int], markers: Markers | None, truncated: bool) -> EntityText:
         """The body's pieces with these rising indices, between the specials, with markers around the entities."""
         found: list[Piece] = list(self.front)
-        entities: tuple[list[int], list[int]] = ([], [])
+        entities: list[list[int]] = [[] for _ in self.entities]
         before, behind = self._marks(set(kept), markers)
         for i in kept:
             found += before[i]
@@ -89,7 +89,7 @@ class Whole:
                     entity.append(len(found))
             found += [self.body[i], *behind[i]]
         ids, types, offsets, sides = map(list, zip(*found, *self.back, strict=True))
-        return EntityText(ids, types, offsets, sides, truncated, (tuple(entities[0]), tuple(entities[1])))
+        return EntityText(ids, types, offsets, sides, truncated, tuple(map(tuple, entities)))
 
     def _marks(
         self, kept: set[int], markers: Markers | None
@@ -98,7 +98,8 @@ class Whole:
         before, behind = defaultdict[int, list[Piece]](list), defaultdict[int, list[Piece]](list)
         if markers is None:
             return before, behind
-        pairs = sorted(zip(self.entities, markers, strict=True), key=lambda pair: pair[0][0] - pair[0][1])
+        each = [markers[min(i, len(markers) - 1)] for i in range(len(self.entities))]
+        pairs = sorted(zip(self.entities, each, strict=True), key=lambda pair: pair[0][0] - pair[0][1])
         for (start, end), (opening, closing) in pairs:  # the longer one first
             inside = [i for i in range(start, end) if i in kept]
             if inside:
@@ -138,15 +139,15 @@ def encode_entities(
     markers: Markers | None = None,
     overlap: float | None = None,
 ) -> list[tuple[EntityText, ...]]:
-    """Encodes texts with two entities each, at most `max_length` pieces with specials and markers.
+    """Encodes texts with their entities, at most `max_length` pieces with specials and markers.
 
     Args:
         tokenizer: with `han_isolated`, or a piece may reach over the border of an entity.
         texts: any Python strings.
-        places: the two entities of each text, in its characters; they may overlap.
+        places: the entities of each text, in its characters; they may overlap.
         max_length: of a sequence.
-        markers: what is put around the entities; None: nothing.
-        overlap: None: of a text longer than the model one sequence, the pieces with both entities in the middle or,
+        markers: what is put around the entities, those of the last one around all that follow; None: nothing.
+        overlap: None: of a text longer than the model one sequence, the pieces with all entities in the middle or,
             where they are too far apart, the pieces around each; it says `truncated`. A number, 0 to below 1: all of
             the text in several sequences, of which neighbours share this part of their pieces.
 
@@ -154,9 +155,9 @@ def encode_entities(
         UsageError: `max_length` leaves no room for two pieces.
     """
     found = []
-    for one, two in zip(tokenizer.encode_batch(texts, None, _WHOLE), places, strict=True):
-        whole = Whole.of(one, two)
-        room = max_length - len(whole.front) - len(whole.back) - (4 if markers else 0)
+    for one, those in zip(tokenizer.encode_batch(texts, None, _WHOLE), places, strict=True):
+        whole = Whole.of(one, those)
+        room = max_length - len(whole.front) - len(whole.back) - (2 * len(those) if markers else 0)
         if room < 2:
             raise UsageError(f"max_length {max_length} leaves no room for text beside specials and markers; give more")
         parts = _parts(len(whole.body), whole.entities, room, overlap)
@@ -191,13 +192,14 @@ def _windows(count: int, room: int, overlap: float) -> Iterator[range]:
 
 
 def _around(count: int, entities: Places, room: int) -> Sequence[int]:
-    """`room` of the pieces: both entities with what is around them, or half of it around each."""
+    """`room` of the pieces: all entities with what is around them, or an equal part of it around each."""
     there = [entity for entity in entities if entity[0] < entity[1]] or [(0, 0)]
     start, end = min(start for start, _ in there), max(end for _, end in there)
     if end - start <= room or len(there) == 1:
         return _centred(start, end, room, count)
-    halves = (room // 2, room - room // 2)
-    return sorted({i for place, half in zip(there, halves, strict=True) for i in _centred(*place, half, count)})
+    bounds = [room * k // len(there) for k in range(len(there) + 1)]
+    parts = zip(there, bounds, bounds[1:], strict=False)
+    return sorted({i for place, low, high in parts for i in _centred(*place, high - low, count)})
 
 
 def _centred(start: int, end: int, size: int, count: int) -> range:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tomli_w
@@ -75,6 +77,18 @@ EIGHT = {
             for label, (head, tail) in places.items()
         ]
     ),
+    "target_sentiment": Rows(
+        [
+            {"text": text, "target": target, "label": label}
+            for text, targets in (
+                ("the food was bad the film was good", {"food": "bad", "film": "good"}),
+                ("the service was bad the film was good", {"service": "bad", "film": "good"}),
+                ("房间很好服务不好", {"房间": "好", "服务": "坏"}),
+                ("手机很慢电影很好", {"电影": "好", "手机": "坏"}),
+            )
+            for target, label in targets.items()
+        ]
+    ),
 }
 """Eight rows of each task; a task without any fails the first test."""
 
@@ -110,6 +124,14 @@ def with_settings(predictor: Predictor, **settings: object) -> Predictor:
     return Predictor(replace(model, task=again))
 
 
+def lengthened(asked: dict[str, Any], end: str, short: Sequence[str] = ()) -> dict[str, Any]:
+    """The row with this behind each of its texts; a target, which names a part of a text, stays what it is."""
+    kept = ("target", *short)
+    return {
+        name: value + end if isinstance(value, str) and name not in kept else value for name, value in asked.items()
+    }
+
+
 def test_eight_rows_are_learned_by_heart(learned: tuple[Predictor, Rows]) -> None:
     predictor, rows = learned
     assert predictor.task.score(predictor.predict(list(rows)), rows).value == pytest.approx(1.0)
@@ -129,7 +151,7 @@ def test_answers_do_not_depend_on_the_company(learned: tuple[Predictor, Rows]) -
     predictor, rows = learned
     task = predictor.task
     asked = [task.asked(row) for row in rows]
-    long = {name: value + " padding" * 12 if isinstance(value, str) else value for name, value in asked[0].items()}
+    long = lengthened(asked[0], " padding" * 12)
     alone = [predictor.predict([row])[0] for row in asked]
     expected = [{"row": row, "answer": answer} for row, answer in zip(asked, alone, strict=True)]
     golden.check(lambda rows: predictor.predict([*rows, long])[: len(rows)], expected, "torch/float32", "batch")
@@ -139,7 +161,7 @@ def test_a_text_longer_than_the_model_is_answered_with_a_note(learned: tuple[Pre
     predictor, rows = learned
     predictor = with_settings(predictor, long_texts="cut")
     asked = predictor.task.asked(rows[0])
-    long = {name: value + " padding" * 90 if isinstance(value, str) else value for name, value in asked.items()}
+    long = lengthened(asked, " padding" * 90)
     assert "cut at 32 tokens" in predictor.predict([long])[0]["note"]
 
 
@@ -195,13 +217,7 @@ def test_all_of_a_long_text_counts_with_windows(name: str, tiny_model: Path) -> 
     task.build_head(32)
     model = Model(checkpoint.load(tiny_model).encoder, task, Tokenizer.from_folder(tiny_model), 32)
     asked = task.asked(rows[0])
-    short = {"question"} if "context" in asked else set()  # it stands in front of every window over the context
-    ends = [
-        {
-            key: f"{value}{' padding' * 12} {end}" if isinstance(value, str) and key not in short else value
-            for key, value in asked.items()
-        }
-        for end in ("food", "slow slow bad")
-    ]
+    short = ("question",) if "context" in asked else ()  # it stands in front of every window over the context
+    ends = [lengthened(asked, f"{' padding' * 12} {end}", short) for end in ("food", "slow slow bad")]
     first, second = Predictor(model).predict(ends)
     assert first != second and "note" not in first

@@ -1,7 +1,7 @@
-"""The frozen encoder, entity by entity: logistic regression on what a head of relations reads, with an encoder that
-nobody has tuned.
+"""The frozen encoder, entity by entity: logistic regression on what a head of relations or of target sentiment reads,
+with an encoder that nobody has tuned.
 
-In:  labelled rows of relations, the encoder
+In:  labelled rows of entities in texts, the encoder
 Out: answers in the form of the task, a linear solution that the head can start from
 Knows nothing of the training that follows.
 """
@@ -24,25 +24,27 @@ from bertie.evaluation.linear import Floats, Targets
 from bertie.evaluation.probe import LinearProbe
 from bertie.tasks.base import Answer, Task
 from bertie.tasks.relation import Relation
+from bertie.tasks.target_sentiment import TargetSentiment
 
-# N rows, D width
+# N rows, F features
 SMALLEST = 1e-6
 """Deviation of a feature that is the same in every row."""
 
 
 @dataclass(frozen=True)
 class FrozenEntities(Floor):
-    """A linear probe on the joined states, with the fingerprint of its encoder: on another it would answer at random.
+    """A linear probe on the states of entities, or around one, with the fingerprint of its encoder: on another it would
+    answer at random.
 
     The encoder sees the entities marked as it will in training, so that the solution is one for the head.
     """
 
     name: ClassVar[str] = "frozen_entities"
-    tasks: ClassVar[tuple[str, ...]] = ("relation",)
+    tasks: ClassVar[tuple[str, ...]] = ("relation", "target_sentiment")
     reads_encoder: ClassVar[bool] = True
     probe: LinearProbe
-    centre: Floats  # (3 D,)
-    scale: Floats  # (3 D,)
+    centre: Floats  # (F,)
+    scale: Floats  # (F,)
     encoder: str
 
     @classmethod
@@ -58,7 +60,7 @@ class FrozenEntities(Floor):
 
     def start(self, task: Task) -> bool:
         """Kumar et al. 2022: probe, then tune. A head with a hidden layer has no place for a linear solution."""
-        if not isinstance(task, Relation) or task.settings.dense:
+        if not isinstance(task, (Relation, TargetSentiment)) or (isinstance(task, Relation) and task.settings.dense):
             return False
         task.start_from(*self.probe.linear(), torch.from_numpy(self.centre), torch.from_numpy(self.scale))
         return True
@@ -76,15 +78,15 @@ class FrozenEntities(Floor):
 
 
 def _features(rows: Rows, ground: Ground) -> Floats:
-    """What the head of the task would read (N, 3 D)."""
+    """What the head of the task would read (N, F)."""
     task, encoder, examples = ground.task, ground.encoder, ground.encode(rows)
-    assert isinstance(task, Relation)
+    assert isinstance(task, (Relation, TargetSentiment))
     device, lengths = next(encoder.parameters()).device, [example.length for example in examples]
     found: dict[int, NDArray[np.float32]] = {}
 
-    def joined(chosen: list[Example]) -> Tensor:
+    def features_of(chosen: list[Example]) -> Tensor:
         return task.features(encoder, task.collate(chosen, ground.tokenizer.pad_id).to(device))
 
-    for indices, features in frozen_batches(encoder, examples, lengths, joined, ground.dtype):
+    for indices, features in frozen_batches(encoder, examples, lengths, features_of, ground.dtype):
         found.update(zip(indices, features.cpu().numpy(), strict=True))
     return np.stack([found[i] for i in range(len(examples))])

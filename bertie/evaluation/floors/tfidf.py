@@ -23,6 +23,8 @@ from bertie.tasks.base import Answer
 # N rows, F sparse features, C labels
 PENALTIES = (0.1, 0.5, 2.0)
 """Candidates for C of the support vector machines."""
+COUNTED = {"target_sentiment": ("text",)}
+"""Columns that are counted, where they are not all of a task's: a text without its target shows what it adds."""
 LARGEST = 40_000_000
 """Weights beyond this are not kept: a floor must not outweigh the model."""
 OPTIONS = ("analyzer", "ngram_range", "token_pattern", "sublinear_tf", "lowercase", "min_df")
@@ -36,7 +38,7 @@ class TfidfFloor(Floor):
     """
 
     name: ClassVar[str] = "tfidf"
-    tasks: ClassVar[tuple[str, ...]] = ("classification",)
+    tasks: ClassVar[tuple[str, ...]] = ("classification", "target_sentiment")
     vectorizers: list[TfidfVectorizer]
     columns: tuple[str, ...]
     targets: Targets
@@ -47,7 +49,7 @@ class TfidfFloor(Floor):
     @classmethod
     def fit(cls, train: Rows, ground: Ground) -> TfidfFloor:
         """Chooses C on held-out training rows, then fits all of them."""
-        columns = ground.task.columns
+        columns = COUNTED.get(ground.task.name, ground.task.columns)
         targets = Targets.of(train.column("label"))
         vectorizers = fit_vectorizers([text for column in columns for text in train.column(column)])
         features = sparse_features(vectorizers, train, columns)

@@ -8,7 +8,6 @@ Knows nothing of training or of where rows come from.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,13 @@ from bertie.bundle.folder import Model
 from bertie.core.errors import DataError
 from bertie.core.runtime import autocast, choose_device, choose_dtype
 from bertie.data.batches import Example, pack
+from bertie.data.rows import blocks
 from bertie.tasks.base import Answer, Task
 from bertie.text.tokenizer import Encoded
 
 ROWS_PER_BATCH = 64
 TOKENS_PER_BATCH = 4096
 """Padded tokens a batch: larger ones fall out of the processor's cache and gain nothing."""
-ROWS_PER_CHUNK = 4096
-"""Rows held at once by `stream`; sorted by length inside a chunk, so memory does not grow with the input."""
 
 
 class Predictor:
@@ -53,17 +51,17 @@ class Predictor:
         return list(self.stream(rows))
 
     def stream(self, rows: Iterable[str | Mapping[str, Any]]) -> Iterator[Answer]:
-        """Answers in order, a chunk of rows at a time: memory does not grow with the number of rows."""
-        remaining, done = iter(rows), 0
-        while chunk := list(islice(remaining, ROWS_PER_CHUNK)):
-            yield from self._chunk([self._row(row, done + i) for i, row in enumerate(chunk)])
-            done += len(chunk)
+        """Answers in order, a block of rows at a time: memory does not grow with the number of rows."""
+        done = 0
+        for block in blocks(rows):
+            yield from self._block([self._row(row, done + i) for i, row in enumerate(block)])
+            done += len(block)
 
     def encode(self, rows: Sequence[dict[str, Any]]) -> list[Example]:
         """Rows as the model sees them."""
         return self.task.encode(rows, self.model.tokenizer, self.model.max_length)
 
-    def _chunk(self, rows: list[dict[str, Any]]) -> list[Answer]:
+    def _block(self, rows: list[dict[str, Any]]) -> list[Answer]:
         examples = self.encode(rows)
         # A task that cannot tell what rounding changed would have every row computed twice.
         dtype = torch.float32 if type(self.task).unsure is Task.unsure else self.dtype

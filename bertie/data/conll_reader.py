@@ -1,7 +1,8 @@
 """CoNLL: a token a line, its tag in the last column, a blank line between sentences.
 
 In:  a text stream
-Out: a Table of {"text", "entities"}, `lines` being where each sentence begins; a line that does not fit is a problem
+Out: a Table of {"text", "entities"}, `lines` being where each sentence begins; a line that does not fit is a problem;
+     or to predict each sentence's text
 Knows nothing of encodings and of what is done with the rows.
 
 Columns are parted by a tab, or by spaces where a line has no tab. Only these: an ideographic or a no-break space is a
@@ -13,15 +14,15 @@ from __future__ import annotations
 import re
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TextIO
 
 from bertie.data.cells import CellError
-from bertie.data.table import CELL_LIMIT, NUL, TOO_LONG, Table, bounded_lines
+from bertie.data.table import CELL_LIMIT, NUL, TOO_LONG, Placed, Table, bounded_lines
 from bertie.data.tags import Scheme, TagError, detect, is_tag, tag_problem
-from bertie.data.tokens import row_of_tokens
+from bertie.data.tokens import join, row_of_tokens
 
 _DOCUMENT = "-DOCSTART-"
 _LOOKED_AT = 50
@@ -37,6 +38,11 @@ class _Sentence:
     lines: array[int] = field(default_factory=lambda: array("q"))
     size: int = 0
     broken: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has tokens, and no line that could not be read."""
+        return bool(self.tokens) and not self.broken
 
 
 def looks_like_conll(stream: TextIO) -> bool:
@@ -63,7 +69,7 @@ def read_conll(stream: TextIO, table: Table, scheme: Scheme | None = None, repai
         scheme: of the tags; None finds it from all of them, so they are turned into entities at the end.
         repair: as in `spans_of_tags`.
     """
-    sentences = _sentences(stream, table)
+    sentences = list(_sentences(stream, table))
     table.header = ["text", "entities"]
     chosen = scheme or detect(sentence.tags for sentence in sentences)
     for sentence in sentences:
@@ -78,9 +84,19 @@ def read_conll(stream: TextIO, table: Table, scheme: Scheme | None = None, repai
     return [f"{table.source}: the tags were read as {chosen}"] if sentences else []
 
 
-def _sentences(stream: TextIO, table: Table) -> list[_Sentence]:
+def conll_texts(stream: TextIO, table: Table) -> Iterator[Placed]:
+    """Sentences to predict, as they are read: their tokens stand in the first column, what else there is is not read.
+
+    So one column is enough. The text, to which the places in an answer refer, is `tokens.join` of the tokens.
+    """
+    table.header = ["text"]
+    for sentence in _sentences(stream, table, tagged=False):
+        yield sentence.lines[0], {"text": join(sentence.tokens).text}
+
+
+def _sentences(stream: TextIO, table: Table, tagged: bool = True) -> Iterator[_Sentence]:
     """The sentences without a problem of their own; the others are left out, each line's problem in `table`."""
-    sentences, current, width = list[_Sentence](), _Sentence(), _Width()
+    current, width = _Sentence(), _Width(least=2 if tagged else 1)
     for number, line in bounded_lines(stream):
         if line is None or "\0" in line:
             table.problems.append((number, TOO_LONG if line is None else NUL))
@@ -88,40 +104,43 @@ def _sentences(stream: TextIO, table: Table) -> list[_Sentence]:
             continue
         cells = _cells(line, number)
         if not cells or cells[0] == _DOCUMENT:
-            _close(current, sentences)
+            if current.is_whole:
+                yield current
             current = _Sentence()
-        elif not _is_comment(cells, width.count):
-            problem = width.problem(cells, number) or _problem(cells)
+        elif not _is_comment(cells, width):
+            problem = width.problem(cells, number) or _problem(cells, tagged)
             if problem:
                 table.problems.append((number, problem))
                 current.broken = True
             else:
-                _take(current, cells, number, table)
-    _close(current, sentences)
-    return sentences
+                _take(current, cells if tagged else cells[:1], number, table)
+    if current.is_whole:
+        yield current
 
 
 @dataclass
 class _Width:
     """The number of columns, which the first line with a token settles."""
 
+    least: int
+    """2: a token and its tag."""
     count: int = 0
     line: int = 0
 
     def problem(self, cells: Sequence[str], number: int) -> str:
-        if not self.count and len(cells) > 1:
+        if not self.count and len(cells) >= self.least:
             self.count, self.line = len(cells), number
-        if len(cells) < 2:
+        if len(cells) < self.least:
             return "1 column, expected a token and its tag; add the missing one, with a tab or a space between them"
         if len(cells) != self.count:
             return f"{len(cells)} columns, expected {self.count} as on line {self.line}; correct this line"
         return ""
 
 
-def _problem(cells: Sequence[str]) -> str:
+def _problem(cells: Sequence[str], tagged: bool) -> str:
     if not cells[0]:
         return "the token is empty, expected one in the first column; fill it in or delete the line"
-    return "" if is_tag(cells[-1]) else f"the last column {tag_problem(cells[-1])}"
+    return "" if not tagged or is_tag(cells[-1]) else f"the last column {tag_problem(cells[-1])}"
 
 
 def _cells(line: str, number: int) -> list[str]:
@@ -134,9 +153,12 @@ def _cells(line: str, number: int) -> list[str]:
     return re.split(" +", text.rstrip(" "))
 
 
-def _is_comment(cells: Sequence[str], width: int) -> bool:
+def _is_comment(cells: Sequence[str], width: _Width) -> bool:
     """A line that begins with #, unless it reads as a token: hashtags and # itself are tokens as well."""
-    return cells[0].startswith("#") and not (len(cells) == (width or 2) and is_tag(cells[-1]))
+    if not cells[0].startswith("#"):
+        return False
+    as_tagged = len(cells) == (width.count or 2) and is_tag(cells[-1])
+    return not as_tagged and (width.least > 1 or len(cells) != (width.count or 1))
 
 
 def _take(sentence: _Sentence, cells: Sequence[str], number: int, table: Table) -> None:
@@ -147,10 +169,5 @@ def _take(sentence: _Sentence, cells: Sequence[str], number: int, table: Table) 
         sentence.broken, sentence.tokens, sentence.tags = True, [], []
         return
     sentence.tokens.append(cells[0])
-    sentence.tags.append(sys.intern(cells[-1]))  # a few tags, and millions of tokens
+    sentence.tags.extend(map(sys.intern, cells[1:][-1:]))  # a few tags, and millions of tokens
     sentence.lines.append(number)
-
-
-def _close(sentence: _Sentence, sentences: list[_Sentence]) -> None:
-    if sentence.tokens and not sentence.broken:
-        sentences.append(sentence)

@@ -1,7 +1,8 @@
 """CSV and TSV, strictly: every record has the header's number of cells, every quote is closed.
 
 In:  a text stream, a delimiter
-Out: a Table; ragged rows, open quotes, NULs, repeated headers and endless lines are problems with their line
+Out: records one by one; a Table gets the header, and as problems with their line: ragged rows, open quotes, NULs,
+     repeated headers and endless lines
 Knows nothing of encodings or of what the columns mean.
 
 Not the csv module: it joins everything after an open quote into one cell, and cannot say where the quote stood.
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 from bertie.core.errors import DataError
-from bertie.data.table import CELL_LIMIT, NUL, TOO_LONG, Table, bounded_lines
+from bertie.data.table import CELL_LIMIT, NUL, TOO_LONG, Placed, Table, bounded_lines
 
 _INSIDE = re.compile(r'[^"]*+(?:""[^"]*+)*+')
 _DELIMITERS = ",\t;|"
@@ -126,8 +127,8 @@ def sniff_delimiter(first_line: str, usual: str) -> str:
     return usual if usual in first_line or best not in first_line else best
 
 
-def read_csv(stream: TextIO, table: Table, usual: str) -> None:
-    """Fills `table`. The first line that is not blank is the header."""
+def csv_records(stream: TextIO, table: Table, usual: str) -> Iterator[Placed]:
+    """Records as they are read. The first line that is not blank is the header; it and what is wrong go to `table`."""
     lines = ((number, line) for number, line in bounded_lines(stream))
     first = next(((number, line) for number, line in lines if line is None or line.strip()), None)
     if first is None:
@@ -140,7 +141,12 @@ def read_csv(stream: TextIO, table: Table, usual: str) -> None:
     table.header, table.header_line = [name.strip().removeprefix("\ufeff") for name in names], line
     _refuse_twins(table, line)
     for raw in records:
-        _add(table, names, raw)
+        line, cells, _ = raw
+        problem = _problem(names, raw)
+        if problem:
+            table.problems.append((line, problem))
+        elif cells != [""] or len(names) == 1:  # a blank line; in a file of one column it is an empty text
+            yield line, dict(zip(table.header, cells, strict=True))
 
 
 def _chain(first: tuple[int, str | None], rest: Iterator[tuple[int, str | None]]) -> Iterator[tuple[int, str | None]]:
@@ -155,17 +161,14 @@ def _refuse_twins(table: Table, line: int) -> None:
         raise DataError(f"{table.source}:{line}: two columns are called {twin!r}, expected different names; rename one")
 
 
-def _add(table: Table, names: list[str], raw: Raw) -> None:
-    line, cells, problem = raw
+def _problem(names: list[str], raw: Raw) -> str:
+    """What is wrong with a record; nothing of a blank line between rows or at the end."""
+    _, cells, problem = raw
     found, expected = len(cells), len(names)
-    if problem:
-        table.problems.append((line, problem))
-    elif cells == [""] and expected > 1:
-        return  # a blank line between rows or at the end; in a file of one column it is an empty text
-    elif found != expected:
+    if problem or cells == [""]:
+        return problem
+    if found != expected:
         advice = "put a cell that holds the delimiter in double quotes" if found > expected else "add the missing cell"
-        table.problems.append((line, f"{found} cells, expected {expected} as in the header; {advice}"))
-    elif cells == names and expected > 1:
-        table.problems.append((line, "the header is repeated, expected a row; delete this line"))
-    else:
-        table.add(line, dict(zip(table.header, cells, strict=True)))
+        return f"{found} cells, expected {expected} as in the header; {advice}"
+    repeated = cells == names and expected > 1
+    return "the header is repeated, expected a row; delete this line" if repeated else ""

@@ -1,7 +1,7 @@
 """JSON lines and JSON lists: objects with the columns as keys.
 
 In:  a text stream
-Out: a Table; a line that is not one JSON object is a problem with its line
+Out: records one by one; a Table gets the names, and as a problem with its line what is not one JSON object
 Knows nothing of encodings or of what the columns mean.
 """
 
@@ -9,27 +9,28 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 from bertie.core.errors import DataError
-from bertie.data.table import NUL, TOO_LONG, Table, bounded_lines
+from bertie.data.table import NUL, TOO_LONG, Placed, Table, bounded_lines
 
 _KINDS = {list: "an array", str: "a string", int: "a number", float: "a number", bool: "a boolean", type(None): "null"}
 _SPACE = re.compile(r"\s*")
 
 
-def read_json_lines(stream: TextIO, table: Table) -> None:
-    """Fills `table` from one object a line. Blank lines are passed over."""
+def json_line_records(stream: TextIO, table: Table) -> Iterator[Placed]:
+    """One object a line. Blank lines are passed over; the header is complete when the last record has been read."""
     names: dict[str, None] = {}
     for number, line in bounded_lines(stream):
         if line is None or "\0" in line:
             table.problems.append((number, TOO_LONG if line is None else NUL))
         elif text := line.removeprefix("\ufeff").strip():
-            _add(table, names, number, text)
+            yield from _record(table, names, number, text)
     table.header = list(names)
 
 
-def _add(table: Table, names: dict[str, None], number: int, text: str) -> None:
+def _record(table: Table, names: dict[str, None], number: int, text: str) -> Iterator[Placed]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -38,26 +39,26 @@ def _add(table: Table, names: dict[str, None], number: int, text: str) -> None:
         return
     if isinstance(value, dict):
         names.update(dict.fromkeys(value))
-        table.add(number, value)
+        yield number, value
     else:
         table.problems.append((number, _not_an_object(value)))
 
 
-def read_json(stream: TextIO, table: Table) -> None:
-    """Fills `table` from one list of objects; a `.json` file that holds JSON lines is read as such."""
+def json_records(stream: TextIO, table: Table) -> Iterator[Placed]:
+    """The objects of one list, whose text is held whole; a `.json` file that holds JSON lines is read as such."""
     start = stream.read(4096).lstrip("\ufeff \t\r\n")
     stream.seek(0)
     if start.startswith("{"):
-        read_json_lines(stream, table)
+        yield from json_line_records(stream, table)
         return
     text = stream.read()
     position = _skip(text, len(text) - len(text.lstrip("\ufeff")))
     if not text.startswith("[", position):
         raise DataError(f"{table.top}: found {start[:20]!r}, expected a JSON list of objects or JSON lines")
-    _read_list(text, position + 1, table)
+    yield from _list_records(text, position + 1, table)
 
 
-def _read_list(text: str, position: int, table: Table) -> None:
+def _list_records(text: str, position: int, table: Table) -> Iterator[Placed]:
     decoder, names = json.JSONDecoder(), dict[str, None]()
     line, counted = 1, 0
     position = _skip(text, position)
@@ -70,7 +71,7 @@ def _read_list(text: str, position: int, table: Table) -> None:
             raise DataError(f"{table.source}:{line}: this is not valid JSON ({reason(error)}); {advice}") from error
         if isinstance(value, dict):
             names.update(dict.fromkeys(value))
-            table.add(line, value)
+            yield line, value
         else:
             table.problems.append((line, _not_an_object(value)))
         position = _skip(text, position)

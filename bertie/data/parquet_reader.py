@@ -1,13 +1,14 @@
 """Parquet: columns of plain values; class numbers written by `datasets` become class names.
 
 In:  a path
-Out: a Table
+Out: records one by one; a Table gets the header
 Knows nothing of what the columns mean.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bertie.core.errors import DataError
-from bertie.data.table import Table
+from bertie.data.table import Placed, Table
+
+ROWS_AT_ONCE = 500
 
 
-def read_parquet(path: Path, table: Table) -> None:
-    """Fills `table`; a record's line is its number from 1."""
+def parquet_records(path: Path, table: Table) -> Iterator[Placed]:
+    """Records as they are read; a record's line is its number from 1."""
+    done = 0
     try:
-        data = pq.read_table(path)
-        names = class_names(data.schema.metadata or {})
-        records = data.to_pylist()
+        with pq.ParquetFile(path) as file:
+            table.header = [str(name) for name in file.schema_arrow.names]
+            names = class_names(file.schema_arrow.metadata or {})
+            for batch in file.iter_batches(ROWS_AT_ONCE):
+                for number, record in enumerate(batch.to_pylist(), start=done + 1):
+                    yield number, {name: _named(value, names.get(name)) for name, value in record.items()}
+                done += len(batch)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         first = (str(error).splitlines() or ["no reason given"])[0]
         raise DataError(f"{path}: this is not a readable Parquet file ({first}); write it again") from error
-    table.header = [str(name) for name in data.schema.names]
-    for number, record in enumerate(records, start=1):
-        table.add(number, {name: _named(value, names.get(name)) for name, value in record.items()})
 
 
 def class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:

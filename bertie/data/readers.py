@@ -9,28 +9,33 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Collection, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import NoReturn, TextIO
 
 from bertie.core.errors import DataError
 from bertie.data.annotation_reader import program_of, read_annotations
 from bertie.data.cells import CellError, Label, as_label, as_text, shape_labels
-from bertie.data.columns import TEXT_NAMES, Columns, Mapping, find_columns, folded
-from bertie.data.conll_reader import looks_like_conll, read_conll
-from bertie.data.csv_reader import read_csv, sniff_delimiter
+from bertie.data.columns import TEXT_NAMES, Columns, find_columns, folded
+from bertie.data.conll_reader import conll_texts, looks_like_conll, read_conll
+from bertie.data.csv_reader import csv_records, sniff_delimiter
 from bertie.data.encoding import detect
-from bertie.data.json_reader import read_json, read_json_lines
+from bertie.data.json_reader import json_line_records, json_records
 from bertie.data.kinds import KINDS, LABELS, kind_of, names_of
-from bertie.data.parquet_reader import read_parquet
+from bertie.data.parquet_reader import parquet_records
 from bertie.data.rows import Row, Rows
 from bertie.data.squad_reader import looks_like_squad, read_squad
-from bertie.data.table import NUL, TOO_LONG, Table, bounded_lines
+from bertie.data.table import NUL, TOO_LONG, Placed, Record, Table, bounded_lines
 
-__all__ = ["SUFFIXES", "Columns", "read_rows", "read_stream", "rows_from_table"]
+__all__ = ["SUFFIXES", "Columns", "read_rows", "rows_from_table"]
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".txt", ".conll", ".bio", ".bioes")
+ReadText = Callable[[TextIO, Table], Iterator[Placed]]
+"""Records out of a text; the table takes the header and what is wrong."""
+CONLL = (".conll", ".bio", ".bioes")
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".txt", *CONLL)
 """The endings that are data in a folder; any other file can still be named."""
 _FOREIGN = {
     b"PK\x03\x04": "an Excel or zip file",
@@ -44,150 +49,225 @@ def read_rows(
     path: str | Path,
     columns: Columns | None = None,
     encoding: str | None = None,
-    for_prediction: bool = False,
     skip_bad_rows: bool = False,
     kind: str | None = None,
 ) -> Rows:
-    """The rows of a file, in order. For prediction no label is needed.
+    """The labelled rows of a file, in order.
 
-    `kind` is the kind of rows that a task needs (`kinds`); without it the columns of a labelled file tell.
+    `kind` is the kind of rows that a task needs (`kinds`); without it the columns of the file tell.
 
     With `skip_bad_rows` malformed rows are left out. `Rows.notes` says what was chosen and how many were skipped.
     """
-    path = Path(path)
-    try:
-        table = _read_table(path, encoding, for_prediction)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    return rows_from_table(table, columns, for_prediction, skip_bad_rows, kind)
-
-
-def read_stream(
-    binary: BinaryIO,
-    columns: Columns | None = None,
-    encoding: str | None = None,
-    skip_bad_rows: bool = False,
-    kind: str | None = None,
-    name: str = "stdin",
-) -> Rows:
-    """Rows to predict from a stream: JSON lines if it starts with an object, a table if its first line has a text
-    column that the person named; otherwise each line is a text, and a named column only a note.
-    """
-    columns, content = columns or Columns(), io.BytesIO(binary.read())
-    table = Table(name, detect(content, name, encoding))
-    stream = io.TextIOWrapper(content, table.encoding, errors="strict")
-    first = _first_line(stream)
-    if first.startswith("{"):
-        read_json_lines(stream, table)
-    elif _is_header(first, columns.texts):
-        read_csv(stream, table, "\t")
-    else:
-        _fill_lines(stream, table)
-        rows = rows_from_table(table, None, True, skip_bad_rows, kind)
-        return replace(rows, notes=_no_columns(name, columns) + rows.notes)
-    return rows_from_table(table, columns, True, skip_bad_rows, kind)
+    opened = open_file(Path(path), encoding, for_prediction=False)
+    table = opened.table()
+    table.fill(opened.records(table))
+    program = program_of(table.records)
+    if program is not None:
+        made, notes = read_annotations(table, program)
+        made.notes = table.notes + notes
+        table = made
+    return rows_from_table(table, columns, skip_bad_rows, kind)
 
 
 def rows_from_table(
-    table: Table,
-    columns: Columns | None,
-    for_prediction: bool = False,
-    skip_bad_rows: bool = False,
-    kind: str | None = None,
+    table: Table, columns: Columns | None, skip_bad_rows: bool = False, kind: str | None = None
 ) -> Rows:
-    """Canonical rows out of a table of any origin."""
+    """Canonical labelled rows out of a table of any origin."""
     if not table.records:
-        _refuse_empty(table)
+        refuse_empty(table)
     if kind is None:
-        named = columns is not None and (columns.texts or columns.label)
-        kind = LABELS if for_prediction or named else kind_of(table)
-    if kind != LABELS:
-        return _rows_of_kind(table, kind, for_prediction, skip_bad_rows)
-    mapping = find_columns(table, columns or Columns(), label_needed=not for_prediction)
-    rows, lines, problems = _canonical(table, mapping, for_prediction)
-    if problems and not skip_bad_rows:
-        raise DataError([f"{table.source}:{line}: {what}" for line, what in problems])
-    if not rows:
-        raise DataError([f"{table.source}:{line}: {what}" for line, what in problems] or f"{table.top}: no rows")
-    made = Rows(rows, table.source, lines, table.encoding)
-    if not for_prediction:
-        made = made.with_column("label", shape_labels([made.column("label")])[0])
-    notes = table.notes + mapping.notes + _skipped(table.source, problems)
-    return replace(made, notes=notes + _empties(made) + _several(made))
-
-
-def _rows_of_kind(table: Table, kind: str, for_prediction: bool, skip_bad_rows: bool) -> Rows:
-    names = names_of(kind, table, for_prediction)
-    read = KINDS[kind].read(table, names)
+        kind = LABELS if columns is not None and (columns.texts or columns.label) else kind_of(table)
+    read, notes = row_reader(table, kind, columns, for_prediction=False)
     rows, lines, problems = [], [], list(table.problems)
     for line, record in zip(table.lines, table.records, strict=True):
         try:
-            rows.append(read(record, names, for_prediction))
+            rows.append(read(record))
         except CellError as error:
             problems.append((line, str(error)))
         else:
             lines.append(line)
-    problems.sort(key=lambda problem: problem[0])
     if problems and not (skip_bad_rows and rows):
-        raise DataError([f"{table.source}:{line}: {what}" for line, what in problems])
-    renamed = [f"{name!r} as {canonical}" for canonical, name in names.items() if name != canonical]
-    notes = [f"{table.source}: read {', '.join(renamed)}"] if renamed else []
-    notes = table.notes + notes + _skipped(table.source, problems)
-    return Rows(rows, table.source, lines, table.encoding, notes, kind)
+        raise refusal(table.source, problems)
+    made = Rows(rows, table.source, lines, table.encoding, kind=kind)
+    notes = table.notes + notes + skipped(table.source, problems)
+    if kind == LABELS:
+        made = made.with_column("label", shape_labels([made.column("label")])[0])
+        notes = notes + _empties(made) + _several(made)
+    return replace(made, notes=notes)
 
 
-def _read_table(path: Path, encoding: str | None, for_prediction: bool) -> Table:
+@dataclass(frozen=True)
+class Opened:
+    """A file whose format is known. Its records can be read again and again."""
+
+    source: str
+    encoding: str
+    read: Callable[[Table], Iterator[Placed]]
+    plain: bool = False
+    """Whether each line is a text, and there is no column to name."""
+    notes: list[str] = field(default_factory=list)
+
+    def table(self) -> Table:
+        """A table without records, which takes the header and what is wrong."""
+        return Table(self.source, self.encoding, notes=list(self.notes))
+
+    def records(self, table: Table) -> Iterator[Placed]:
+        """The records, one by one where the format allows it."""
+        try:
+            yield from self.read(table)
+        except OSError as error:
+            raise _unreadable(self.source, error) from error
+
+
+def open_file(path: Path, encoding: str | None, for_prediction: bool) -> Opened:
+    """A file of any format, by its first bytes and its ending; DataError where it cannot be one."""
+    try:
+        return _opened(path, encoding, for_prediction)
+    except OSError as error:
+        raise _unreadable(str(path), error) from error
+
+
+def open_stream(path: Path, name: str, columns: Columns, encoding: str | None) -> Opened:
+    """What came in on a stream and lies in a file now: JSON lines if it starts with an object, a table if its first
+    line has a text column that the person named; otherwise each line is a text, and a named column only a note.
+    """
+    with path.open("rb") as binary:
+        found = detect(binary, name, encoding)
+        first = _first_line(io.TextIOWrapper(binary, found))
+    if first.startswith("{"):
+        return Opened(name, found, _of_text(path, found, json_line_records))
+    if _is_header(first, columns.texts):
+        return Opened(name, found, _of_text(path, found, partial(csv_records, usual="\t")))
+    return Opened(name, found, _of_text(path, found, _text_lines), plain=True, notes=_no_columns(name, columns))
+
+
+def row_reader(
+    table: Table, kind: str, columns: Columns | None, for_prediction: bool
+) -> tuple[Callable[[Record], Row], list[str]]:
+    """What makes a canonical row of a record, or raises a CellError; and what was chosen. DataError: missing columns.
+
+    Of a labelled table all records are looked at first; of one to predict only the header.
+    """
+    if kind != LABELS:
+        names = names_of(kind, table, for_prediction)
+        read = KINDS[kind].read(table, names)
+        return lambda record: read(record, names, for_prediction), _renamed(table.source, names)
+    mapping = find_columns(table, columns or Columns(), label_needed=not for_prediction)
+    texts = [(canonical, name) for canonical, name in mapping.names.items() if canonical != "label"]
+    label = None if for_prediction else mapping.names.get("label")
+
+    def row(record: Record) -> Row:
+        made: Row = {canonical: as_text(record.get(name), name) for canonical, name in texts}
+        return made if label is None else made | {"label": _label(record, label)}
+
+    return row, mapping.notes
+
+
+def refusal(source: str, problems: list[tuple[int, str]]) -> DataError:
+    """Every problem with its line, in their order."""
+    return DataError([f"{source}:{line}: {what}" for line, what in sorted(problems, key=lambda problem: problem[0])])
+
+
+def refuse_empty(table: Table) -> NoReturn:
+    """DataError for a table without a record that could be read."""
+    if table.problems:
+        raise refusal(table.source, table.problems)
+    header = f"a header ({', '.join(table.header[:5])}) and " if table.header_line else ""
+    raise DataError(f"{table.top}: found {header}no rows, expected at least one; add rows")
+
+
+def skipped(source: str, problems: list[tuple[int, str]]) -> list[str]:
+    """A note on the rows that are left out."""
+    if not problems:
+        return []
+    line, reason = min(problems, key=lambda problem: problem[0])
+    return [f"{source}: {len(problems)} bad rows skipped, the first at line {line}: {reason}"]
+
+
+def empties(source: str, count: int, first: int) -> list[str]:
+    """A note on texts without a word; `first` is the line of one."""
+    if not count:
+        return []
+    return [f"{source}: {count} rows have an empty text, the first at {source}:{first}; they are kept"]
+
+
+def is_empty(row: Row) -> bool:
+    """Whether nothing stands in any text of the row."""
+    return not any(value.strip() for name, value in row.items() if name != "label")
+
+
+def _opened(path: Path, encoding: str | None, for_prediction: bool) -> Opened:
     if path.is_dir():
         raise DataError(f"{path}: is a folder, expected a file; name one of the files in it")
     if not path.exists():
         raise DataError(f"{path}: there is no such file; {_neighbours(path)}")
-    with path.open("rb") as stream:
-        head = stream.read(4)
+    with path.open("rb") as binary:
+        head = binary.read(4)
         foreign = next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), None)
         if foreign:
             raise DataError(f"{path}: is {foreign}, expected CSV, TSV, JSON lines or Parquet; save it as CSV in UTF-8")
         if head == b"PAR1" or path.suffix.lower() == ".parquet":
-            table = Table(str(path))
-            read_parquet(path, table)
-            return table
-        table = Table(str(path), detect(stream, str(path), encoding))
-        _fill(stream, path.suffix.lower(), table, for_prediction)
-    program = None if for_prediction else program_of(table.records)
-    if program is None:
-        return table
-    made, notes = read_annotations(table, program)
-    made.notes = table.notes + notes
-    return made
+            return Opened(str(path), "utf-8", partial(parquet_records, path))
+        found = detect(binary, str(path), encoding)
+        read = _reader_of(io.TextIOWrapper(binary, found), path.suffix.lower(), for_prediction)
+    return Opened(str(path), found, _of_text(path, found, read))
 
 
-def _fill(binary: BinaryIO, suffix: str, table: Table, for_prediction: bool) -> None:
-    stream = io.TextIOWrapper(binary, table.encoding, errors="strict")
+def _reader_of(stream: TextIO, suffix: str, for_prediction: bool) -> ReadText:
+    """By the ending and, where it says little, the beginning of the file."""
     if suffix in (".jsonl", ".ndjson"):
-        read_json_lines(stream, table)
-    elif suffix == ".json" and looks_like_squad(stream):
-        table.notes = read_squad(stream, table, for_prediction)
-    elif suffix == ".json":
-        read_json(stream, table)
-    elif suffix in (".conll", ".bio", ".bioes") or (suffix == ".txt" and looks_like_conll(stream)):
-        table.notes = read_conll(stream, table)
-    elif suffix in (".csv", ".tsv", ".tab"):
-        read_csv(stream, table, "," if suffix == ".csv" else "\t")
-    else:
-        _fill_unknown(stream, table, for_prediction)
+        return json_line_records
+    if suffix == ".json" and looks_like_squad(stream):
+        return _whole(partial(read_squad, for_prediction=for_prediction))
+    if suffix == ".json":
+        return json_records
+    if suffix in CONLL or (suffix == ".txt" and looks_like_conll(stream)):
+        return conll_texts if for_prediction else _whole(read_conll)
+    if suffix in (".csv", ".tsv", ".tab"):
+        return partial(csv_records, usual="," if suffix == ".csv" else "\t")
+    return _reader_of_unknown(stream, for_prediction)
 
 
-def _fill_unknown(stream: TextIO, table: Table, for_prediction: bool) -> None:
+def _reader_of_unknown(stream: TextIO, for_prediction: bool) -> ReadText:
     """A file whose name says nothing, such as `.txt`: JSON, a table with a header, or (to predict) one text a line.
 
     A column's name alone on a line, such as `news`, may as well be a text: only a delimiter makes it a header.
     """
     first = _first_line(stream)
     if _is_object(first) or first.startswith("[{"):
-        read_json(stream, table)
-    elif for_prediction and not (_is_header(first, TEXT_NAMES) and sniff_delimiter(first, "\t") in first):
-        _fill_lines(stream, table)
-    else:
-        read_csv(stream, table, "\t")
+        return json_records
+    if for_prediction and not (_is_header(first, TEXT_NAMES) and sniff_delimiter(first, "\t") in first):
+        return _text_lines
+    return partial(csv_records, usual="\t")
+
+
+def _of_text(path: Path, encoding: str, read: ReadText) -> Callable[[Table], Iterator[Placed]]:
+    def records(table: Table) -> Iterator[Placed]:
+        with path.open(encoding=encoding, errors="strict") as stream:
+            yield from read(stream, table)
+
+    return records
+
+
+def _whole(fill: Callable[[TextIO, Table], list[str]]) -> ReadText:
+    """A format that must be read to its end before its first row is known; `fill` gives notes."""
+
+    def records(stream: TextIO, table: Table) -> Iterator[Placed]:
+        made = Table(table.source, table.encoding)
+        table.notes = table.notes + fill(stream, made)
+        table.header, table.problems = made.header, table.problems + made.problems
+        yield from zip(made.lines, made.records, strict=True)
+
+    return records
+
+
+def _unreadable(source: str, error: OSError) -> DataError:
+    return DataError(f"{source}: cannot be read ({error.strerror or error})")
+
+
+def _renamed(source: str, names: dict[str, str]) -> list[str]:
+    renamed = [f"{name!r} as {canonical}" for canonical, name in names.items() if name != canonical]
+    return [f"{source}: read {', '.join(renamed)}"] if renamed else []
 
 
 def _first_line(stream: TextIO) -> str:
@@ -219,61 +299,25 @@ def _no_columns(name: str, columns: Columns) -> list[str]:
     return [f"{name}: plain lines have no column {wanted}, each is read as one text; columns are for JSON lines"]
 
 
-def _fill_lines(stream: TextIO, table: Table) -> None:
+def _text_lines(stream: TextIO, table: Table) -> Iterator[Placed]:
     """One text a line."""
     table.header = ["text"]
     for number, line in bounded_lines(stream):
         if line is None or "\0" in line:
             table.problems.append((number, TOO_LONG if line is None else NUL))
         else:
-            table.add(number, {"text": line.removeprefix("\ufeff") if number == 1 else line})
+            yield number, {"text": line.removeprefix("\ufeff") if number == 1 else line}
 
 
-def _canonical(
-    table: Table, mapping: Mapping, for_prediction: bool
-) -> tuple[list[Row], list[int], list[tuple[int, str]]]:
-    texts = [(canonical, name) for canonical, name in mapping.names.items() if canonical != "label"]
-    label = mapping.names.get("label")
-    good: list[tuple[int, Row]] = []
-    problems = list(table.problems)
-    for line, record in zip(table.lines, table.records, strict=True):
-        try:
-            row: Row = {canonical: as_text(record.get(name), name) for canonical, name in texts}
-            if label is not None and not for_prediction:
-                row["label"] = _label(record, label)
-        except CellError as error:
-            problems.append((line, str(error)))
-        else:
-            good.append((line, row))
-    problems.sort(key=lambda problem: problem[0])
-    return [row for _, row in good], [line for line, _ in good], problems
-
-
-def _label(record: dict[str, Any], name: str) -> Label:
+def _label(record: Record, name: str) -> Label:
     if name not in record:
         raise CellError(f"there is no {name!r}, expected a label; fill it in or delete the row")
     return as_label(record[name], name)
 
 
-def _refuse_empty(table: Table) -> None:
-    if table.problems:
-        raise DataError([f"{table.source}:{line}: {what}" for line, what in table.problems])
-    header = f"a header ({', '.join(table.header[:5])}) and " if table.header_line else ""
-    raise DataError(f"{table.top}: found {header}no rows, expected at least one; add rows")
-
-
-def _skipped(source: str, problems: list[tuple[int, str]]) -> list[str]:
-    if not problems:
-        return []
-    line, reason = problems[0]
-    return [f"{source}: {len(problems)} bad rows skipped, the first at line {line}: {reason}"]
-
-
 def _empties(rows: Rows) -> list[str]:
-    empty = [i for i, row in enumerate(rows) if not any(value.strip() for value in _texts(row))]
-    if not empty:
-        return []
-    return [f"{rows.source}: {len(empty)} rows have an empty text, the first at {rows.where(empty[0])}; they are kept"]
+    empty = [i for i, row in enumerate(rows) if is_empty(row)]
+    return empties(rows.source, len(empty), rows.lines[empty[0]]) if empty else []
 
 
 def _several(rows: Rows) -> list[str]:
@@ -283,10 +327,6 @@ def _several(rows: Rows) -> list[str]:
     places = [i for i, label in enumerate(labels) if len(label) > 1]
     first = f", the first at {rows.where(places[0])}" if places else ""
     return [f"{rows.source}: {len(places)} of {len(rows)} rows have several labels{first}; every label is a list"]
-
-
-def _texts(row: Row) -> Iterable[str]:
-    return (value for name, value in row.items() if name != "label")
 
 
 def _neighbours(path: Path) -> str:

@@ -7,10 +7,13 @@ Knows nothing of formats, of texts and labels, or of files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
+Record = dict[str, Any]
+Placed = tuple[int, Record]
+"""A record and the line, or number, that it stands on."""
 LINE_LIMIT = 4_000_000
 """Characters in a line; more is a broken file, and would otherwise be held in memory whole."""
 CELL_LIMIT = 1_000_000
@@ -42,10 +45,15 @@ class Table:
         """`file:line` where the data begins, for what is wrong with all of it."""
         return f"{self.source}:{self.header_line or (self.lines[0] if self.lines else 1)}"
 
-    def add(self, line: int, record: dict[str, Any]) -> None:
+    def add(self, line: int, record: Record) -> None:
         """A record that could be read."""
         self.lines.append(line)
         self.records.append(record)
+
+    def fill(self, placed: Iterable[Placed]) -> None:
+        """All records of a reader."""
+        for line, record in placed:
+            self.add(line, record)
 
 
 def bounded_lines(stream: TextIO) -> Iterator[tuple[int, str | None]]:

@@ -7,7 +7,7 @@ Knows nothing of how the answers were made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -45,15 +45,16 @@ def judge(
     task: Task,
     rows: Rows,
     answers: Sequence[Answer],
-    floors: Mapping[str, Sequence[Answer]],
+    floors: Iterable[tuple[str, Sequence[Answer]]],
     metric: str | None = None,
 ) -> Judgement:
     """Scores every set of answers against the labels of the rows; by another metric than the task's where one is named.
 
+    `floors`: name and answers of each, of which only the scores are held: they may be made one after the other.
     UsageError: a metric that there is not, or that is no score.
     """
     scores = _by(metric, task.score(answers, rows))
-    judged = {name: _floor(scores, _by(metric, task.score(said, rows))) for name, said in floors.items()}
+    judged = {name: _floor(scores, _by(metric, task.score(said, rows))) for name, said in floors}
     return Judgement(task.name, len(rows), scores, interval(scores), judged, list(answers))
 
 

@@ -241,6 +241,10 @@ class Task(nn.Module, ABC):
         """
         return True
 
+    def kept(self, answer: Answer) -> Answer:
+        """What `score` reads of an answer, which is all that is held of each where many rows are judged."""
+        return answer
+
     @abstractmethod
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """Answers against the labels of the rows. A label never seen in training is counted and scored wrong."""

@@ -210,6 +210,10 @@ class Classification(Task):
             return any(abs(score - self.settings.threshold) < CLOSE for score in scores)
         return bool(scores[0] - scores[1] < CLOSE)
 
+    def kept(self, answer: Answer) -> Answer:
+        name = "labels" if self.several else "label"
+        return {name: answer[name]}
+
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         gold = rows.column("label")
         if self.several:

@@ -158,6 +158,12 @@ class Embedding(Task):
         """A vector is rounded a little everywhere; there is no label that could change."""
         return False
 
+    def kept(self, answer: Answer) -> Answer:
+        """Vectors as arrays: lists of numbers need eight times as much."""
+        if "ranked" in answer:
+            return {"ranked": answer["ranked"]}
+        return {name: np.array(answer[name], dtype=np.float32) for name in ("vector", "positive")}
+
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """Every query among all positives of these rows. An answer may also be `{"ranked"}`: positives, best first."""
         ranked = [answer["ranked"] for answer in answers] if "ranked" in answers[0] else _ranked(answers, rows)

@@ -206,6 +206,9 @@ class QuestionAnswering(Task):
         windows = iter(likely_spans(output, longest=self.settings.longest, most=CANDIDATES))
         return [self._answer(passage, [next(windows) for _ in passage.sequences]) for passage in _passages(batch)]
 
+    def kept(self, answer: Answer) -> Answer:
+        return {"answer": answer["answer"]}
+
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """F1 and exact match as in `metrics.answers`; where rows have no answer, also for both kinds apart."""
         gold, said = [_texts_of(row) for row in rows], [answer["answer"] or "" for answer in answers]

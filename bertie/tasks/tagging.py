@@ -219,6 +219,10 @@ class Tagging(Task):
         mask = torch.arange(emissions.shape[1], device=emissions.device) < counts[:, None]  # (R, N)
         return [self._answer(found, text) for found, text in zip(head.spans(emissions, mask), texts, strict=True)]
 
+    def kept(self, answer: Answer) -> Answer:
+        places = ("start", "end", "label")
+        return {"entities": [{name: one[name] for name in places} for one in answer["entities"]]}
+
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         gold = [_places(row["entities"]) for row in rows]
         judged = span_scores(gold, [_places(answer["entities"]) for answer in answers], self.labels)

@@ -8,7 +8,7 @@ Knows nothing of the command line.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ def run_evaluation(
     for note in rows.notes:
         say(note)
     began = time.monotonic()
-    answers = predictor.predict(list(rows))
+    answers = list(map(predictor.task.kept, predictor.stream(rows)))
     seconds = time.monotonic() - began
     floors = floor_answers(Path(model) / FLOORS, predictor, rows, say)
     judgement = judge(predictor.task, rows, answers, floors, metric)
@@ -65,16 +65,16 @@ def labelled_rows(data: str, reading: Reading, kind: str) -> Rows:
 
 def floor_answers(
     folder: Path, predictor: Predictor, rows: Rows, say: Callable[[str], None]
-) -> dict[str, list[Answer]]:
-    """What the floors kept in the bundle answer to these rows."""
+) -> Iterator[tuple[str, list[Answer]]]:
+    """What the floors kept in the bundle answer to these rows, as far as it is scored; one after the other."""
     model = predictor.model
     ground = Ground(model.task, model.encoder, model.tokenizer, model.max_length)
-    answers = {}
     for floor in load_floors(folder):
         try:
             if floor.reads_encoder:  # a bundle may come from anybody: what it names is never fetched
                 ground = replace(ground, encoder=load_start(model.origin, offline=True).encoder)
-            answers[floor.name] = floor.predict(rows, ground)
+            answers = list(map(model.task.kept, floor.stream(rows, ground)))
         except ModelError as error:
             say(f"the floor {floor.name} is left out, its encoder {model.origin} is not at hand: {error}")
-    return answers
+            continue
+        yield floor.name, answers

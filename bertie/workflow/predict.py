@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from bertie.bundle.checksums import stay_outside
-from bertie.core.files import write_text
-from bertie.data.readers import read_rows, read_stream
+from bertie.core.files import new_file
+from bertie.data.unlabelled import Unlabelled, unlabelled_rows, unlabelled_stream
 from bertie.predict import load
+from bertie.workflow.preparation import read_options
 from bertie.workflow.request import Reading
+
+Asked = Iterable[str | dict[str, Any]]
 
 
 def run_prediction(
@@ -28,16 +32,17 @@ def run_prediction(
     say: Callable[[str], None],
     dtype: str = "float32",
 ) -> None:
-    """Writes one answer a row. Rows are read, and checked, before the first answer is written."""
+    """Writes one answer a row. All rows are checked before the first answer is written, and none is held."""
     if output is not None:
         stay_outside(output)
     predictor = load(model, dtype)
-    answers = predictor.stream(_rows(source, reading, predictor.task.kind, say))
-    if output is not None:
-        write_text(output, "".join(map(line, answers)))
-        return
-    for answer in answers:
-        sys.stdout.write(line(answer))
+    with _rows(source, reading, predictor.task.kind, say) as rows:
+        lines = map(line, predictor.stream(rows))
+        if output is None:
+            sys.stdout.writelines(lines)
+            return
+        with new_file(output, 0) as making, making.open("w", encoding="utf-8") as file:  # nobody knows its size yet
+            file.writelines(lines)
 
 
 def line(answer: dict[str, Any]) -> str:
@@ -45,16 +50,19 @@ def line(answer: dict[str, Any]) -> str:
     return json.dumps(answer, ensure_ascii=False) + "\n"
 
 
-def _rows(
-    source: list[str] | str, reading: Reading, kind: str, say: Callable[[str], None]
-) -> Iterable[str | dict[str, Any]]:
+@contextmanager
+def _rows(source: list[str] | str, reading: Reading, kind: str, say: Callable[[str], None]) -> Iterator[Asked]:
+    options = read_options(reading, kind)
     if isinstance(source, list):
-        return source
-    columns, encoding, skip = reading.columns, reading.encoding, reading.skip_bad_rows
-    if source == "-":
-        rows = read_stream(sys.stdin.buffer, columns, encoding, skip, kind)
+        yield source
+    elif source == "-":
+        with unlabelled_stream(sys.stdin.buffer, options) as rows:
+            yield _told(rows, say)
     else:
-        rows = read_rows(source, columns, encoding, for_prediction=True, skip_bad_rows=skip, kind=kind)
+        yield _told(unlabelled_rows(source, options), say)
+
+
+def _told(rows: Unlabelled, say: Callable[[str], None]) -> Unlabelled:
     for note in rows.notes:
         say(note)
     return rows

@@ -90,7 +90,7 @@ def run_training(request: TrainRequest, say: Callable[[str], None]) -> TrainResu
             f"trained {fitted.epochs} epochs in {fitted.seconds:.0f} s ({fitted.end}); {best_on_dev(run, fitted)}"
         )
         answers = predictor.predict(list(prepared.test))
-        judgement = judge(prepared.task, prepared.test, answers, prepared.floors.answers)
+        judgement = judge(prepared.task, prepared.test, answers, prepared.floors.answers.items())
         evaluation = to_json(judgement, time.monotonic() - began)
         publish(prepared, predictor, Outcome(training, fitted, judgement, evaluation), run, folder)
         predictor = load(folder)  # what is handed on is what was written, and has proved itself

@@ -208,6 +208,13 @@ def test_answers_are_plain_json(learned: tuple[Predictor, Rows]) -> None:
     assert json.loads(json.dumps(answers, ensure_ascii=False)) == answers
 
 
+def test_what_is_kept_of_an_answer_is_scored_the_same(learned: tuple[Predictor, Rows]) -> None:
+    predictor, rows = learned
+    answers, task = predictor.predict(list(rows)), predictor.task
+    kept, whole = (task.score(some, rows) for some in (list(map(task.kept, answers)), answers))
+    assert (kept.metrics, kept.per_row, kept.details) == (whole.metrics, whole.per_row, whole.details)
+
+
 @pytest.mark.parametrize("name", sorted(EIGHT))
 def test_all_of_a_long_text_counts_with_windows(name: str, tiny_model: Path) -> None:
     """The end of a text that is three times as long as the model changes the answer, and nothing is said to be cut."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
+
+from bertie.data.rows import Rows
+from bertie.data.sources import ReadOptions
+from bertie.data.unlabelled import unlabelled_rows
 
 KEYS = [
     *("text", "data", "entities", "label", "labels", "start", "end", "start_offset", "end_offset", "relations", "id"),
@@ -49,3 +54,9 @@ def records(*keys: str) -> st.SearchStrategy[dict[str, Any]]:
     """Records that often have these keys, so that a check gets past its first look."""
     with_keys = st.fixed_dictionaries({}, optional=dict.fromkeys(keys, JSON))
     return st.one_of(with_keys, st.dictionaries(st.sampled_from(KEYS), JSON, max_size=6))
+
+
+def unlabelled(path: Path, **options: Any) -> Rows:
+    """All rows of a file to predict, and its notes."""
+    rows = unlabelled_rows(path, ReadOptions(**options))
+    return Rows(list(rows), notes=rows.notes)

@@ -14,7 +14,7 @@ from bertie.core.errors import DataError
 from bertie.data.annotation_reader import Program, program_of, read_annotations
 from bertie.data.annotation_writer import WRITERS, Written, to_conll, to_doccano, to_label_studio, to_spans
 from bertie.data.conll_reader import read_conll
-from bertie.data.json_reader import read_json
+from bertie.data.json_reader import json_records
 from bertie.data.rows import Row, Rows
 from bertie.data.spans import Entity, in_order
 from bertie.data.table import Table
@@ -34,7 +34,7 @@ def conll(written: Written) -> list[Row]:
 
 def program(written: Written, wanted: Program) -> list[Row]:
     table = Table("a.jsonl")
-    read_json(io.StringIO(written.content, newline=None), table)
+    table.fill(json_records(io.StringIO(written.content, newline=None), table))
     assert program_of(table.records) in (wanted, None, "spans")
     made, _ = read_annotations(table, wanted)
     assert made.problems == []

@@ -10,6 +10,7 @@ import pytest
 
 from bertie.core.errors import DataError, UsageError
 from bertie.data.readers import read_rows
+from tests.data.records import unlabelled
 
 LINES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "labels": ({"text": "good", "label": "a"}, {"text": "good", "label": "a"}),
@@ -62,7 +63,7 @@ def test_nothing_that_is_to_be_predicted_is_needed(kind: str, tmp_path: Path) ->
     record, row = LINES[kind]
     gold = {"tags", "entities", "relations", "关系", "answer", "positive"}
     asked = {name: value for name, value in record.items() if name not in gold}
-    rows = read_rows(write(tmp_path / "rows.jsonl", asked), for_prediction=True, kind=kind)
+    rows = unlabelled(write(tmp_path / "rows.jsonl", asked), kind=kind)
     assert rows[0].items() <= {**row, "text": row.get("text", "")}.items()
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from bertie.core.errors import DataError, UsageError
 from bertie.data.readers import Columns, read_rows
+from tests.data.records import unlabelled
 
 TABLE = [
     {"text": '他说："很好，下次再来"', "label": "好评"},
@@ -297,23 +298,24 @@ def test_an_empty_text_is_kept_and_noted(tmp_path: Path) -> None:
 
 
 def test_for_prediction_a_label_is_not_needed_and_rows_keep_their_order(tmp_path: Path) -> None:
-    rows = read_rows(write(tmp_path, "a.csv", "id,text\n1,b\n2,\n3,a\n"), for_prediction=True)
+    rows = unlabelled(write(tmp_path, "a.csv", "id,text\n1,b\n2,\n3,a\n"))
     assert list(rows) == [{"text": "b"}, {"text": ""}, {"text": "a"}]
-    assert len(read_rows(write(tmp_path, "one.csv", "text\nb\n\na\n"), for_prediction=True)) == 3
+    assert len(unlabelled(write(tmp_path, "one.csv", "text\nb\n\na\n"))) == 3
 
 
 def test_for_prediction_bad_rows_are_skipped_in_the_same_way(tmp_path: Path) -> None:
     path = write(tmp_path, "a.jsonl", '{"text": "a"}\nbroken\n{"text": "c"}\n')
-    assert ":2: this is not valid JSON" in problems(path, for_prediction=True)[0]
-    rows = read_rows(path, for_prediction=True, skip_bad_rows=True)
-    assert (rows.column("text"), rows.lines) == (["a", "c"], [1, 3])
+    with pytest.raises(DataError, match=":2: this is not valid JSON"):
+        unlabelled(path)
+    rows = unlabelled(path, skip_bad_rows=True)
+    assert rows.column("text") == ["a", "c"]
     assert "1 bad rows skipped, the first at line 2" in rows.notes[0]
 
 
 def test_a_text_file_to_predict_is_one_text_a_line(tmp_path: Path) -> None:
-    rows = read_rows(write(tmp_path, "a.txt", "第一行, 有逗号\n\nthird\n"), for_prediction=True)
+    rows = unlabelled(write(tmp_path, "a.txt", "第一行, 有逗号\n\nthird\n"))
     assert rows.column("text") == ["第一行, 有逗号", "", "third"]
-    table = read_rows(write(tmp_path, "b.txt", "text\tlabel\na\tb\n"), for_prediction=True)
+    table = unlabelled(write(tmp_path, "b.txt", "text\tlabel\na\tb\n"))
     assert list(table) == [{"text": "a"}]
 
 
@@ -358,10 +360,12 @@ def test_arbitrary_bytes_are_rows_or_a_data_error(
     for suffix in (".csv", ".tsv", ".jsonl", ".json", ".txt", ".parquet"):
         path = write(tmp_path, f"fuzz{suffix}", data)
         try:
-            rows = read_rows(path, for_prediction=for_prediction, skip_bad_rows=skip)
+            read = unlabelled if for_prediction else read_rows
+            rows = read(path, skip_bad_rows=skip)
         except DataError as error:
             assert str(path) in str(error)
         else:
-            assert len(rows) == len(rows.lines) > 0
+            assert len(rows) > 0
+            assert for_prediction or len(rows) == len(rows.lines)
             assert all(isinstance(row.get("text", row.get("text_a")), str) for row in rows)
             str(rows.column("text")).encode()

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bertie.data.rows import Rows
+from bertie.data import rows as rows_module
+from bertie.data.rows import Rows, blocks
 
 ROWS = Rows([{"text": name, "label": name.upper()} for name in "abcd"], "file.csv", [2, 3, 5, 9], "gb18030", ["a note"])
 
@@ -55,3 +56,16 @@ def test_take_is_indexing(rows: list[dict[str, str]], data: st.DataObject) -> No
     assert list(part) == [rows[i] for i in indices]
     assert [part.where(k) for k in range(len(part))] == [table.where(i) for i in indices]
     assert len(table.fingerprint()) == 64
+
+
+def test_blocks_hold_all_rows_in_order_within_their_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "ROWS_PER_BLOCK", 3)
+    monkeypatch.setattr(rows_module, "CHARACTERS_PER_BLOCK", 10)
+    texts = ["好", "b", "c", "d", "eeeee", "ffffff", "g" * 30, "", "h"]
+    assert list(blocks(texts)) == [["好", "b", "c"], ["d", "eeeee"], ["ffffff"], ["g" * 30], ["", "h"]]
+    rows = [{"question": "q", "choices": ["aaa", "bbb"], "answer": 1} for _ in range(3)]
+    assert [len(block) for block in blocks(rows)] == [1, 1, 1]
+    parts = list(ROWS.blocks())
+    assert [row for part in parts for row in part] == list(ROWS)
+    assert [part.where(0) for part in parts] == ["file.csv:2", "file.csv:9"]
+    assert list(blocks([])) == []

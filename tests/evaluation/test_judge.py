@@ -35,7 +35,7 @@ def test_any_metric_can_be_the_primary_one(rows: Rows, metrics: list[str]) -> No
     task = Classification.from_rows(rows, {})
     model, floor = answers(task, rows, 0.05), answers(task, rows, 0.4)
     for metric in (None, *metrics):
-        found = to_json(judge(task, rows, model, {"tfidf": floor}, metric), 1.0)
+        found = to_json(judge(task, rows, model, [("tfidf", floor)], metric), 1.0)
         primary, beside = found["primary"], found["floors"]["tfidf"]
         assert primary["name"] == beside["name"] == (metric or metrics[0])
         assert primary["value"] == found["metrics"][primary["name"]]
@@ -43,7 +43,7 @@ def test_any_metric_can_be_the_primary_one(rows: Rows, metrics: list[str]) -> No
         assert beside["value"] == beside["metrics"][beside["name"]]
         assert beside["difference"]["value"] == pytest.approx(primary["value"] - beside["value"])
         assert beside["difference"]["low"] > 0
-        assert found == to_json(judge(task, rows, model, {"tfidf": floor}, metric), 1.0)
+        assert found == to_json(judge(task, rows, model, [("tfidf", floor)], metric), 1.0)
         assert "the model is better" in readable(found)
 
 
@@ -51,4 +51,4 @@ def test_any_metric_can_be_the_primary_one(rows: Rows, metrics: list[str]) -> No
 def test_a_metric_that_is_no_score_is_refused_with_those_that_are(metric: str) -> None:
     task = Classification.from_rows(ONE, {})
     with pytest.raises(UsageError, match=f"--metric '{metric}': there are accuracy, macro_f1, weighted_f1$"):
-        judge(task, ONE, answers(task, ONE, 0.1), {}, metric)
+        judge(task, ONE, answers(task, ONE, 0.1), [], metric)

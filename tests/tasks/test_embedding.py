@@ -9,6 +9,7 @@ import pytest
 
 from bertie.bundle.folder import Model
 from bertie.core.errors import ConfigError, DataError
+from bertie.data import rows as rows_module
 from bertie.data.rows import Rows
 from bertie.evaluation.floors.base import Ground
 from bertie.evaluation.floors.search import Bm25, UntunedEncoder
@@ -83,7 +84,9 @@ def test_rows_of_another_form_are_named() -> None:
 
 
 @pytest.mark.parametrize("floor", [Bm25, UntunedEncoder])
-def test_floors_rank_all_that_can_be_found(floor: type[Bm25 | UntunedEncoder], tiny_model: Path) -> None:
+def test_floors_rank_all_that_can_be_found(
+    floor: type[Bm25 | UntunedEncoder], tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = predictor(tiny_model)
     model = made.model
     ground = Ground(made.task, model.encoder, model.tokenizer, 32)
@@ -91,6 +94,8 @@ def test_floors_rank_all_that_can_be_found(floor: type[Bm25 | UntunedEncoder], t
     answers = floor.from_state(fitted.state()).predict(ROWS, ground)
     assert all(sorted(answer["ranked"]) == sorted(ROWS.column("positive")) for answer in answers)
     assert made.task.score(answers, ROWS).value > (0.95 if floor is Bm25 else 0.4)
+    monkeypatch.setattr(rows_module, "ROWS_PER_BLOCK", 2)
+    assert list(floor().stream(ROWS, ground)) == answers  # what is searched are the texts of all rows
 
 
 def test_bm25_prefers_rare_words_and_short_texts(tiny_model: Path) -> None:

@@ -15,8 +15,8 @@ def text(rng: random.Random, words: list[str]) -> str:
     return f"{rng.choice(FILLER)} {rng.choice(words)} {rng.choice(FILLER)} {rng.choice(words)} {rng.randrange(1000)}"
 
 
-def write(path: Path, rows: int, kind: str = "one", seed: int = 0) -> Path:
-    """`kind`: one label a row, several, or pair."""
+def write(path: Path, rows: int, kind: str = "one", seed: int = 0, repeat: int = 1) -> Path:
+    """`kind`: one label a row, several, or pair. `repeat`: how many times as long the texts are."""
     rng = random.Random(seed)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -30,5 +30,7 @@ def write(path: Path, rows: int, kind: str = "one", seed: int = 0) -> Path:
                 writer.writerow([text(rng, words), text(rng, other), "same" if same else "other"])
             else:
                 label = "positive" if good else "negative"
-                writer.writerow([text(rng, words), f"{label}|any" if kind == "several" else label])
+                writer.writerow(
+                    [" ".join(text(rng, words) for _ in range(repeat)), f"{label}|any" if kind == "several" else label]
+                )
     return path

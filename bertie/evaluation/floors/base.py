@@ -8,8 +8,9 @@ Knows nothing of training, of bundles or of how the answers are judged.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import torch
@@ -35,9 +36,9 @@ class Ground:
     dtype: torch.dtype = torch.float32
     """What the encoder computes in."""
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the encoder's weights, by which a floor knows it again."""
+        """SHA-256 of the encoder's weights, by which a floor knows it again; taken once, a ground is not tuned."""
         return checkpoint.fingerprint(self.encoder)
 
     def prove(self, fingerprint: str) -> None:
@@ -67,6 +68,8 @@ class Floor(ABC):
     """Names of the tasks that it can answer."""
     reads_encoder: ClassVar[bool] = False
     """Whether it needs the encoder to answer; without it at hand such a floor is left out."""
+    compares_rows: ClassVar[bool] = False
+    """Whether an answer hangs on the other rows too, which then must be there all at once."""
 
     @classmethod
     @abstractmethod
@@ -76,6 +79,11 @@ class Floor(ABC):
     @abstractmethod
     def predict(self, rows: Rows, ground: Ground) -> list[Answer]:
         """One answer per row, in the form that the task scores."""
+
+    def stream(self, rows: Rows, ground: Ground) -> Iterator[Answer]:
+        """The same answers a block of rows at a time, where they do not hang on each other: memory stays in bounds."""
+        for block in [rows] if self.compares_rows else rows.blocks():
+            yield from self.predict(block, ground)
 
     def start(self, task: Task) -> bool:
         """Puts its solution into the task's head, from which the training then starts; False where it has none."""

@@ -34,6 +34,7 @@ class Bm25(Floor):
 
     name: ClassVar[str] = "bm25"
     tasks: ClassVar[tuple[str, ...]] = ("embedding",)
+    compares_rows: ClassVar[bool] = True
 
     @classmethod
     def fit(cls, train: Rows, ground: Ground) -> Bm25:
@@ -69,6 +70,7 @@ class UntunedEncoder(Floor):
 
     name: ClassVar[str] = "untuned_encoder"
     tasks: ClassVar[tuple[str, ...]] = ("embedding",)
+    compares_rows: ClassVar[bool] = True
     reads_encoder: ClassVar[bool] = True
 
     @classmethod

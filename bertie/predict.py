@@ -72,9 +72,9 @@ class Predictor:
 
     def _answers(self, examples: Sequence[Example], places: Sequence[int], dtype: torch.dtype) -> dict[int, Answer]:
         """The answers to the examples at these places, computed in `dtype`, texts of similar length together."""
-        lengths = [example.length for example in examples]
+        costs = [example.cost for example in examples]
         answers: dict[int, Answer] = {}
-        for indices in pack(sorted(places, key=lambda i: lengths[i]), lengths, ROWS_PER_BATCH, TOKENS_PER_BATCH):
+        for indices in pack(sorted(places, key=lambda i: costs[i]), costs, ROWS_PER_BATCH, TOKENS_PER_BATCH):
             answers |= zip(indices, self._answer([examples[i] for i in indices], dtype), strict=True)
         return answers
 

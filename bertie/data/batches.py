@@ -30,6 +30,11 @@ class Example:
         """Tokens of the longest sequence."""
         return max(len(sequence.ids) for sequence in self.sequences)
 
+    @property
+    def cost(self) -> int:
+        """Padded tokens that it brings into a batch: all its windows, sides or candidates count."""
+        return self.length * len(self.sequences)
+
 
 @dataclass(frozen=True)
 class Batch:

@@ -5,7 +5,7 @@ Out: the kind, and the file's name for each of its columns; rows through `row_ch
 Knows nothing of tasks, of file formats, or of what a model makes of a row.
 
     tagging  relation  target_sentiment  extraction (entities and relations)  question_answering  multiple_choice
-    embedding
+    embedding  reranking
 
 Everything else is `labels`: one text or two, and a label, which `columns` finds.
 """
@@ -23,6 +23,7 @@ from bertie.data.choices import as_choices, choice_columns, first_number
 from bertie.data.columns import folded
 from bertie.data.markers import is_marked
 from bertie.data.rows import Row
+from bertie.data.spans import needed, one_label
 from bertie.data.table import Table
 
 LABELS = "labels"
@@ -90,11 +91,26 @@ def _counted(table: Table, names: Names) -> Iterator[tuple[Any, int]]:
 
 def _embedding(table: Table, names: Names) -> Read:
     def read(record: Mapping[str, Any], names: Names, asked: bool) -> Row:
-        row: Row = {column: as_text(record.get(name), name) for column, name in names.items()}
+        row: Row = {column: as_text(record.get(name), name) for column, name in names.items() if column != "label"}
+        if "label" in names:
+            return row | {"label": one_label(needed(record, names["label"]), names["label"])}
         empty = [names[column] for column in row if not row[column].strip() and column != "negative"]
         if empty and not asked:
             raise CellError(f"{empty[0]!r} is empty, expected a text; fill it in or delete the row")
         return row
+
+    return read
+
+
+def _reranking(table: Table, names: Names) -> Read:
+    """Lists of candidates, or the columns of an embedding."""
+    lists = {column: name for column, name in names.items() if column in ("candidates", "positives")}
+    texts = {column: name for column, name in names.items() if column not in lists}
+    read_texts = _embedding(table, texts)
+
+    def read(record: Mapping[str, Any], names: Names, asked: bool) -> Row:
+        row = read_texts(record, texts, asked)
+        return row | {column: row_checks.texts(record, name) for column, name in lists.items()}
 
     return read
 
@@ -176,15 +192,33 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(
             "embedding",
-            (("query", "positive"),),
+            (("query", "positive"), ("text_a", "text_b", "label"), ("text",)),
             (("text",), ("query",)),
             {
                 "text": ("sentence", "文本"),
+                "text_a": ("sentence1", "sentence_a", "text1", "句子1", "文本1"),
+                "text_b": ("sentence2", "sentence_b", "text2", "句子2", "文本2"),
+                "label": ("score", "similarity", "标签", "得分"),
                 "query": ("question", "anchor", "问题"),
                 "positive": ("answer", "passage", "document", "答案"),
                 "negative": ("hard_negative",),
             },
             _embedding,
+            ("negative",),
+        ),
+        Kind(
+            "reranking",
+            (("query", "candidates", "positives"), ("query", "positive")),
+            (("query", "candidates"), ("query", "text")),
+            {
+                "query": ("question", "anchor", "问题"),
+                "text": ("passage", "document", "answer", "文本", "答案"),
+                "candidates": ("passages", "documents", "候选"),
+                "positives": ("relevant", "正例"),
+                "positive": ("answer", "passage", "document", "答案"),
+                "negative": ("hard_negative",),
+            },
+            _reranking,
             ("negative",),
         ),
     )
@@ -199,6 +233,8 @@ SHOWN_BY_COLUMNS = ("extraction", "relation", "target_sentiment", "tagging", "qu
 def kind_of(table: Table) -> str:
     """The kind that the columns of a labelled file show; `labels` where they show none."""
     own = {folded(name) for name in table.header}
+    if {"query", "candidates", "positives"} <= own:
+        return "reranking"
     if {"query", "positive"} <= own:
         return "embedding"
     return next((name for name in SHOWN_BY_COLUMNS if _shows(name, table)), LABELS)

@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bertie.data.answers import as_answers, wording
-from bertie.data.cells import CellError
+from bertie.data.cells import CellError, as_text
 from bertie.data.choices import as_answer, as_choices
 from bertie.data.json_reader import reason
 from bertie.data.markers import unmarked
@@ -156,6 +156,20 @@ def multiple_choice(record: Record, names: Names, first: int = 0, for_prediction
         row["answer"] = as_answer(needed(record, names["answer"]), choices, names["answer"], marks, first)
     context = needed_text(record, names["context"]) if "context" in names else ""
     return row | ({"context": context} if context.strip() else {})
+
+
+def texts(record: Record, name: str) -> list[str]:
+    """A list of texts that are not empty, at least one, each once; in a table of texts it is written as JSON."""
+    listed = [
+        as_text(value, f"{name}[{i}]") for i, value in enumerate(as_list(_cell(needed(record, name), name), name))
+    ]
+    empty = next((i for i, text in enumerate(listed) if not text.strip()), None)
+    if not listed or empty is not None:
+        what = (
+            f"{name}[{empty}] is empty, expected a text" if listed else f"{name!r} is empty, expected a list of texts"
+        )
+        raise CellError(f"{what}; fill it in or delete the row")
+    return list(dict.fromkeys(listed))
 
 
 def _cell(value: Any, name: str) -> Any:

@@ -20,6 +20,7 @@ from bertie.data.batches import Batch, Example, pack, stack
 from bertie.evaluation.linear import Floats
 from bertie.nn.encoder import Encoder
 from bertie.nn.heads import mean_pool
+from bertie.text.tokenizer import Tokenizer
 
 # N rows, D width, S sequences, R rows of a batch
 T = TypeVar("T")
@@ -78,6 +79,21 @@ def sequence_features(
     """Mean of the last states of each sequence (S, D), those of a row beside each other."""
     single = [Example((sequence,)) for example in examples for sequence in example.sequences]
     return pooled_features(encoder, single, pad_id, dtype)
+
+
+def text_vectors(
+    encoder: Encoder,
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    max_length: int,
+    prefix: str = "",
+    dtype: torch.dtype = torch.float32,
+) -> Floats:
+    """The mean of the last states of each text at length one, (N, D); `prefix` is put before each."""
+    encoded = tokenizer.encode_batch([prefix + text for text in texts], None, max_length)
+    found = pooled_features(encoder, [Example((one,)) for one in encoded], tokenizer.pad_id, dtype)
+    lengths: Floats = np.linalg.norm(found, axis=1, keepdims=True).clip(min=1e-12)
+    return found / lengths
 
 
 def _pooled(encoder: Encoder, batch: Batch) -> Tensor:

@@ -118,6 +118,45 @@ def in_batch_contrastive(
     """
     own = torch.arange(len(queries), device=queries.device)  # (R,)
     twins = (identities[:, None] == identities[None, :]) & (own[:, None] != own[None, :])  # (R, R)
-    cosines = (queries @ positives.T / temperature).masked_fill(twins, torch.finfo(queries.dtype).min)  # (R, R)
-    forth = F.cross_entropy(torch.cat([cosines, queries @ negatives.T / temperature], dim=1), own)
+    # In bfloat16 a cosine of 0.9 is rounded by 0.002, which the temperature makes 0.04 of a logit.
+    with torch.autocast(queries.device.type, enabled=False):
+        cosines = (queries @ positives.T / temperature).masked_fill(twins, torch.finfo(queries.dtype).min)  # (R, R)
+        forth = F.cross_entropy(torch.cat([cosines, queries @ negatives.T / temperature], dim=1), own)
     return (forth + F.cross_entropy(cosines.T, own)) / 2
+
+
+def cosine_order(cosines: Tensor, gold: Tensor, scale: float = 20.0) -> Tensor:
+    """CoSENT (Su 2022): pairs that are more alike are to have the larger cosine; by how much is not said.
+
+        log(1 + sum over gold_i > gold_j of e^(scale (cosine_j - cosine_i)))
+
+    Args:
+        cosines, gold: (R,), of the pairs of a batch.
+        scale: 1 / temperature.
+
+    Returns:
+        A number; 0 with a gradient where all pairs are equally alike.
+    """
+    above = scale * (cosines[None, :] - cosines[:, None])  # (R, R)
+    worst = above.masked_fill(gold[:, None] <= gold[None, :], torch.finfo(above.dtype).min)
+    return F.softplus(worst.flatten().logsumexp(dim=0))
+
+
+def listwise_cross_entropy(scores: Tensor, relevant: Tensor, row: Tensor, rows: int) -> Tensor:
+    """Softmax over the candidates of each row; those that are right share the target (Cao et al. 2007, equation 5).
+
+    Args:
+        scores: (C,), of the candidates of all rows.
+        relevant: (C,), 1 or True where a candidate is right.
+        row: (C,) long, which of the rows a candidate belongs to.
+        rows: how many there are.
+
+    Returns:
+        The mean over the rows; one without a right candidate counts as 0.
+    """
+    right = relevant.to(scores.dtype)
+    top = scores.new_full((rows,), torch.finfo(scores.dtype).min).scatter_reduce(0, row, scores.detach(), "amax")
+    shifted = scores - top[row]  # so that no exponential overflows
+    total = scores.new_zeros(rows).index_add(0, row, shifted.exp())  # (R,)
+    share = right / scores.new_zeros(rows).index_add(0, row, right).clamp(min=1.0)[row]  # (C,)
+    return -(share * (shifted - total.log()[row])).sum() / rows

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from bertie.core.errors import DataError
 from bertie.data.batches import Batch, Example
+from bertie.data.mining import Vectors
 from bertie.data.rows import Rows
 from bertie.metrics.labels import single_label
 from bertie.metrics.samples import F1Sample, Sample
@@ -169,6 +170,8 @@ class Task(nn.Module, ABC):
     """What a training takes where the recipe leaves it open."""
     columns: tuple[str, ...]
     """Columns that a row must have to be answered; the label is not among them."""
+    prefix: str = ""
+    """What stands before a text whose vector is wanted."""
 
     @classmethod
     @abstractmethod
@@ -183,6 +186,12 @@ class Task(nn.Module, ABC):
 
     def settle(self, prefix: str) -> None:
         """Told once, before training, what the chosen model wants before a text whose vector is wanted."""
+
+    def study(self, rows: Rows, vectors: Vectors) -> Rows:
+        """Training rows as `encode` takes them, asked for once before training; unchanged where a task says nothing
+        else. `vectors` makes of texts what the encoder sees in them that nobody has tuned.
+        """
+        return rows
 
     def asked(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """What of a row is needed to answer it; DataError, without the place, where it is missing or of another form.

@@ -1,18 +1,23 @@
 """Embeddings: a vector a text, near to those of texts that mean the same or answer it.
 
-In:  rows with `query`, `positive` (to be found for it), perhaps `negative` (not to be found); to answer: `text`
+In:  rows of one of these forms; to answer: `text`
+         query positive [negative]   what is to be found for the query, and what is not
+         text_a text_b label         a number, larger for texts that are more alike
+         text                        nothing but texts
 Out: `{"vector"}`, of length one
 Knows nothing of files, of the training loop or of how a model is stored.
 
-Learned by telling a query's positive from all other texts of the batch (InfoNCE: van den Oord et al. 2018, equation 4;
-in both directions as Radford et al. 2021, figure 3).
+The form chooses the loss. A query's positive is told from all other texts of the batch (InfoNCE: van den Oord et al.
+2018, equation 4; in both directions as Radford et al. 2021, figure 3). Pairs with a number are to be in its order
+(CoSENT: Su 2022). A text alone is its own positive, seen through another dropout (SimCSE: Gao et al. 2021, equation 4).
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -24,15 +29,19 @@ from torch.nn import functional as F
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError
 from bertie.data.batches import Batch, Example, stack_numbers
-from bertie.data.rows import Rows
+from bertie.data.mining import Vectors, hard_negatives
+from bertie.data.rows import Row, Rows
+from bertie.metrics.correlation import pearson, spearman
 from bertie.metrics.ranking import ndcg, recall, reciprocal_rank
+from bertie.metrics.samples import CorrelationSample
 from bertie.nn.encoder import Encoder
 from bertie.nn.heads import make_pooling
-from bertie.nn.losses import in_batch_contrastive
+from bertie.nn.losses import cosine_order, in_batch_contrastive
 from bertie.tasks.base import Answer, Mistake, Scores, Task, TaskSettings
 from bertie.text.tokenizer import Encoded, Tokenizer
 
-SIDES = ("query", "positive", "negative")
+FORMS = (("query", "positive"), ("text_a", "text_b", "label"), ("text",))
+"""Columns that rows to learn from may have; the first that are all there say the form."""
 RANKED = 100
 """Best candidates that are looked at for each query; a positive further down is not found."""
 
@@ -49,11 +58,18 @@ class EmbeddingSettings(TaskSettings):
     """Sizes whose leading numbers alone must serve too (Kusupati et al. 2022, equation 1), such as 64 and 128."""
     prefix: str = "auto"
     """Put before every text; `auto`: what the model was trained with, `query: ` for e5."""
+    mined_negatives: int = 0
+    """Texts that look like the positive and are not, found once before training and told apart in each row beside
+    those of the batch; each costs as much as the positive."""
+    negative_margin: float = 0.05
+    """A text whose cosine to the positive is above 1 - this is never mined as a negative: it may say the same."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.temperature > 0.0:
             raise ValueError(f"temperature is {self.temperature}, expected more than 0")
+        if self.mined_negatives < 0:
+            raise ValueError(f"mined_negatives is {self.mined_negatives}, expected 0 or more")
         if any(size < 1 for size in self.matryoshka):
             raise ValueError(f"matryoshka is {list(self.matryoshka)}, expected sizes from 1 up to the encoder's width")
 
@@ -64,6 +80,8 @@ class EmbeddingExample(Example):
 
     windows: tuple[int, ...] = (1,)
     """Sequences of each text."""
+    second: str = "positive"
+    """Under which name the vector of the second text is answered."""
 
 
 class Embedding(Task):
@@ -80,21 +98,47 @@ class Embedding(Task):
 
     @classmethod
     def from_rows(cls, rows: Rows, settings: dict[str, Any]) -> Embedding:
-        """DataError where the rows are no queries with what should be found."""
+        """DataError where rows are not all of one form, or there is nothing to tell apart."""
         options = from_dict(EmbeddingSettings, settings, "task")
-        missing = next((i for i, row in enumerate(rows) if not {"query", "positive"} <= set(row)), None)
-        if missing is not None:
-            raise DataError(f"{rows.where(missing)}: found {', '.join(rows[missing])}, expected query and positive")
-        if len({row["positive"] for row in rows}) < 2:
-            raise DataError(f"{rows.source}: every row has the same positive; expected at least two different ones")
+        form = _form(rows)
+        if form == FORMS[1]:
+            _numbers(rows)
+        elif len(set(rows.column(form[-1]))) < 2:
+            raise DataError(f"{rows.source}: every row has the same {form[-1]}; expected at least two different ones")
+        if options.mined_negatives and form != FORMS[0]:
+            raise DataError(f"{rows.source}: task.mined_negatives needs query and positive, found {', '.join(form)}")
         return cls(prefix="" if options.prefix == "auto" else options.prefix, settings=options)
 
     def settle(self, prefix: str) -> None:
         if self.settings.prefix == "auto":
             self.prefix = prefix
 
+    def study(self, rows: Rows, vectors: Vectors) -> Rows:
+        """A text alone as its own positive; with the negatives that are to be mined."""
+        if _form(rows) == FORMS[2]:
+            return replace(rows, rows=[{"query": row["text"], "positive": row["text"]} for row in rows])
+        options = self.settings
+        if not options.mined_negatives:
+            return rows
+        mined = hard_negatives(rows, vectors, options.mined_negatives, options.negative_margin)
+        return rows.with_column("mined", mined)
+
+    def accept(self, rows: Rows) -> Rows:
+        """Texts alone are judged by whether the beginning of each finds its end (cropping: Izacard et al. 2022)."""
+        if _form(rows) != FORMS[2]:
+            return rows
+        halved = [(i, halves) for i, row in enumerate(rows) if (halves := _halves(row["text"]))]
+        if not halved:
+            raise DataError(f"{rows.source}: no text is long enough to be halved, expected two words or more in some")
+        made = [{"query": first, "positive": second} for _, (first, second) in halved]
+        return replace(rows.take([i for i, _ in halved]), rows=made, notes=rows.notes)
+
     def asked(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The text, under whichever name; of a row to judge its positive too."""
+        """The text, under whichever name; of a row to judge its other text too."""
+        if "text_a" in row and "text" not in row:
+            if not (isinstance(row["text_a"], str) and isinstance(row.get("text_b"), str)):
+                raise DataError("columns 'text_a' and 'text_b' must be texts; the model needs text")
+            return {"text_a": row["text_a"], "text_b": row["text_b"]}
         text = row.get("text", row.get("query"))
         if not isinstance(text, str):
             raise DataError("column 'text' is missing or no text; the model needs text")
@@ -102,7 +146,7 @@ class Embedding(Task):
         return {"text": text} | ({"positive": positive} if isinstance(positive, str) else {})
 
     def texts(self, row: Mapping[str, Any]) -> list[str]:
-        return [row["text"] if "text" in row else row["query"]]
+        return _texts(row)[:1]
 
     def description(self) -> dict[str, Any]:
         return {"prefix": self.prefix, "settings": to_dict(self.settings)}
@@ -117,19 +161,16 @@ class Embedding(Task):
         self.pooling = make_pooling(self.settings.pooling, hidden_size)
 
     def encode(self, rows: Sequence[dict[str, Any]], tokenizer: Tokenizer, max_length: int) -> list[Example]:
-        sides = [[row.get("query", row.get("text")), row.get("positive"), row.get("negative")] for row in rows]
-        texts = [[text for text in row if text] or [""] for row in sides]
+        texts = [_texts(row) for row in rows]
         flat = [self.prefix + text for row in texts for text in row]
         encoded = iter(self.settings.sequences(tokenizer, flat, None, max_length))
-        return [
-            _example([next(encoded) for _ in row], positive) for row, (_, positive, _) in zip(texts, sides, strict=True)
-        ]
+        return [_example([next(encoded) for _ in own], row) for own, row in zip(texts, rows, strict=True)]
 
     def collate(self, examples: Sequence[Example], pad_id: int) -> Batch:
         return stack_numbers(examples, pad_id)
 
     def forward(self, encoder: Encoder, batch: Batch) -> Tensor:
-        """Vectors (V, D) of length one; of a row the query's, the positive's, the negative's, as far as it has them."""
+        """Vectors (V, D) of length one; of a row the query's, the positive's, the negatives', as far as it has them."""
         states = encoder(batch.input_ids, batch.attention_mask, batch.token_type_ids)  # (S, T, D)
         pooled = self.pooling(states, batch.attention_mask).float()  # (S, D)
         texts = _texts_of(batch)
@@ -140,19 +181,25 @@ class Embedding(Task):
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         assert batch.targets is not None, "a batch without positives has no loss"
         sides = torch.tensor([side for example in batch.examples for side in range(_sides(example))])  # (V,)
-        parts = [output[sides.to(output.device) == side] for side in range(3)]  # (R, D), (R, D), (up to R, D)
+        sides = sides.to(output.device)
+        parts = [output[sides == 0], output[sides == 1], output[sides > 1]]  # (R, D), (R, D), (M, D)
         sizes = (*self.settings.matryoshka, None)
         return torch.stack([self._loss(parts, batch.targets, size) for size in sizes]).mean()
 
-    def _loss(self, parts: Sequence[Tensor], identities: Tensor, size: int | None) -> Tensor:
-        """Of the first `size` numbers of each vector."""
-        queries, positives, negatives = (F.normalize(part[:, :size], dim=-1) for part in parts)
-        return in_batch_contrastive(queries, positives, negatives, identities, self.settings.temperature)
+    def _loss(self, parts: Sequence[Tensor], targets: Tensor, size: int | None) -> Tensor:
+        """Of the first `size` numbers of each vector. Targets that are no whole numbers say how alike two texts are."""
+        first, second, negatives = (F.normalize(part[:, :size], dim=-1) for part in parts)
+        if targets.is_floating_point():
+            return cosine_order((first * second).sum(dim=-1), targets, 1.0 / self.settings.temperature)
+        return in_batch_contrastive(first, second, negatives, targets, self.settings.temperature)
 
     def answer(self, output: Tensor, batch: Batch) -> list[Answer]:
         vectors = iter(output.float().tolist())
         rows = [[next(vectors) for _ in range(_sides(example))] for example in batch.examples]
-        return [{"vector": row[0]} | ({"positive": row[1]} if len(row) > 1 else {}) for row in rows]
+        names = [example.second for example in batch.examples if isinstance(example, EmbeddingExample)]
+        return [
+            {"vector": row[0]} | ({name: row[1]} if len(row) > 1 else {}) for row, name in zip(rows, names, strict=True)
+        ]
 
     def unsure(self, answer: Answer) -> bool:
         """A vector is rounded a little everywhere; there is no label that could change."""
@@ -165,7 +212,12 @@ class Embedding(Task):
         return {name: np.array(answer[name], dtype=np.float32) for name in ("vector", "positive")}
 
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
-        """Every query among all positives of these rows. An answer may also be `{"ranked"}`: positives, best first."""
+        """Every query among all positives of these rows. An answer may also be `{"ranked"}`: positives, best first.
+
+        Of pairs with a number: whether their cosines are in its order. An answer may also be `{"cosine"}`.
+        """
+        if "text_a" in rows[0]:
+            return _correlated(answers, rows)
         ranked = [answer["ranked"] for answer in answers] if "ranked" in answers[0] else _ranked(answers, rows)
         relevant = [[row["positive"]] for row in rows]
         per_row = {
@@ -178,13 +230,71 @@ class Embedding(Task):
 
     def mistake(self, row: Mapping[str, Any], answer: Answer) -> Mistake | None:
         """A query far from its own positive."""
+        if "positive" not in answer:
+            return None
         cosine = float(np.dot(answer["vector"], answer["positive"]))
         return Mistake(row["query"], row["positive"], f"cosine {cosine:.2f}", (1 - cosine) / 2)
 
 
-def _example(texts: Sequence[tuple[Encoded, ...]], positive: str | None) -> EmbeddingExample:
+def _form(rows: Rows) -> tuple[str, ...]:
+    """The columns that the rows are learned or judged by; DataError names the first row that has others."""
+    form = next((columns for columns in FORMS if set(columns) <= set(rows[0])), FORMS[0])
+    missing = next((i for i, row in enumerate(rows) if not set(form) <= set(row)), None)
+    if missing is not None:
+        raise DataError(f"{rows.where(missing)}: found {', '.join(rows[missing])}, expected {' and '.join(form)}")
+    return form
+
+
+def _numbers(rows: Rows) -> list[float]:
+    problems, numbers = [], []
+    for i, label in enumerate(rows.column("label")):
+        try:
+            number = float(label)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            problems.append(f"{rows.where(i)}: the label is {label!r}, expected how alike the texts are, a number")
+        numbers.append(number)
+    if problems:
+        raise DataError(problems)
+    return numbers
+
+
+def _texts(row: Mapping[str, Any]) -> list[str]:
+    """All texts of a row whose vectors are wanted, the one that is asked for first."""
+    if "text_a" in row:
+        return [row["text_a"], row["text_b"]]
+    own = [row["query"] if "query" in row else row["text"], row.get("positive"), row.get("negative")]
+    return [text for text in [*own, *row.get("mined", ())] if text] or [""]
+
+
+def _halves(text: str) -> tuple[str, str] | None:
+    """The beginning and the end of a text, cut at the first white space behind its middle where there is one."""
+    words = text.strip()
+    middle = (len(words) + 1) // 2
+    space = words.find(" ", middle)
+    cut = middle if space < 0 else space
+    first, second = words[:cut].strip(), words[cut:].strip()
+    return (first, second) if first and second else None
+
+
+def _correlated(answers: Sequence[Answer], rows: Rows) -> Scores:
+    gold = _numbers(rows)
+    found = [
+        answer["cosine"] if "cosine" in answer else float(np.dot(answer["vector"], answer["vector_b"]))
+        for answer in answers
+    ]
+    metrics = {"spearman": spearman(gold, found), "pearson": pearson(gold, found)}
+    return Scores("spearman", metrics, {}, CorrelationSample(gold, found))
+
+
+def _example(texts: Sequence[tuple[Encoded, ...]], row: Row) -> EmbeddingExample:
     sequences = tuple(sequence for text in texts for sequence in text)
-    return EmbeddingExample(sequences, _identity(positive), tuple(len(text) for text in texts))
+    windows = tuple(len(text) for text in texts)
+    if "text_a" in row:
+        target = float(row["label"]) if "label" in row else None
+        return EmbeddingExample(sequences, target, windows, "vector_b")
+    return EmbeddingExample(sequences, _identity(row.get("positive")), windows)
 
 
 def _sides(example: Example) -> int:

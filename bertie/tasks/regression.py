@@ -29,6 +29,7 @@ from bertie.metrics.correlation import pearson, spearman
 from bertie.metrics.samples import CorrelationSample
 from bertie.nn.encoder import Encoder
 from bertie.nn.heads import init_head, make_pooling, normalised
+from bertie.nn.pair_head import comparison
 from bertie.tasks.base import Answer, Mistake, Scores, Task, TaskSettings
 from bertie.text.tokenizer import Tokenizer
 
@@ -79,8 +80,7 @@ def features_of(pooled: Tensor, compared: bool) -> Tensor:
     """
     if not compared:
         return normalised(pooled)
-    a, b = F.normalize(pooled, dim=-1).view(-1, 2, pooled.shape[-1]).unbind(1)  # (R, D) each
-    return torch.cat([pooled.shape[-1] * a * b, math.sqrt(pooled.shape[-1]) * (a - b).abs()], dim=-1)
+    return comparison(*pooled.view(-1, 2, pooled.shape[-1]).unbind(1))
 
 
 class Regression(Task):

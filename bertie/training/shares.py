@@ -57,7 +57,7 @@ def shares(batches: Sequence[Sequence[int]], rank: int, processes: int) -> list[
 
 def costs(examples: Sequence[Example]) -> list[int]:
     """Padded tokens that each row brings into a batch: all its windows, sides or candidates count."""
-    return [example.length * len(example.sequences) for example in examples]
+    return [example.cost for example in examples]
 
 
 def padded_tokens(row_costs: Sequence[int], batches: Sequence[Sequence[int]]) -> int:

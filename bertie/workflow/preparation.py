@@ -82,6 +82,7 @@ def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes)
     splits = read_splits(request, recipe.training.seed, say)
     rows = same_rows(splits, chosen.get("rows", {}), run)
     task = make_task(request.task, splits.train, recipe)
+    splits = judged(splits, task)
     model = request.model or chosen.get("model")
     same_terms(run, chosen.get("terms", {}), terms(recipe, str(model), task))
     limit = request.seconds * CHOOSING_SHARE
@@ -101,12 +102,14 @@ def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes)
     task.build_head(start.encoder.config.hidden_size)
     length = min(recipe.max_length or task.defaults.max_length, start.encoder.config.max_length)
     recipe = replace(recipe, max_length=length)
-    examples = task.encode(list(splits.train), start.tokenizer, length)
+    ground = Ground(task, start.encoder, start.tokenizer, length, dtype)
+    learned = task.study(splits.train, ground.vectors)
+    examples = task.encode(list(learned), start.tokenizer, length)
     cut = sum(sequence.truncated for example in examples for sequence in example.sequences)
     if cut:
         say(f"{cut} of {len(examples)} texts are cut at {length} tokens; --set max_length=512 takes more")
     test = splits.test if splits.test is not None else splits.dev
-    floors = fit_floors(splits.train, test, Ground(task, start.encoder, start.tokenizer, length, dtype))
+    floors = fit_floors(learned, test, ground)
     return Prepared(splits, test, task, start, examples, floors, recipe, dtype, notes.lines)
 
 
@@ -120,6 +123,11 @@ def read_splits(request: TrainRequest, seed: int, say: Say) -> Splits:
     tested = "none" if splits.test is None else str(len(splits.test))
     say(f"rows: {len(splits.train)} train, {len(splits.dev)} dev, {tested} test")
     return splits
+
+
+def judged(splits: Splits, task: Task) -> Splits:
+    """The same with the rows that judge as the task scores them."""
+    return replace(splits, dev=task.accept(splits.dev), test=splits.test and task.accept(splits.test))
 
 
 def same_rows(splits: Splits, before: dict[str, str], run: RunFolder) -> dict[str, str]:

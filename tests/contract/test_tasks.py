@@ -60,6 +60,16 @@ EIGHT = {
         ]
     ),
     "regression": Rows([{"text": f"the food was {word}", "label": i} for i, word in enumerate("abcd快慢好坏")]),
+    "reranking": Rows(
+        [
+            {
+                "query": f"{word} food",
+                "candidates": [f"the film was {other}" for other in (word, *others)],
+                "positives": [f"the film was {word}"],
+            }
+            for word, *others in ("abc", "bcd", "cda", "d快a", "快慢好", "慢好快", "好坏慢", "坏快好")
+        ]
+    ),
     "relation": Rows(
         [
             {
@@ -127,9 +137,13 @@ def with_settings(predictor: Predictor, **settings: object) -> Predictor:
 def lengthened(asked: dict[str, Any], end: str, short: Sequence[str] = ()) -> dict[str, Any]:
     """The row with this behind each of its texts; a target, which names a part of a text, stays what it is."""
     kept = ("target", *short)
-    return {
-        name: value + end if isinstance(value, str) and name not in kept else value for name, value in asked.items()
-    }
+    return {name: value if name in kept else _longer(value, end) for name, value in asked.items()}
+
+
+def _longer(value: object, end: str) -> object:
+    if isinstance(value, list):
+        return [_longer(one, end) for one in value]
+    return value + end if isinstance(value, str) else value
 
 
 def test_eight_rows_are_learned_by_heart(learned: tuple[Predictor, Rows]) -> None:
@@ -224,7 +238,7 @@ def test_all_of_a_long_text_counts_with_windows(name: str, tiny_model: Path) -> 
     task.build_head(32)
     model = Model(checkpoint.load(tiny_model).encoder, task, Tokenizer.from_folder(tiny_model), 32)
     asked = task.asked(rows[0])
-    short = ("question",) if "context" in asked else ()  # it stands in front of every window over the context
+    short = ("question",) if "context" in asked else ("query",)  # it stands in front of every window
     ends = [lengthened(asked, f"{' padding' * 12} {end}", short) for end in ("food", "slow slow bad")]
     first, second = Predictor(model).predict(ends)
     assert first != second and "note" not in first

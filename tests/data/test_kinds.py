@@ -43,6 +43,10 @@ LINES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"question": "2 + 2", "choices": ["3", "4"], "answer": 1},
     ),
     "embedding": ({"query": "q", "positive": "p"}, {"query": "q", "positive": "p"}),
+    "reranking": (
+        {"query": "问", "candidates": '["甲", "乙"]', "positives": ["甲", "甲"]},
+        {"query": "问", "candidates": ["甲", "乙"], "positives": ["甲"]},
+    ),
 }
 
 
@@ -61,7 +65,7 @@ def test_the_columns_tell(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", sorted(set(LINES) - {"labels"}))
 def test_nothing_that_is_to_be_predicted_is_needed(kind: str, tmp_path: Path) -> None:
     record, row = LINES[kind]
-    gold = {"tags", "entities", "relations", "关系", "answer", "positive"}
+    gold = {"tags", "entities", "relations", "关系", "answer", "positive", "positives"}
     asked = {name: value for name, value in record.items() if name not in gold}
     rows = unlabelled(write(tmp_path / "rows.jsonl", asked), kind=kind)
     assert rows[0].items() <= {**row, "text": row.get("text", "")}.items()
@@ -95,3 +99,23 @@ def test_files_of_their_own_format(tmp_path: Path) -> None:
     assert (asked.kind, asked[0]["answers"]) == ("question_answering", [{"text": "红色", "start": 3}])
     doccano = {"text": "张三在京", "label": [[0, 2, "PER"]]}
     assert read_rows(write(tmp_path / "doccano.jsonl", doccano)).kind == "tagging"
+
+
+def test_embeddings_are_learned_from_three_forms_and_reranking_from_two(tmp_path: Path) -> None:
+    scored = write(tmp_path / "scored.jsonl", {"sentence1": "a", "sentence2": "b", "score": 4.5})
+    assert read_rows(scored, kind="embedding")[0] == {"text_a": "a", "text_b": "b", "label": "4.5"}
+    alone = write(tmp_path / "alone.jsonl", {"文本": "好", "n": 1})
+    assert read_rows(alone, kind="embedding")[0] == {"text": "好"}
+    pairs = write(tmp_path / "pairs.jsonl", {"question": "q", "answer": "p"})
+    assert read_rows(pairs, kind="reranking")[0] == {"query": "q", "positive": "p"}
+    assert read_rows(pairs, kind="reranking", for_prediction=True)[0] == {"query": "q", "text": "p"}
+
+
+@pytest.mark.parametrize(
+    ("candidates", "message"),
+    [([], "'candidates' is empty, expected a list"), (["a", " "], r"candidates\[1\] is empty"), ("a", "JSON")],
+)
+def test_candidates_are_a_list_of_texts(candidates: object, message: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.jsonl", {"query": "q", "candidates": candidates, "positives": ["a"]})
+    with pytest.raises(DataError, match=message):
+        read_rows(path)

@@ -17,8 +17,11 @@ from bertie.nn.losses import (
     balanced_positive_weights,
     balanced_weights,
     binary_cross_entropy,
+    cosine_order,
     cross_entropy,
     focal_loss,
+    in_batch_contrastive,
+    listwise_cross_entropy,
     multilabel_ranking_loss,
 )
 
@@ -140,3 +143,38 @@ def test_ranking_of_nothing_is_zero_with_a_gradient() -> None:
     logits = torch.zeros(0, 3, requires_grad=True)
     loss = multilabel_ranking_loss(logits, torch.zeros(0, 3))
     assert loss == 0 and loss.requires_grad
+
+
+def test_cosine_order_is_the_formula() -> None:
+    cosines, gold = torch.tensor([0.9, 0.2, 0.5]), torch.tensor([1.0, 3.0, 1.0])
+    expected = math.log(1 + math.exp(20 * (0.9 - 0.2)) + math.exp(20 * (0.5 - 0.2)))
+    assert cosine_order(cosines, gold).item() == pytest.approx(expected, rel=1e-5)
+    assert cosine_order(cosines, -gold).item() == pytest.approx(0.0, abs=0.01)
+    equal = torch.tensor([0.9, 0.2], requires_grad=True)
+    loss = cosine_order(equal, torch.ones(2))
+    loss.backward()
+    assert loss.item() == 0.0 and equal.grad is not None
+
+
+def test_listwise_is_cross_entropy_of_each_row() -> None:
+    scores = torch.tensor([1.0, 2.0, 3.0, 0.5, -1.0], requires_grad=True)
+    row, right = torch.tensor([0, 0, 0, 1, 1]), torch.tensor([0.0, 1, 0, 1, 0])
+    expected = (F.cross_entropy(scores[:3], torch.tensor(1)) + F.cross_entropy(scores[3:], torch.tensor(0))) / 2
+    torch.testing.assert_close(listwise_cross_entropy(scores, right, row, 2), expected)
+    both = listwise_cross_entropy(scores[:3], torch.tensor([1.0, 1, 0]), row[:3], 1)
+    torch.testing.assert_close(both, -scores[:3].log_softmax(0)[:2].mean())
+
+
+def test_listwise_stays_finite_and_without_a_right_one_is_zero() -> None:
+    scores = torch.tensor([1e4, -1e4], requires_grad=True)
+    assert listwise_cross_entropy(scores, torch.tensor([1.0, 0]), torch.zeros(2, dtype=torch.long), 1) == 0
+    assert listwise_cross_entropy(scores, torch.tensor([0.0, 1]), torch.zeros(2, dtype=torch.long), 1) == 2e4
+    assert listwise_cross_entropy(scores, torch.zeros(2), torch.zeros(2, dtype=torch.long), 1) == 0
+
+
+def test_in_batch_contrast_computes_in_float32_under_bfloat16() -> None:
+    vectors = F.normalize(torch.randn(4, 8, generator=torch.Generator().manual_seed(0)), dim=-1)
+    given = (vectors, vectors.flip(0), vectors[:1], torch.tensor([1, 2, 2, 3]), 0.05)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = in_batch_contrastive(*given)
+    torch.testing.assert_close(found, in_batch_contrastive(*given))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 
 from bertie.bundle.folder import Model
 from bertie.core.errors import ConfigError, DataError
@@ -83,6 +86,67 @@ def test_rows_of_another_form_are_named() -> None:
         Embedding.from_rows(ROWS, {"temperature": 0.0})
 
 
+SCORED = Rows(
+    [
+        {"text_a": "good food", "text_b": "great food", "label": "4.5"},
+        {"text_a": "手机好", "text_b": "房间", "label": "0"},
+        {"text_a": "bad", "text_b": "a film", "label": "1"},
+    ],
+    "sts.jsonl",
+)
+
+
+def test_pairs_with_a_number_are_learned_by_their_order(tiny_model: Path) -> None:
+    made = predictor(tiny_model)
+    batch = made.task.collate(made.encode(list(SCORED)), made.model.tokenizer.pad_id)
+    one, other = torch.eye(32)[:2]
+    good = made.task.loss(torch.stack([one, one, one, other, one, one + other]), batch)
+    bad = made.task.loss(torch.stack([one, other, one, one, one, one]), batch)
+    assert good < bad
+    answers = made.predict(list(SCORED))
+    assert set(answers[0]) == {"vector", "vector_b"}
+    scores = made.task.score(answers, SCORED)
+    assert scores.primary == "spearman" and scores.sample is not None
+    ground = Ground(made.task, made.model.encoder, made.model.tokenizer, 32)
+    assert Bm25.fit(SCORED, ground) is None
+    untuned = made.task.score(UntunedEncoder().predict(SCORED, ground), SCORED)
+    assert untuned.metrics["spearman"] == pytest.approx(scores.metrics["spearman"])
+    with pytest.raises(DataError, match=r"sts.jsonl:1: the label is '很像', expected how alike"):
+        Embedding.from_rows(SCORED.with_column("label", ["很像", "1", "2"]), {})
+
+
+def test_texts_alone_are_their_own_positives_and_judged_by_their_halves(tiny_model: Path) -> None:
+    alone = Rows([{"text": text} for text in ("the food was very good", "房间很好服务不好", "a")])
+    task = Embedding.from_rows(alone, {})
+    assert task.study(alone, no_vectors)[1] == {"query": "房间很好服务不好", "positive": "房间很好服务不好"}
+    judged = task.accept(alone)
+    assert list(judged) == [
+        {"query": "the food was", "positive": "very good"},
+        {"query": "房间很好", "positive": "服务不好"},
+    ]
+    made = predictor(tiny_model)
+    torch.manual_seed(0)
+    made.model.encoder.train()
+    batch = task.collate(made.encode(list(task.study(alone, no_vectors))), made.model.tokenizer.pad_id)
+    vectors = made.task(made.model.encoder, batch)
+    assert not torch.allclose(vectors[0], vectors[1]), "dropout is all that tells the two apart"
+
+
+def test_mined_negatives_are_sides_of_a_row(tiny_model: Path) -> None:
+    made = predictor(tiny_model, mined_negatives=2)
+    ground = Ground(made.task, made.model.encoder, made.model.tokenizer, 32)
+    studied = made.task.study(ROWS, ground.vectors)
+    assert [len(example.sequences) for example in made.encode(list(studied))] == [4, 5, 4, 4]
+    batch = made.task.collate(made.encode(list(studied)), made.model.tokenizer.pad_id)
+    assert made.task.loss(made.task(made.model.encoder, batch), batch) > 0
+    with pytest.raises(DataError, match="mined_negatives needs query and positive, found text_a, text_b, label"):
+        Embedding.from_rows(SCORED, {"mined_negatives": 1})
+
+
+def no_vectors(texts: Sequence[str]) -> NDArray[np.float32]:
+    raise AssertionError("nothing is to be mined")
+
+
 @pytest.mark.parametrize("floor", [Bm25, UntunedEncoder])
 def test_floors_rank_all_that_can_be_found(
     floor: type[Bm25 | UntunedEncoder], tiny_model: Path, monkeypatch: pytest.MonkeyPatch
@@ -91,6 +155,7 @@ def test_floors_rank_all_that_can_be_found(
     model = made.model
     ground = Ground(made.task, model.encoder, model.tokenizer, 32)
     fitted = floor.fit(ROWS, ground)
+    assert fitted is not None
     answers = floor.from_state(fitted.state()).predict(ROWS, ground)
     assert all(sorted(answer["ranked"]) == sorted(ROWS.column("positive")) for answer in answers)
     assert made.task.score(answers, ROWS).value > (0.95 if floor is Bm25 else 0.4)

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from bertie.core.errors import BundleError, ModelError
 from bertie.data.batches import Example
 from bertie.data.rows import Rows
+from bertie.evaluation.features import text_vectors
 from bertie.nn import checkpoint
 from bertie.nn.encoder import Encoder
 from bertie.tasks.base import Answer, Task
@@ -35,6 +37,10 @@ class Ground:
     max_length: int
     dtype: torch.dtype = torch.float32
     """What the encoder computes in."""
+
+    def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """What the encoder makes of texts: means of their last states at length one, (N, D)."""
+        return text_vectors(self.encoder, self.tokenizer, texts, self.max_length, self.task.prefix, self.dtype)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -92,7 +92,7 @@ def _task(ground: Ground) -> QuestionAnswering:
 
 
 def _parts(examples: list[Example]) -> list[list[int]]:
-    costs = [example.length * len(example.sequences) for example in examples]
+    costs = [example.cost for example in examples]
     return pack(sorted(range(len(examples)), key=lambda i: costs[i]), costs, ROWS_PER_BATCH, TOKENS_PER_BATCH)
 
 

@@ -1,31 +1,27 @@
 """Search without training: BM25, and the vectors of the encoder as it came.
 
 In:  queries with what should be found for them
-Out: for each query all texts to be found, best first
+Out: for each query all texts to be found, best first; where its row names candidates, their scores
 Knows nothing of the training that follows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, diags
-from sklearn.feature_extraction.text import CountVectorizer
 
+from bertie.data.bm25 import Bm25Index
+from bertie.data.mining import BLOCK
 from bertie.data.rows import Rows
-from bertie.evaluation.features import pooled_features
 from bertie.evaluation.floors.base import Floor, Ground, State
 from bertie.tasks.base import Answer
-from bertie.text.language import detect
 
-SATURATION, LENGTH = 1.2, 0.75
-"""k1 and b of BM25, as usual."""
+# N queries, P texts
 RANKED = 100
-BLOCK = 512
-"""Queries that are compared at once."""
 
 
 @dataclass(frozen=True)
@@ -33,26 +29,21 @@ class Bm25(Floor):
     """Okapi BM25 (Robertson & Zaragoza 2009, equation 3.15) over words, for Chinese over one and two characters."""
 
     name: ClassVar[str] = "bm25"
-    tasks: ClassVar[tuple[str, ...]] = ("embedding",)
+    tasks: ClassVar[tuple[str, ...]] = ("embedding", "reranking")
     compares_rows: ClassVar[bool] = True
 
     @classmethod
-    def fit(cls, train: Rows, ground: Ground) -> Bm25:
-        return cls()
+    def fit(cls, train: Rows, ground: Ground) -> Bm25 | None:
+        """None for pairs with a number: nothing is to be found there."""
+        return cls() if "query" in train[0] else None
 
     def predict(self, rows: Rows, ground: Ground) -> list[Answer]:
         """Frequencies are those of the texts to be found in these rows."""
-        texts = list(dict.fromkeys(rows.column("positive")))
-        counter = _counter(texts)
-        try:
-            counts = counter.fit_transform(texts).astype(np.float64)  # (P, F)
-        except ValueError:  # no text has a word
-            return [{"ranked": texts[:RANKED]} for _ in rows]
-        weights = _bm25(csr_matrix(counts))
-        asked = csr_matrix(counter.transform(rows.column("query")))  # (N, F)
-        found: list[Answer] = []
+        texts = _texts(rows)
+        index, found = Bm25Index.of(texts), list[Answer]()
         for start in range(0, len(rows), BLOCK):
-            found += _best(np.asarray((asked[start : start + BLOCK] @ weights.T).todense()), texts)
+            block = rows[start : start + BLOCK]
+            found += _answers(index.scores(block.column("query")), texts, block)
         return found
 
     def state(self) -> State:
@@ -69,7 +60,7 @@ class UntunedEncoder(Floor):
     """The cosine of the vectors that the encoder gives before any training."""
 
     name: ClassVar[str] = "untuned_encoder"
-    tasks: ClassVar[tuple[str, ...]] = ("embedding",)
+    tasks: ClassVar[tuple[str, ...]] = ("embedding", "reranking")
     compares_rows: ClassVar[bool] = True
     reads_encoder: ClassVar[bool] = True
 
@@ -78,9 +69,14 @@ class UntunedEncoder(Floor):
         return cls()
 
     def predict(self, rows: Rows, ground: Ground) -> list[Answer]:
-        texts = list(dict.fromkeys(rows.column("positive")))
-        candidates, asked = self._vectors(texts, ground), self._vectors(rows.column("query"), ground)
-        return _best(asked @ candidates.T, texts)
+        if "text_a" in rows[0]:
+            first, second = (ground.vectors(rows.column(side)) for side in ("text_a", "text_b"))
+            return [{"cosine": float(cosine)} for cosine in (first * second).sum(axis=1)]
+        texts, found = _texts(rows), list[Answer]()
+        candidates, asked = ground.vectors(texts), ground.vectors(rows.column("query"))
+        for start in range(0, len(rows), BLOCK):
+            found += _answers(asked[start : start + BLOCK] @ candidates.T, texts, rows[start : start + BLOCK])
+        return found
 
     def state(self) -> State:
         """There is nothing to keep."""
@@ -90,32 +86,20 @@ class UntunedEncoder(Floor):
     def from_state(cls, state: State) -> UntunedEncoder:
         return cls()
 
-    @staticmethod
-    def _vectors(texts: list[str], ground: Ground) -> NDArray[np.float32]:
-        examples = ground.encode(Rows([{"text": text} for text in texts]))
-        found = pooled_features(ground.encoder, examples, ground.tokenizer.pad_id, ground.dtype)  # (P, D)
-        lengths: NDArray[np.float32] = np.linalg.norm(found, axis=1, keepdims=True).clip(min=1e-12)
-        return found / lengths
+
+def _texts(rows: Rows) -> list[str]:
+    """All that can be found for the queries of these rows."""
+    if "candidates" in rows[0]:
+        return list(dict.fromkeys(chain.from_iterable(rows.column("candidates"))))
+    return list(dict.fromkeys(rows.column("positive")))
 
 
-def _counter(texts: list[str]) -> CountVectorizer:
-    if detect(texts[:: max(1, len(texts) // 2000)]).latin > 0.5:
-        return CountVectorizer(token_pattern=r"(?u)\w+")
-    return CountVectorizer(analyzer="char", ngram_range=(1, 2))
-
-
-def _bm25(counts: csr_matrix) -> csr_matrix:
-    """Counts (P, F) to the weight that a query's term has in each text."""
-    texts, lengths = counts.shape[0], np.asarray(counts.sum(axis=1)).ravel()  # (P,)
-    holding = np.asarray((counts > 0).sum(axis=0)).ravel()  # (F,) texts that hold the term
-    rarity = np.log1p((texts - holding + 0.5) / (holding + 0.5))  # (F,)
-    norm = SATURATION * (1 - LENGTH + LENGTH * lengths / max(lengths.mean(), 1e-9))  # (P,)
-    weights = counts.copy()
-    places = np.repeat(np.arange(texts), np.diff(counts.indptr))
-    weights.data = counts.data * (SATURATION + 1) / (counts.data + norm[places])
-    return csr_matrix(weights @ diags(rarity))
-
-
-def _best(scores: NDArray[np.floating], texts: list[str]) -> list[Answer]:
-    """Scores (N, P) to the best texts of each row."""
-    return [{"ranked": [texts[i] for i in np.argsort(-row, kind="stable")[:RANKED]]} for row in scores]
+def _answers(scores: NDArray[np.floating], texts: list[str], rows: Rows) -> list[Answer]:
+    """Scores (N, P) of all texts to an answer a row."""
+    if "candidates" not in rows[0]:
+        return [{"ranked": [texts[i] for i in np.argsort(-row, kind="stable")[:RANKED]]} for row in scores]
+    place = {text: i for i, text in enumerate(texts)}
+    return [
+        {"scores": [float(values[place[text]]) for text in row["candidates"]]}
+        for row, values in zip(rows, scores, strict=True)
+    ]

@@ -1,0 +1,82 @@
+"""Mining: of all texts that can be found, those that look like what a query wants and are not it.
+
+In:  rows with `query` and `positive`; what an untuned encoder makes of texts
+Out: for each row some texts of other rows; for each row the best candidates of a first search
+Knows nothing of tasks or of how an encoder works.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bertie.data.bm25 import Bm25Index
+from bertie.data.rows import Rows
+from bertie.text.normalise import fold
+
+# N queries, P texts, D width
+Vectors = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Texts to vectors (N, D) of length one."""
+BLOCK = 512
+"""Queries that are compared with all texts at once."""
+REACH = 5
+"""Negatives are drawn from this many times as many of the hardest: the very first would all be of one sort."""
+CONSTANT = 60
+"""k of reciprocal rank fusion, as in the paper: it decides how much the first places count."""
+
+
+def best_by_words(rows: Rows, count: int) -> list[list[str]]:
+    """For the query of each row the `count` best of all positives by BM25, best first; its own may not be among them.
+
+    This search needs no model, so the same rows have the same candidates wherever they are judged.
+    """
+    texts = list(dict.fromkeys(rows.column("positive")))
+    index, found = Bm25Index.of(texts), list[list[str]]()
+    for start in range(0, len(rows), BLOCK):
+        scores = index.scores(rows.column("query")[start : start + BLOCK])
+        found += [[texts[i] for i in np.argsort(-row, kind="stable")[:count]] for row in scores]
+    return found
+
+
+def hard_negatives(rows: Rows, vectors: Vectors, count: int, margin: float, seed: int = 0) -> list[list[str]]:
+    """For each row up to `count` positives of other rows that stand high for its query, by words and by vectors.
+
+    The two orders are fused by reciprocal rank (Cormack et al. 2009). What may be an answer too is left out: other
+    positives of the same query, and texts whose cosine to the row's own positive is above 1 - `margin`. The cosine to
+    the query would not do: where a search is hard, most of what stands above the positive is wrong, and most useful.
+    """
+    texts = list(dict.fromkeys(rows.column("positive")))
+    place = {text: i for i, text in enumerate(texts)}
+    index, found, rng = Bm25Index.of(texts), vectors(texts), random.Random(seed)  # (P, D)
+    known = _positives_of(rows, place)
+    negatives = list[list[str]]()
+    for start in range(0, len(rows), BLOCK):
+        block = rows[start : start + BLOCK]
+        own = [place[text] for text in block.column("positive")]
+        queries = block.column("query")
+        fused = _reciprocal(index.scores(queries)) + _reciprocal(vectors(queries) @ found.T)  # (N, P)
+        fused[found[own] @ found.T > 1.0 - margin] = 0.0
+        for query, scores, mine in zip(queries, fused, own, strict=True):
+            scores[[mine, *known[fold(query)]]] = 0.0
+            order = np.argsort(-scores, kind="stable")[: count * REACH]
+            hardest = [texts[i] for i in order if scores[i] > 0.0]
+            negatives.append(rng.sample(hardest, min(count, len(hardest))))
+    return negatives
+
+
+def _positives_of(rows: Rows, place: dict[str, int]) -> dict[str, list[int]]:
+    """Folded query to the places of all that is to be found for it."""
+    known: dict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        known[fold(row["query"])].append(place[row["positive"]])
+    return known
+
+
+def _reciprocal(scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Scores (N, P) to 1 / (k + rank)."""
+    ranks = np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1, kind="stable")
+    return np.asarray(1.0 / (CONSTANT + 1 + ranks))

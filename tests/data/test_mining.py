@@ -1,0 +1,53 @@
+"""Mining: what looks right and is not; nothing that may be an answer too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bertie.data.mining import best_by_words, hard_negatives
+from bertie.data.rows import Rows
+
+ROWS = Rows(
+    [
+        {"query": "cheap flights", "positive": "cheap flights here"},
+        {"query": "Cheap flights!", "positive": "fly for little"},
+        {"query": "hotel", "positive": "cheap flights there"},
+        {"query": "房间", "positive": "便宜的房间"},
+        {"query": "机票", "positive": "cheap flights  here."},
+    ]
+)
+
+
+def letters(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Vectors by which letters a text has."""
+    counts = np.array([[text.lower().count(chr(c)) for c in range(97, 123)] + [0.1] for text in texts])
+    return np.asarray(counts / np.linalg.norm(counts, axis=1, keepdims=True), dtype=np.float32)
+
+
+def test_negatives_are_hard_and_no_answers() -> None:
+    found = hard_negatives(ROWS, letters, 1, margin=0.01)
+    assert found[0] != [ROWS[0]["positive"]]
+    for row, negatives in zip(ROWS, hard_negatives(ROWS, letters, 4, margin=0.01), strict=True):
+        assert row["positive"] not in negatives
+    first = hard_negatives(ROWS, letters, 4, margin=0.01)[0]
+    assert "fly for little" not in first, "the same query has it as its positive"
+    assert "cheap flights  here." not in first, "the same text but for its marks"
+    assert "cheap flights there" in first
+
+
+def test_without_a_margin_only_what_is_known_is_left_out() -> None:
+    assert "cheap flights  here." in hard_negatives(ROWS, letters, 4, margin=0.0)[0]
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    rows = Rows([{"query": f"q {i}", "positive": f"text {i} {'ab'[i % 2]}"} for i in range(40)])
+    one, again, other = (hard_negatives(rows, letters, 2, 0.0, seed) for seed in (0, 0, 1))
+    assert one == again != other and all(len(negatives) == 2 for negatives in one)
+
+
+def test_best_by_words() -> None:
+    assert best_by_words(ROWS, 2)[0] == ["cheap flights here", "cheap flights there"]
+    assert {len(texts) for texts in best_by_words(ROWS, 3)} == {3}

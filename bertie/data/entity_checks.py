@@ -8,7 +8,7 @@ Knows nothing of tags and models.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bertie.core.errors import DataError
 from bertie.data.cells import CellError
@@ -84,6 +84,36 @@ def sharing(texts: Sequence[MarkedText]) -> list[str]:
             if run[1] > reach:
                 reach, before = run[1], entity
     return problems
+
+
+def accepted_entities(rows: Rows) -> Rows:
+    """Rows to judge, their entities in order and each once; a note counts those that cut a word, which no answer can
+    match. DataError as in `checked_entities`.
+    """
+    texts = checked_entities(rows)
+    accepted = rows.with_column("entities", [text.entities for text in texts])
+    if not (count := count_misaligned(texts)):
+        return accepted
+    note = f"{count} entities begin or end inside a word or with a space; no answer matches them: scored wrong"
+    return replace(accepted, notes=[*accepted.notes, note])
+
+
+def learnable_entities(rows: Rows, *, widen: bool, advice: str) -> list[MarkedText]:
+    """The rows, where a head of tags can learn all their entities; DataError names those that it cannot.
+
+    Args:
+        rows: with `text` and `entities`.
+        widen: learn an entity that cuts a word as the whole words that it touches.
+        advice: what to do where two entities share a word.
+    """
+    texts = checked_entities(rows)
+    if problems := misaligned(texts, widen=widen):
+        raise DataError(problems)
+    if shared := sharing(texts):
+        raise DataError([f"{problem}, expected one; {advice}" for problem in shared])
+    if not any(text.entities for text in texts):
+        raise DataError(f"{rows.source}: found no entity in {len(rows)} rows; give rows with some to learn from")
+    return texts
 
 
 def _misaligned(text: MarkedText) -> list[Entity]:

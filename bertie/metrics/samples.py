@@ -8,8 +8,8 @@ Knows nothing of tasks.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import cast
 
 from bertie.metrics.correlation import Kind, correlation_interval, paired_correlation_difference
@@ -61,3 +61,24 @@ class CorrelationSample(Sample):
     def difference(self, other: Sample, name: str) -> Interval:
         assert isinstance(other, CorrelationSample), "two models are compared by the same metric"
         return paired_correlation_difference(self.gold, self.predicted, other.predicted, cast(Kind, name))
+
+
+@dataclass(frozen=True)
+class JointSample(Sample):
+    """Samples of the parts of an answer, each metric by the name that it has for the whole."""
+
+    parts: Mapping[str, tuple[Sample, str]]
+    """Name here: the part's sample, and the name there."""
+    names: Collection[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(self.parts))
+
+    def interval(self, name: str) -> Interval:
+        sample, own = self.parts[name]
+        return sample.interval(own)
+
+    def difference(self, other: Sample, name: str) -> Interval:
+        assert isinstance(other, JointSample), "two models are compared by the same metric"
+        sample, own = self.parts[name]
+        return sample.difference(other.parts[name][0], own)

@@ -71,6 +71,28 @@ class Defaults:
     """Tokens of a sequence."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class UnitSettings(TaskSettings):
+    """The same about a task that finds entities, which are runs of the text's units (`data/units.py`)."""
+
+    long_texts: Literal["cut", "windows"] = "windows"
+    """A text longer than the model: `windows` reads all of it in overlapping parts and takes each entity from the one
+    in which it stands furthest from an edge, `cut` reads its beginning."""
+    misaligned: Literal["error", "widen"] = "error"
+    """An entity that does not begin and end with whole words, Han characters or marks: `error` names its row, `widen`
+    learns it as the whole words that it touches."""
+    shapes: bool = True
+    """Show the head how a word and its neighbours are written (Capital, UPPER, digits, ...), which a vocabulary without
+    capitals loses."""
+    dropout: float = 0.1
+    """Share of the features that is dropped in training."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"dropout is {self.dropout}, expected 0 to below 1")
+
+
 @dataclass(frozen=True)
 class Scores:
     """Metrics of answers against rows."""

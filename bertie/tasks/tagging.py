@@ -17,65 +17,51 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError, UsageError
 from bertie.data.batches import Batch, Example, stack
-from bertie.data.entity_checks import checked_entities, count_misaligned, misaligned, sharing
+from bertie.data.entity_checks import accepted_entities, checked_entities, count_misaligned, misaligned, sharing
 from bertie.data.rows import Rows
-from bertie.data.units import SHAPES, Units, run_of, units_of
+from bertie.data.tagged import (
+    TaggedText,
+    entities_of,
+    listed,
+    places,
+    rightness,
+    scored,
+    shape_count,
+    spans_of_units,
+    tag_targets,
+    tagged_texts,
+    unit_features,
+    unit_mask,
+)
+from bertie.data.units import units_of
 from bertie.metrics.samples import F1Sample
 from bertie.metrics.spans import span_scores
 from bertie.nn.encoder import Encoder
-from bertie.nn.heads import normalised
-from bertie.nn.losses import IGNORED, multilabel_ranking_loss
+from bertie.nn.losses import multilabel_ranking_loss
 from bertie.nn.spans import Span, SpanHead, decode_spans, span_targets
-from bertie.nn.tag_head import TagHead, flat, tag_names, tags_of_spans
-from bertie.tasks.base import Answer, Defaults, Mistake, Scores, Task, TaskSettings
+from bertie.nn.tag_head import TagHead, flat, tag_names
+from bertie.tasks.base import Answer, Defaults, Mistake, Scores, Task, UnitSettings
 from bertie.text.tokenizer import Encoded, Tokenizer
 
 # R rows, S sequences, T tokens, N units of the longest, D width, F features, L labels, C = 1 + 2 L tags
-AROUND = 3
-"""Shapes that the head sees of each unit: that of the unit before, its own, that of the one behind."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaggingSettings(TaskSettings):
+class TaggingSettings(UnitSettings):
     """What a recipe may say about the task."""
 
-    long_texts: Literal["cut", "windows"] = "windows"
-    """A text longer than the model: `windows` reads all of it in overlapping parts and takes each entity from the one
-    in which it stands furthest from an edge, `cut` reads its beginning."""
     head: Literal["auto", "token", "crf", "span"] = "auto"
     """`token`: a tag for each word; `crf`: tags that know their neighbours; `span`: a score for every span, so that
     entities may lie inside each other. auto: span where entities of the training rows share a word, else crf."""
-    misaligned: Literal["error", "widen"] = "error"
-    """An entity that does not begin and end with whole words, Han characters or marks: `error` names its row, `widen`
-    learns it as the whole words that it touches."""
-    shapes: bool = True
-    """Show the head how a word and its neighbours are written (Capital, UPPER, digits, ...), which a vocabulary without
-    capitals loses."""
-    dropout: float = 0.1
-    """Share of the features that is dropped in training."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0.0 <= self.dropout < 1.0:
-            raise ValueError(f"dropout is {self.dropout}, expected 0 to below 1")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaggedText(Example):
-    """A row with the units that its sequences show; the target holds its entities as `Span`s of units."""
-
-    text: str
-    units: Units
 
 
 class Tagging(Task):
@@ -116,12 +102,7 @@ class Tagging(Task):
 
     def accept(self, rows: Rows) -> Rows:
         """Entities in order and each once; a note counts those that cut a word, which no answer can match."""
-        texts = checked_entities(rows)
-        accepted = rows.with_column("entities", [text.entities for text in texts])
-        if not (count := count_misaligned(texts)):
-            return accepted
-        note = f"{count} entities begin or end inside a word or with a space; no answer matches them: scored wrong"
-        return replace(accepted, notes=[*accepted.notes, note])
+        return accepted_entities(rows)
 
     def description(self) -> dict[str, Any]:
         return {
@@ -146,7 +127,7 @@ class Tagging(Task):
     @property
     def shape_features(self) -> int:
         """How many of the features tell shapes."""
-        return AROUND * len(SHAPES) if self.settings.shapes else 0
+        return shape_count(self.settings.shapes)
 
     def build_head(self, hidden_size: int) -> None:
         features, dropout = hidden_size + self.shape_features, self.settings.dropout
@@ -175,18 +156,9 @@ class Tagging(Task):
         return replace(batch, targets=self._span_targets(batch) if self.in_spans else tag_targets(batch))
 
     def features(self, encoder: Encoder, batch: Batch, *, apart: bool = False) -> tuple[Tensor, Tensor]:
-        """What a head reads of each unit (R, N, F) float32, and which of them are units and no padding (R, N) bool.
-
-        The state of the unit's piece, brought to mean 0 and deviation 1; then, with `shapes`, a one for the shape of
-        the unit before, one for its own, one for that of the unit behind. `apart`: the units of each sequence
-        (S, N, F), not of each row.
-        """
+        """`tagged.unit_features` of the encoder's states."""
         states = encoder(batch.input_ids, batch.attention_mask, batch.token_type_ids)  # (S, T, D)
-        places, shapes, mask = _layout(batch, apart)
-        found = normalised(states.flatten(0, 1)[places].float())  # (R, N, D)
-        if self.settings.shapes:
-            found = torch.cat([found, F.one_hot(shapes, len(SHAPES)).flatten(-2).to(found.dtype)], dim=-1)
-        return found, mask
+        return unit_features(states, batch, shapes=self.settings.shapes, apart=apart)
 
     def forward(self, encoder: Encoder, batch: Batch) -> Tensor:
         """Emissions (R, N, C); of a head of spans logits (S, L, N, N), the windows of a row beside each other."""
@@ -209,23 +181,22 @@ class Tagging(Task):
         if isinstance(self.head, TagHead):
             return self.read_tags(self.head, output, batch)
         return [
-            self._answer(found, text) for found, text in zip(_read_spans(output, batch), _texts(batch), strict=True)
+            self._answer(found, text)
+            for found, text in zip(_read_spans(output, batch), tagged_texts(batch), strict=True)
         ]
 
     def read_tags(self, head: TagHead, emissions: Tensor, batch: Batch) -> list[Answer]:
         """Answers from the emissions (R, N, C) of any head with the tags of this task."""
-        texts = _texts(batch)
-        counts = torch.tensor([len(text.units) for text in texts], device=emissions.device)  # (R,)
-        mask = torch.arange(emissions.shape[1], device=emissions.device) < counts[:, None]  # (R, N)
-        return [self._answer(found, text) for found, text in zip(head.spans(emissions, mask), texts, strict=True)]
+        found = head.spans(emissions, unit_mask(batch, emissions.shape[1]))
+        return [self._answer(spans, text) for spans, text in zip(found, tagged_texts(batch), strict=True)]
 
     def kept(self, answer: Answer) -> Answer:
         places = ("start", "end", "label")
         return {"entities": [{name: one[name] for name in places} for one in answer["entities"]]}
 
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
-        gold = [_places(row["entities"]) for row in rows]
-        judged = span_scores(gold, [_places(answer["entities"]) for answer in answers], self.labels)
+        gold = [places(row["entities"]) for row in rows]
+        judged = span_scores(gold, [places(answer["entities"]) for answer in answers], self.labels)
         return Scores("micro_f1", judged.metrics, judged.per_row, F1Sample(judged.outcomes), judged.details)
 
     def tie_break(self, answers: Sequence[Answer], rows: Rows) -> float:
@@ -235,19 +206,17 @@ class Tagging(Task):
         sure = [
             one
             for answer, row in zip(answers, rows, strict=True)
-            for one in _rightness(_scored(answer), _places(row["entities"]))
+            for one in rightness(scored(answer["entities"]), places(row["entities"]))
         ]
         return float(np.mean(sure)) if sure else 1.0
 
     def mistake(self, row: Mapping[str, Any], answer: Answer) -> Mistake | None:
         """What was missed beside what was answered wrongly; as sure as the surest of these, 0 where all was missed."""
-        text, gold, found = row["text"], _places(row["entities"]), _scored(answer)
+        text, gold, found = row["text"], places(row["entities"]), scored(answer["entities"])
         missed, extra = gold - set(found), set(found) - gold
         if not missed and not extra:
             return None
-        return Mistake(
-            text, _listed(text, missed), _listed(text, extra), max((found[one] for one in extra), default=0.0)
-        )
+        return Mistake(text, listed(text, missed), listed(text, extra), max((found[one] for one in extra), default=0.0))
 
     def counts(self, rows: Rows) -> dict[str, int]:
         return dict(Counter(entity["label"] for row in rows for entity in row["entities"]).most_common())
@@ -257,8 +226,7 @@ class Tagging(Task):
         text, units = row["text"], units_of(row["text"], sequences)
         target = None
         if row.get("entities") is not None:
-            runs = [(run_of(units.offsets, one["start"], one["end"]), one["label"]) for one in row["entities"]]
-            target = [Span(*run, self.index[label]) for run, label in runs if run and label in self.index]
+            target = [span for span in spans_of_units(row["entities"], units, self.index) if span]
         return TaggedText(sequences=sequences, target=target, text=text, units=units)
 
     def _span_targets(self, batch: Batch) -> Tensor:
@@ -269,65 +237,15 @@ class Tagging(Task):
                 for span in text.target
                 if window.first <= span.start and span.end < window.end
             ]
-            for text in _texts(batch)
+            for text in tagged_texts(batch)
             for window in text.units.windows
         ]
-        longest = max(len(window.tokens) for text in _texts(batch) for window in text.units.windows)
+        longest = max(len(window.tokens) for text in tagged_texts(batch) for window in text.units.windows)
         return span_targets(inside, len(self.labels), max(longest, 1))
 
     def _answer(self, spans: Iterable[Span], text: TaggedText) -> Answer:
         kept = list(spans) if self.nested else flat(sorted(spans, key=lambda span: -span.score))
-        offsets = text.units.offsets
-        entities = [
-            (offsets[span.start][0], offsets[span.end][1], self.labels[span.label], span.score) for span in kept
-        ]
-        return {
-            "entities": [
-                {"text": text.text[start:end], "label": label, "start": start, "end": end, "score": score}
-                for start, end, label, score in sorted(entities)
-            ]
-        }
-
-
-def tag_targets(batch: Batch) -> Tensor:
-    """The tag of each unit (R, N) long, `losses.IGNORED` past the end of a row; of nested entities the longest."""
-    texts = _texts(batch)
-    longest = max(1, *(len(text.units) for text in texts))
-    tags = torch.full((len(texts), longest), IGNORED)  # (R, N)
-    for r, text in enumerate(texts):
-        tags[r, : len(text.units)] = torch.tensor(tags_of_spans(text.target, len(text.units)))
-    return tags
-
-
-def _texts(batch: Batch) -> list[TaggedText]:
-    return [cast(TaggedText, example) for example in batch.examples]
-
-
-def _layout(batch: Batch, apart: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Of each row, or each sequence: the place of each unit among S x T tokens, three shapes, whether it is a unit.
-
-    (R, N) long, (R, N, 3) long, (R, N) bool.
-    """
-    lines: list[list[tuple[int, ...]]] = []
-    width, offset = batch.input_ids.shape[1], 0
-    for text in _texts(batch):
-        units = text.units
-        framed = (0, *units.shapes, 0)
-        first = [(offset + w) * width for w in range(len(units.windows))]
-        if apart:
-            for start, window in zip(first, units.windows, strict=True):
-                numbered = enumerate(window.tokens, start=window.first)
-                lines.append([(start + token, *framed[unit : unit + AROUND]) for unit, token in numbered])
-        else:
-            numbered_places = enumerate(units.carriers)
-            lines.append([(first[w] + token, *framed[unit : unit + AROUND]) for unit, (w, token) in numbered_places])
-        offset += len(units.windows)
-    counts = torch.tensor([len(line) for line in lines])  # (R,)
-    mask = torch.arange(max(int(counts.max()), 1)) < counts[:, None]  # (R, N)
-    table = torch.zeros(*mask.shape, 1 + AROUND, dtype=torch.long)  # (R, N, 4)
-    table[mask] = torch.tensor([unit for line in lines for unit in line], dtype=torch.long).view(-1, 1 + AROUND)
-    table, mask = table.to(batch.input_ids.device), mask.to(batch.input_ids.device)
-    return table[..., 0], table[..., 1:], mask
+        return {"entities": entities_of(kept, text, self.labels)}
 
 
 def _read_spans(logits: Tensor, batch: Batch) -> list[list[Span]]:
@@ -338,26 +256,10 @@ def _read_spans(logits: Tensor, batch: Batch) -> list[list[Span]]:
     best = logits.flatten(1).topk(logits.shape[-1]).values[:, -1]  # (S,)
     windows = iter(decode_spans(logits.masked_fill(logits < best.view(-1, 1, 1, 1), torch.finfo(logits.dtype).min)))
     rows = []
-    for text in _texts(batch):
+    for text in tagged_texts(batch):
         found = []
         for number, (window, spans) in enumerate(zip(text.units.windows, windows, strict=False)):
             moved = [span._replace(start=span.start + window.first, end=span.end + window.first) for span in spans]
             found += [span for span in moved if text.units.best_window(span.start, span.end) == number]
         rows.append(found)
     return rows
-
-
-def _places(entities: Iterable[Mapping[str, Any]]) -> set[tuple[int, int, str]]:
-    return {(one["start"], one["end"], one["label"]) for one in entities}
-
-
-def _scored(answer: Answer) -> dict[tuple[int, int, str], float]:
-    return {(one["start"], one["end"], one["label"]): one["score"] for one in answer["entities"]}
-
-
-def _rightness(found: Mapping[tuple[int, int, str], float], gold: set[tuple[int, int, str]]) -> list[float]:
-    return [score if place in gold else 1.0 - score for place, score in found.items()] + [0.0] * len(gold - set(found))
-
-
-def _listed(text: str, places: Iterable[tuple[int, int, str]]) -> str:
-    return ", ".join(f"{text[start:end]} ({label})" for start, end, label in sorted(places))

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from bertie.core.errors import DataError
-from bertie.data.entity_checks import checked_entities, count_misaligned, misaligned, sharing
+from bertie.data.entity_checks import (
+    accepted_entities,
+    checked_entities,
+    count_misaligned,
+    learnable_entities,
+    misaligned,
+    sharing,
+)
 from bertie.data.rows import Rows
 
 
@@ -63,3 +70,17 @@ def test_entities_that_share_a_word() -> None:
     assert found[2].startswith(
         "新闻.jsonl:9: the entities '北京大学' (校) at [0, 4) and '大学' (名) at [2, 4) share a word"
     )
+
+
+def test_rows_to_learn_from_and_rows_to_judge() -> None:
+    good, cut = ("北京大学", [[0, 2, "地"]]), ("in iPhone5S", [[3, 10, "产品"]])
+    assert len(learnable_entities(rows(good, cut), widen=True, advice="")) == 2
+    with pytest.raises(DataError, match=r"^新闻.jsonl:7: the entity 'iPhone5'"):
+        learnable_entities(rows(good, cut), widen=False, advice="")
+    with pytest.raises(DataError, match=r"^新闻.jsonl:4: .* share a word, .*, expected one; split them"):
+        learnable_entities(rows(("北京大学", [[0, 4, "校"], [0, 2, "地"]])), widen=False, advice="split them")
+    with pytest.raises(DataError, match="found no entity in 1 rows; give rows with some"):
+        learnable_entities(rows(("北京", [])), widen=False, advice="")
+    accepted = accepted_entities(rows(("北京大学", [[0, 2, "地"], [0, 2, "地"]]), cut))
+    assert len(accepted[0]["entities"]) == 1 and accepted.notes[0].startswith("1 entities begin or end inside a word")
+    assert accepted_entities(rows(good)).notes == []

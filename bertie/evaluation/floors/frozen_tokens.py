@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import ClassVar, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
@@ -18,19 +18,38 @@ from torch import Tensor
 
 from bertie.data.batches import Batch, Example, stack
 from bertie.data.rows import Rows
+from bertie.data.tagged import AROUND, TaggedText, tag_targets
 from bertie.evaluation.features import frozen_batches
 from bertie.evaluation.floors.base import Floor, Ground, State
 from bertie.evaluation.linear import Floats
 from bertie.evaluation.probe import LinearProbe
+from bertie.nn.encoder import Encoder
 from bertie.nn.tag_head import TagHead, tags_of_spans
 from bertie.tasks.base import Answer, Task
-from bertie.tasks.tagging import AROUND, TaggedText, Tagging, tag_targets
+from bertie.tasks.tagging import Tagging
 
 # R rows, N units, F features, K units that are kept, C tags
 TOKENS = 150_000
 """Tokens that are encoded to fit it; more rows would take longer, and move it little."""
 UNITS = 60_000
 """Units that the regression reads, at most half of them outside of entities."""
+
+
+@runtime_checkable
+class ReadsUnits(Protocol):
+    """A task with a head of tags, as tagging is one."""
+
+    tags: list[str]
+
+    @property
+    def shape_features(self) -> int:
+        """How many of the features tell shapes."""
+
+    def features(self, encoder: Encoder, batch: Batch, *, apart: bool = False) -> tuple[Tensor, Tensor]:
+        """What the head reads of each unit (R, N, F), and which are units (R, N)."""
+
+    def read_tags(self, head: TagHead, emissions: Tensor, batch: Batch) -> list[Answer]:
+        """Answers, or the part of them that is entities."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +96,8 @@ class FrozenTokens(Floor):
     def predict(self, rows: Rows, ground: Ground) -> list[Answer]:
         ground.prove(self.encoder)
         task = _task(ground)
-        head = TagHead(self.weight.shape[1], len(task.labels), learned=False).eval()
-        head.tokens.output.weight.data = torch.from_numpy(self.weight)
-        head.tokens.output.bias.data = torch.from_numpy(self.bias)
+        head = TagHead(self.weight.shape[1], len(task.tags) // 2, learned=False).eval()
+        head.tokens.output.weight.data, head.tokens.output.bias.data = self.linear()
         head.to(next(ground.encoder.parameters()).device)
         answers: dict[int, Answer] = {}
         for indices, batch, features in _frozen(ground, ground.encode(rows)):
@@ -93,8 +111,12 @@ class FrozenTokens(Floor):
             return False
         if task.head.tokens.output.weight.shape != self.weight.shape:
             return False
-        task.start_from(torch.from_numpy(self.weight), torch.from_numpy(self.bias))
+        task.start_from(*self.linear())
         return True
+
+    def linear(self) -> tuple[Tensor, Tensor]:
+        """Weight (C, F) and bias (C,) over the features of single units."""
+        return torch.from_numpy(self.weight), torch.from_numpy(self.bias)
 
     def state(self) -> State:
         return State({"encoder": self.encoder}, {"weight": self.weight, "bias": self.bias})
@@ -104,8 +126,8 @@ class FrozenTokens(Floor):
         return cls(state.weights["weight"], state.weights["bias"], state.document["encoder"])
 
 
-def _task(ground: Ground) -> Tagging:
-    assert isinstance(ground.task, Tagging)
+def _task(ground: Ground) -> ReadsUnits:
+    assert isinstance(ground.task, ReadsUnits)
     return ground.task
 
 

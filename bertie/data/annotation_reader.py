@@ -1,13 +1,14 @@
 """Annotations: records of annotation programs to canonical rows.
 
 In:  records of doccano (JSON lines), Label Studio (JSON) or plain character spans
-Out: {"text", "entities"}, in a file with relations {"text", "entities", "relations"}; remarks for the person; CellError
+Out: {"text", "entities"}, in a file with relations or labels of whole texts these too; remarks; CellError
 Knows nothing of files and encodings: the JSON readers have made a Table.
 
     doccano       {"text", "label": [[start, end, "PER"]]}            also "labels", "entities"; "data" for "text"
                   {"text", "entities": [{"id", "start_offset", "end_offset", "label"}],
                            "relations": [{"from_id", "to_id", "type"}]}
-    spans         {"text", "entities": [{"start", "end", "label"}]}     and "relations": [{"head", "tail", "label"}]
+    spans         {"text", "entities": [{"start", "end", "label"}]}     and "relations": [{"head", "tail", "label"}],
+                                                                        or "label" (also "intent"), one of the text
     label_studio  {"data": {"text"}, "annotations": [...]}              see label_studio_reader
 """
 
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeGuard
 
 from bertie.data.cells import CellError
+from bertie.data.kinds import KINDS
 from bertie.data.label_studio_reader import UNDECIDED, UnfinishedError, label_studio_row
 from bertie.data.rows import Row
 from bertie.data.spans import (
@@ -39,6 +41,8 @@ from bertie.data.table import Table
 
 Program = Literal["doccano", "spans", "label_studio"]
 _LABELS = ("entities", "label", "labels")
+WHOLE = ("label", *KINDS["intent_slots"].known["label"])
+"""Columns that may hold a label of the whole text."""
 
 
 def spans_row(record: Mapping[str, Any], units: Units | None = None) -> tuple[Row, list[str]]:
@@ -46,7 +50,7 @@ def spans_row(record: Mapping[str, Any], units: Units | None = None) -> tuple[Ro
     text = needed_text(record, "text")
     entities = as_entities(needed(record, "entities"), text, "entities", units or "code points")
     relations = as_relations(_optional(record, "relations"), len(entities), "relations")
-    return _row(text, entities, relations), []
+    return _row(text, entities, relations) | _label(record, "entities"), []
 
 
 def doccano_row(record: Mapping[str, Any], units: Units | None = None) -> tuple[Row, list[str]]:
@@ -62,7 +66,7 @@ def doccano_row(record: Mapping[str, Any], units: Units | None = None) -> tuple[
     entities = as_entities(record[key], text, key, units or "code points")
     relations = _doccano_relations(_optional(record, "relations"), record[key])
     undecided = units is None and any(entity["end"] > first_wide(text) for entity in entities)
-    return _row(text, entities, relations), [UNDECIDED] if undecided else []
+    return _row(text, entities, relations) | _label(record, key), [UNDECIDED] if undecided else []
 
 
 def _optional(record: Mapping[str, Any], key: str) -> Any:
@@ -74,6 +78,12 @@ def _optional(record: Mapping[str, Any], key: str) -> Any:
 def _row(text: str, entities: Sequence[Entity], relations: Sequence[Relation]) -> Row:
     ordered, links = in_order(entities, relations)
     return {"text": text, "entities": ordered} | ({"relations": links} if links else {})
+
+
+def _label(record: Mapping[str, Any], entities: str) -> Row:
+    """A label of the whole text; `entities` is the column in which those stand."""
+    names = (name for name in WHOLE if name != entities and record.get(name) is not None)
+    return {name: record[name] for name in names if not isinstance(record[name], (list, dict))}
 
 
 def _doccano_relations(value: Any, entities: Sequence[Any]) -> list[Relation]:
@@ -145,7 +155,8 @@ def _by_id(relations: Any) -> bool:
 def read_annotations(table: Table, program: Program, units: Units | None = None) -> tuple[Table, list[str]]:
     """A table of canonical rows out of one of a program's records, and notes; the problems of both are in it.
 
-    Tasks that nobody has finished are left out and counted. If any row has relations, every row has the column.
+    Tasks that nobody has finished are left out and counted. If any row has relations, every row has the column. A
+    label of the whole text stays a column where any row has one.
     """
     made, remarks, unfinished = Table(table.source, table.encoding, problems=list(table.problems)), _Remarks(), 0
     for line, record in zip(table.lines, table.records, strict=True):
@@ -170,6 +181,7 @@ def _square(table: Table) -> None:
         table.header.append("relations")
         for record in table.records:
             record.setdefault("relations", [])
+    table.header += [name for name in WHOLE if any(name in record for record in table.records)]
 
 
 class _Remarks:

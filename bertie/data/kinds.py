@@ -4,8 +4,8 @@ In:  the header of a table; the name of a kind that a task asks for
 Out: the kind, and the file's name for each of its columns; rows through `row_checks`
 Knows nothing of tasks, of file formats, or of what a model makes of a row.
 
-    tagging  relation  target_sentiment  extraction (entities and relations)  question_answering  multiple_choice
-    embedding  reranking
+    tagging  intent_slots (entities and a label)  relation  target_sentiment  extraction (entities and relations)
+    question_answering  multiple_choice  embedding  reranking
 
 Everything else is `labels`: one text or two, and a label, which `columns` finds.
 """
@@ -71,7 +71,8 @@ def _tagging(table: Table, names: Names) -> Read:
     scheme = None
     if "tags" in names:
         scheme = tags.detect(row_checks.as_words(record.get(names["tags"])) for record in table.records)
-    return lambda record, names, asked: row_checks.tagging(record, names, scheme, for_prediction=asked)
+    read = row_checks.intent_slots if "label" in names else row_checks.tagging
+    return lambda record, names, asked: read(record, names, scheme, for_prediction=asked)
 
 
 def _multiple_choice(table: Table, names: Names) -> Read:
@@ -153,6 +154,19 @@ KINDS: dict[str, Kind] = {
             _plain(row_checks.target_sentiment),
         ),
         Kind(
+            "intent_slots",
+            (("tokens", "tags", "label"), ("text", "entities", "label")),
+            (("tokens",), ("text",)),
+            {
+                "tokens": ("words", "词", "字"),
+                "tags": ("slot_tags", "ner_tags", "slots", "标注"),
+                "text": ("sentence", "utterance", "query", "文本", "句子"),
+                "entities": ("spans", "slots", "实体", "槽位"),
+                "label": ("intent", "意图", "标签"),
+            },
+            _tagging,
+        ),
+        Kind(
             "tagging",
             (("tokens", "tags"), ("text", "entities")),
             (("tokens",), ("text",)),
@@ -226,7 +240,15 @@ KINDS: dict[str, Kind] = {
 LOOKED_AT = 20
 """Rows of `text,label` that all must have two entities marked in them to be read as relations, and rows of
 `text,target,label` of which half must have their target in the text: many files call a label `target`."""
-SHOWN_BY_COLUMNS = ("extraction", "relation", "target_sentiment", "tagging", "question_answering", "multiple_choice")
+SHOWN_BY_COLUMNS = (
+    "extraction",
+    "relation",
+    "target_sentiment",
+    "intent_slots",
+    "tagging",
+    "question_answering",
+    "multiple_choice",
+)
 """Kinds that a labelled file shows by the names that its columns have, in the order in which they are tried."""
 
 

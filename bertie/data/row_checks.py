@@ -5,6 +5,7 @@ Out: a canonical row; CellError where the record cannot be one
 Knows nothing of files, and of how the columns were found.
 
     tagging             text entities, or tokens tags        {"text", "entities": [{"start", "end", "label"}]}
+    intent and slots    the same, label                      {"text", "entities", "label"}
     relation            text head tail label                 {"text", "head": {"start", "end"}, "tail": ..., "label"}
                         text label, entities marked in it    the same
     target sentiment    text target label                    {"text", "target": "Nokia" or {"start", "end"}, "label"}
@@ -68,6 +69,14 @@ def tagging(
         return {"text": text}
     name = names["entities"]
     return {"text": text, "entities": in_order(as_entities(_cell(needed(record, name), name), text, name))[0]}
+
+
+def intent_slots(
+    record: Record, names: Names, scheme: Scheme | None = None, repair: bool = False, for_prediction: bool = False
+) -> Row:
+    """A tagging row with one label of the whole text."""
+    row = tagging(record, names, scheme, repair, for_prediction)
+    return row if for_prediction else row | {"label": one_label(needed(record, names["label"]), names["label"])}
 
 
 def relation(record: Record, names: Names, for_prediction: bool = False) -> Row:

@@ -8,7 +8,7 @@ Knows nothing of what a span is counted in (characters, tokens), nor of tagging 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 
 import numpy as np
 
@@ -16,8 +16,9 @@ from bertie.metrics.labels import LabelScores, Outcomes, macro_f1, micro_f1, per
 from bertie.metrics.rows import check_rows
 
 # N rows, L labels, U kinds of rows
-Span = tuple[int, int, str]
-"""Start, end, label. Either end may be counted inclusive or exclusive, as long as gold and predictions agree."""
+Span = tuple[Hashable, Hashable, str]
+"""Start, end, label. Either end may be counted inclusive or exclusive, as long as gold and predictions agree. A
+relation is one too: from a head with its place and label to a tail, with a label of its own."""
 Cell = tuple[int, int]
 """0 right, 1 extra, 2 missed; the place of the label."""
 

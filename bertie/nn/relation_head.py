@@ -1,16 +1,18 @@
 """From the states of a text and the places of its entities to the scores of what they are.
 
-In:  states (S, T, D), the tokens of two entities (S, 2, T), or those of one (S, T)
-Out: what is known of a row (R, P, D), logits (R, C)
+In:  states (S, T, D), the tokens of two entities (S, 2, T), or those of one (S, T); or states of units, and pairs of
+     stretches of them
+Out: what is known of a row (R, P, D), or of each of several pairs; logits (R, C)
 Knows nothing of encoders, labels or losses.
 """
 
-# S sequences, R rows, T tokens, P parts, D width, C outputs
+# S sequences, R rows, T tokens, N units, P parts or pairs, D width, C outputs
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from bertie.nn.heads import init_head, normalised
 from bertie.nn.layers import ACTIVATIONS
@@ -54,6 +56,35 @@ def near_mean(states: Tensor, entity: Tensor, attention_mask: Tensor | None, rea
     return (weights.to(states.dtype).unsqueeze(-2) @ states).squeeze(-2)
 
 
+PAIR_PARTS = 5
+"""Vectors that `pair_states` gives of a pair."""
+
+
+def pair_states(first: Tensor, units: Tensor, row: Tensor, pairs: Tensor) -> Tensor:
+    """What is known of pairs of entities without markers around them (P, 5, D).
+
+    First token, mean of the head, mean of the tail, and the mean of all units from the one to the other: as the fourth
+    vector where the head stands first, as the fifth where the tail does; the other is zero. The stretch tells more than
+    the first token does (Eberts & Ulges 2020), and a linear layer cannot join words with the order of two entities.
+
+    Args:
+        first: (R, D), the state of the first token.
+        units: (R, N, D).
+        row: (P,) long, the row of each pair.
+        pairs: (P, 4) long, first and last unit of the head, first and last unit of the tail.
+    """
+    sums = F.pad(units.cumsum(dim=1), (0, 0, 1, 0))  # (R, N + 1, D)
+
+    def mean(start: Tensor, end: Tensor) -> Tensor:
+        return (sums[row, end + 1] - sums[row, start]) / (end + 1 - start).unsqueeze(-1)
+
+    head_start, head_end, tail_start, tail_end = pairs.unbind(1)  # (P,) each
+    stretch = mean(torch.minimum(head_start, tail_start), torch.maximum(head_end, tail_end))  # (P, D)
+    forward = (head_start <= tail_start).unsqueeze(-1).to(units.dtype)  # (P, 1)
+    parts = (first[row], mean(head_start, head_end), mean(tail_start, tail_end))
+    return torch.stack([*parts, stretch * forward, stretch * (1.0 - forward)], dim=1)
+
+
 def joined(parts: Tensor) -> Tensor:
     """Vectors of a row (R, P, D), each brought to mean 0 and deviation 1, beside each other: (R, P D).
 
@@ -80,6 +111,7 @@ class RelationHead(nn.Module):
         dropout: float = 0.1,
         activation: str = "tanh",
     ) -> None:
+        """`parts`: vectors that are joined."""
         super().__init__()
         width = parts * hidden_size
         self.dense = nn.Linear(width, hidden_size) if dense else None

@@ -59,6 +59,46 @@ EIGHT = {
             for name, other, start, label in (("手机", "我", 0, "x"), ("我", "电影", 3, "y"), ("这", "房间", 3, "x"))
         ]
     ),
+    "extraction": Rows(
+        [
+            {
+                "text": text,
+                "entities": [
+                    {"start": start, "end": start + length, "label": "xy"[i]} for i, start in enumerate(starts)
+                ],
+                "relations": [{"head": head, "tail": tail, "label": label} for head, tail, label in links],
+            }
+            for text, length, starts, links in (
+                ("the good film was not bad", 4, (4, 9), [(0, 1, "praise")]),
+                ("the slow food was poor", 4, (9, 18), [(1, 0, "blame")]),
+                ("the food the film", 4, (4, 13), []),
+                ("slow slow", 4, (), []),
+                ("服务很好电影不好", 2, (0, 4), [(1, 0, "好评")]),
+                ("手机很快房间很慢", 2, (0, 6), [(0, 1, "差评")]),
+                ("很慢很快电影", 2, (4,), []),
+                ("", 2, (), []),
+            )
+        ]
+    ),
+    "intent_slots": Rows(
+        [
+            {
+                "text": text,
+                "entities": [{"start": text.index(word), "end": text.index(word) + len(word), "label": slot}],
+                "label": intent,
+            }
+            for text, word, slot, intent in (
+                ("the food was good", "food", "x", "praise"),
+                ("the film was good", "film", "y", "praise"),
+                ("the slow service", "service", "x", "blame"),
+                ("a very bad film", "film", "y", "blame"),
+                ("手机很好", "手机", "x", "好评"),
+                ("我喜欢电影", "电影", "y", "好评"),
+                ("房间不好", "房间", "x", "差评"),
+            )
+        ]
+        + [{"text": "very bad", "entities": [], "label": "blame"}]
+    ),
     "regression": Rows([{"text": f"the food was {word}", "label": i} for i, word in enumerate("abcd快慢好坏")]),
     "reranking": Rows(
         [

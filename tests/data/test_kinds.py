@@ -18,6 +18,10 @@ LINES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"tokens": ["我", "在", "北", "京"], "tags": ["O", "O", "B-LOC", "I-LOC"]},
         {"text": "我在北京", "entities": [{"start": 2, "end": 4, "label": "LOC"}]},
     ),
+    "intent_slots": (
+        {"tokens": ["订", "北", "京"], "tags": ["O", "B-city", "I-city"], "意图": "订票"},
+        {"text": "订北京", "entities": [{"start": 1, "end": 3, "label": "city"}], "label": "订票"},
+    ),
     "relation": (
         {"句子": "<e1>甲公司</e1>收购<e2>乙公司</e2>", "关系": "收购"},
         {"text": "甲公司收购乙公司", "head": {"start": 0, "end": 3}, "tail": {"start": 5, "end": 8}, "label": "收购"},
@@ -65,10 +69,24 @@ def test_the_columns_tell(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", sorted(set(LINES) - {"labels"}))
 def test_nothing_that_is_to_be_predicted_is_needed(kind: str, tmp_path: Path) -> None:
     record, row = LINES[kind]
-    gold = {"tags", "entities", "relations", "关系", "answer", "positive", "positives"}
+    gold = {"tags", "entities", "relations", "关系", "意图", "answer", "positive", "positives"}
     asked = {name: value for name, value in record.items() if name not in gold}
     rows = unlabelled(write(tmp_path / "rows.jsonl", asked), kind=kind)
     assert rows[0].items() <= {**row, "text": row.get("text", "")}.items()
+
+
+@pytest.mark.parametrize("label", ["label", "intent", "意图"])
+def test_entities_beside_a_label_are_slots(label: str, tmp_path: Path) -> None:
+    """In a file of spans too, which the reader of annotations has in its hands; and as doccano writes them."""
+    spans = {"text": "book Rome", "entities": [{"start": 5, "end": 9, "label": "city"}], label: "book"}
+    expected = {"text": "book Rome", "entities": [{"start": 5, "end": 9, "label": "city"}], "label": "book"}
+    for number, record in enumerate((spans, {**spans, "entities": [[5, 9, "city"]]})):
+        rows = read_rows(write(tmp_path / f"rows{number}.jsonl", record, {**record, "entities": []}))
+        assert (rows.kind, list(rows)) == ("intent_slots", [expected, {**expected, "entities": []}])
+    path = write(tmp_path / "slots.jsonl", spans, {**spans, label: ["a", "b"]}, {"text": "", "entities": []})
+    with pytest.raises(DataError, match=rf"slots.jsonl:2: there is no '{label}'.*\n.*slots.jsonl:3: there is no"):
+        read_rows(path)
+    assert read_rows(path, kind="tagging").kind == "tagging"
 
 
 def test_a_bad_row_is_named_with_its_line(tmp_path: Path) -> None:

@@ -173,3 +173,9 @@ def test_intervals_stay_fast_with_many_kinds_of_rows() -> None:
 def test_no_rows_is_an_error_that_says_so() -> None:
     with pytest.raises(DataError, match="no rows to score"):
         span_scores([], [], LABELS)
+
+
+def test_relations_are_spans_from_a_head_to_a_tail() -> None:
+    ann, bob = (0, 3, "人"), (8, 11, "人")
+    scores = span_scores([{(ann, bob, "knows")}, set()], [{(bob, ann, "knows"), (ann, bob, "knows")}, set()], ["knows"])
+    assert (scores.metrics["precision"], scores.metrics["recall"]) == (0.5, 1.0)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bertie.nn.heads import normalised
-from bertie.nn.relation_head import RelationHead, entity_means, entity_states, joined
+from bertie.nn.relation_head import RelationHead, entity_means, entity_states, joined, pair_states
 
 STATES = torch.randn(2, 6, 8, generator=torch.Generator().manual_seed(0))
 ENTITIES = torch.zeros(2, 2, 6, dtype=torch.bool)
@@ -115,3 +115,16 @@ def test_float32_under_autocast(dense: bool) -> None:
         logits = head(features)
     assert logits.dtype is torch.float32
     assert torch.equal(logits, head(features.float()))
+
+
+def test_pairs_have_their_stretch_where_their_order_says() -> None:
+    first, units = STATES[:, 0], STATES[:, 1:]
+    found = pair_states(first, units, torch.tensor([0, 1]), torch.tensor([[0, 1, 3, 3], [4, 4, 1, 2]]))
+    zero = torch.zeros(8)
+    forward = [first[0], units[0, :2].mean(0), units[0, 3], units[0, :4].mean(0), zero]
+    backward = [first[1], units[1, 4], units[1, 1:3].mean(0), zero, units[1, 1:5].mean(0)]
+    torch.testing.assert_close(found, torch.stack([torch.stack(forward), torch.stack(backward)]))
+    assert pair_states(first, units, torch.zeros(0, dtype=torch.long), torch.zeros(0, 4, dtype=torch.long)).shape == (
+        0, 5, 8
+    )  # fmt: skip
+    assert RelationHead(8, 4, parts=5)(joined(found)).shape == (2, 4)

@@ -8,7 +8,7 @@ Knows nothing of training, of bundles or of how the answers are judged.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -64,6 +64,24 @@ class State:
     document: dict[str, Any]
     """Plain JSON."""
     weights: dict[str, NDArray[Any]]
+
+    def part(self, name: str) -> State:
+        """The state under this name, of those that `together` joined."""
+        own = f"{name}."
+        weights = {key.removeprefix(own): value for key, value in self.weights.items() if key.startswith(own)}
+        return State(self.document[name], weights)
+
+
+def together(parts: Mapping[str, Floor]) -> State | None:
+    """The states of floors that answer together as one; None where one of them keeps nothing."""
+    document, weights = dict[str, Any](), dict[str, NDArray[Any]]()
+    for name, floor in parts.items():
+        state = floor.state()
+        if state is None:
+            return None
+        document[name] = state.document
+        weights |= {f"{name}.{key}": value for key, value in state.weights.items()}
+    return State(document, weights)
 
 
 class Floor(ABC):

@@ -104,6 +104,11 @@ def place_of(entity: Mapping[str, Any]) -> Place:
     return entity["start"], entity["end"], entity["label"]
 
 
+def kept_entities(entities: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Entities of an answer with what a score reads of them."""
+    return [{name: one[name] for name in ("start", "end", "label")} for one in entities]
+
+
 def scored(entities: Iterable[Mapping[str, Any]]) -> dict[Place, float]:
     """Entities of an answer with their scores."""
     return {place_of(one): one["score"] for one in entities}

@@ -38,6 +38,7 @@ from bertie.data.tagged import (
     Place,
     TaggedText,
     entities_of,
+    kept_entities,
     listed,
     place_of,
     places,
@@ -56,7 +57,7 @@ from bertie.nn.encoder import Encoder
 from bertie.nn.heads import normalised
 from bertie.nn.relation_head import PAIR_PARTS, RelationHead, joined, pair_states
 from bertie.nn.tag_head import TagHead, tag_names
-from bertie.tasks.base import Answer, Mistake, Scores, Task, UnitSettings
+from bertie.tasks.base import Answer, Defaults, Mistake, Scores, Task, UnitSettings
 from bertie.text.tokenizer import Encoded, Tokenizer
 
 # R rows, S sequences, T tokens, N units of the longest, P pairs, D width, F features, C = 1 + 2 L tags, K relations + 1
@@ -108,6 +109,7 @@ class Extraction(Task):
     name = "extraction"
     kind = "extraction"
     han_isolated = True
+    defaults = Defaults(rate_factor=2.0, head_rate_factor=20.0, most_rows=16)
     columns = ("text",)
 
     def __init__(
@@ -251,6 +253,10 @@ class Extraction(Task):
         found = head.spans(emissions, unit_mask(batch, emissions.shape[1]))
         texts = tagged_texts(batch)
         return [{"entities": entities_of(spans, text, self.entities)} for spans, text in zip(found, texts, strict=True)]
+
+    def kept(self, answer: Answer) -> Answer:
+        links = [{name: one[name] for name in ("head", "tail", "label")} for one in answer["relations"]]
+        return {"entities": kept_entities(answer["entities"]), "relations": links}
 
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """F1 of relations by strict match: places and labels of both entities, direction and label are all right."""

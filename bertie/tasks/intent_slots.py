@@ -33,6 +33,7 @@ from bertie.data.rows import Rows
 from bertie.data.tagged import (
     TaggedText,
     entities_of,
+    kept_entities,
     listed,
     places,
     rightness,
@@ -51,7 +52,7 @@ from bertie.metrics.spans import span_scores
 from bertie.nn.encoder import Encoder
 from bertie.nn.heads import ClassificationHead
 from bertie.nn.tag_head import TagHead, tag_names
-from bertie.tasks.base import Answer, Mistake, Scores, Task, UnitSettings
+from bertie.tasks.base import Answer, Defaults, Mistake, OneLabel, Scores, Task, UnitSettings
 from bertie.text.tokenizer import Encoded, Tokenizer
 
 # R rows, S sequences, T tokens, N units of the longest, D width, F features, I intents, C = 1 + 2 L tags
@@ -85,15 +86,15 @@ class IntentSlots(Task):
     name = "intent_slots"
     kind = "intent_slots"
     han_isolated = True
+    defaults = Defaults(rate_factor=2.0, head_rate_factor=20.0, most_rows=16)
     columns = ("text",)
 
     def __init__(
-        self, intents: Sequence[str], slots: Sequence[str], *, length: float, settings: IntentSlotsSettings
+        self, intents: OneLabel, slots: Sequence[str], *, length: float, settings: IntentSlotsSettings
     ) -> None:
         """`length`: mean units of a row of the training."""
         super().__init__()
-        self.intents, self.slots, self.length, self.settings = list(intents), list(slots), length, settings
-        self.intent_index = {intent: i for i, intent in enumerate(self.intents)}
+        self.intents, self.slots, self.length, self.settings = intents, list(slots), length, settings
         self.slot_index = {slot: i for i, slot in enumerate(self.slots)}
         self.tags = tag_names(self.slots)
 
@@ -103,24 +104,20 @@ class IntentSlots(Task):
         options = from_dict(IntentSlotsSettings, settings, "task")
         advice = "keep one of them; slots that lie inside each other are for tagging, --task tagging"
         texts = learnable_entities(rows, widen=options.misaligned == "widen", advice=advice)
-        intents = sorted(set(_intents(rows)))
-        if len(intents) < 2:
-            raise DataError(
-                f"{rows.source}: found 1 intent ({intents[0]!r}), expected at least two; add rows of another one, or "
-                "take --task tagging"
-            )
+        _check_intents(rows)
+        intents = OneLabel.of(rows, "none", "add rows of another intent, or take --task tagging")
         slots = sorted({entity["label"] for text in texts for entity in text.entities})
         length = float(np.mean([len(text.offsets) for text in texts]))
         return cls(intents, slots, length=length, settings=options)
 
     def accept(self, rows: Rows) -> Rows:
         """Slots in order and each once; a note counts those that cut a word, which no answer can match."""
-        _intents(rows)
+        _check_intents(rows)
         return accepted_entities(rows)
 
     def description(self) -> dict[str, Any]:
         return {
-            "intents": self.intents,
+            "intents": self.intents.names,
             "slots": self.slots,
             "length": self.length,
             "settings": to_dict(self.settings),
@@ -130,7 +127,7 @@ class IntentSlots(Task):
     def from_description(cls, description: dict[str, Any]) -> IntentSlots:
         values = dict(description)
         options = from_dict(IntentSlotsSettings, values.pop("settings"), "task")
-        return cls(values.pop("intents"), values.pop("slots"), settings=options, **values)
+        return cls(OneLabel(values.pop("intents")), values.pop("slots"), settings=options, **values)
 
     @property
     def shape_features(self) -> int:
@@ -140,7 +137,7 @@ class IntentSlots(Task):
     def build_head(self, hidden_size: int) -> None:
         options = self.settings
         self.intent_head = ClassificationHead(
-            hidden_size, len(self.intents), dropout=options.dropout, pooling="mean", normalise=True
+            hidden_size, len(self.intents.names), dropout=options.dropout, pooling="mean", normalise=True
         )
         features, learned = hidden_size + self.shape_features, options.head == "crf"
         self.slot_head = TagHead(features, len(self.slots), learned=learned, dropout=options.dropout)
@@ -192,10 +189,7 @@ class IntentSlots(Task):
         """The score of a slot is explained in `TagHead.spans`."""
         intent, emissions = self._parts(output)
         found = self.read_tags(self.slot_head, emissions, batch)
-        return [
-            {**self._intent(chances), **slots}
-            for chances, slots in zip(intent.softmax(-1).float().tolist(), found, strict=True)
-        ]
+        return [{**one, **slots} for one, slots in zip(self.intents.answers(intent), found, strict=True)]
 
     def read_tags(self, head: TagHead, emissions: Tensor, batch: Batch) -> list[Answer]:
         """The slots of answers, from the emissions (R, N, C) of any head with the tags of this task."""
@@ -203,12 +197,15 @@ class IntentSlots(Task):
         texts = tagged_texts(batch)
         return [{"entities": entities_of(spans, text, self.slots)} for spans, text in zip(found, texts, strict=True)]
 
+    def kept(self, answer: Answer) -> Answer:
+        return {"label": answer["label"], "entities": kept_entities(answer["entities"])}
+
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """Frame accuracy, the rows of which intent and slots are all right (Goo et al. 2018), and both apart."""
         gold = [places(row["entities"]) for row in rows]
         found = [places(answer["entities"]) for answer in answers]
         slots = span_scores(gold, found, self.slots)
-        intents = single_label(rows.column("label"), [answer["label"] for answer in answers], self.intents)
+        intents = single_label(rows.column("label"), [answer["label"] for answer in answers], self.intents.names)
         right = intents.per_row["accuracy"]
         frames = [one * float(a == b) for one, a, b in zip(right, gold, found, strict=True)]
         by_slot, by_intent = F1Sample(slots.outcomes), F1Sample(intents.outcomes)
@@ -259,22 +256,17 @@ class IntentSlots(Task):
         units, target = units_of(row["text"], sequences), None
         if row.get("entities") is not None:
             target = [span for span in spans_of_units(row["entities"], units, self.slot_index) if span]
-        intent = self.intent_index.get(row.get("label", ""))
+        intent = self.intents.target(row)
         return Utterance(sequences=sequences, target=target, text=row["text"], units=units, intent=intent)
 
     def _parts(self, output: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (R, I) and emissions (R, N, C)."""
-        count = len(self.intents)
+        count = len(self.intents.names)
         return output[:, :count], output[:, count:].view(len(output), -1, len(self.tags))
 
-    def _intent(self, chances: Sequence[float]) -> Answer:
-        named = dict(zip(self.intents, chances, strict=True))
-        best = max(named, key=lambda intent: named[intent])
-        return {"label": best, "score": named[best], "scores": named}
 
-
-def _intents(rows: Rows) -> list[str]:
-    """The column of intents; DataError names the rows that have no single one."""
+def _check_intents(rows: Rows) -> None:
+    """DataError names the rows that have no single intent."""
     problems = [
         f"{rows.where(i)}: 'label' is {row.get('label')!r}, expected the name of one intent; correct the row"
         for i, row in enumerate(rows)
@@ -282,4 +274,3 @@ def _intents(rows: Rows) -> list[str]:
     ]
     if problems:
         raise DataError(problems)
-    return rows.column("label")

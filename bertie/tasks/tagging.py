@@ -31,6 +31,7 @@ from bertie.data.rows import Rows
 from bertie.data.tagged import (
     TaggedText,
     entities_of,
+    kept_entities,
     listed,
     places,
     rightness,
@@ -191,8 +192,7 @@ class Tagging(Task):
         return [self._answer(spans, text) for spans, text in zip(found, tagged_texts(batch), strict=True)]
 
     def kept(self, answer: Answer) -> Answer:
-        places = ("start", "end", "label")
-        return {"entities": [{name: one[name] for name in places} for one in answer["entities"]]}
+        return {"entities": kept_entities(answer["entities"])}
 
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         gold = [places(row["entities"]) for row in rows]

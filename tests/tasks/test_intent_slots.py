@@ -115,7 +115,7 @@ def test_rows_that_cannot_be_learned_are_named() -> None:
         IntentSlots.from_rows(
             Rows([ROWS[0], row("bad food", "a", ("bad food", "x"), ("food", "y"))], "意图.jsonl", [1, 2]), {}
         )
-    with pytest.raises(DataError, match=r"意图.jsonl: found 1 intent \('praise'\), expected at least two"):
+    with pytest.raises(DataError, match=r"意图.jsonl: found 1 label \('praise'\), expected at least two"):
         IntentSlots.from_rows(Rows([ROWS[0], ROWS[2]], "意图.jsonl"), {})
     with pytest.raises(DataError, match=r"意图.jsonl: found no entity in 1 rows"):
         IntentSlots.from_rows(Rows([ROWS[3]], "意图.jsonl"), {})

@@ -246,10 +246,11 @@ SHOWN_BY_COLUMNS = (
     "target_sentiment",
     "intent_slots",
     "tagging",
-    "question_answering",
     "multiple_choice",
+    "question_answering",
 )
-"""Kinds that a labelled file shows by the names that its columns have, in the order in which they are tried."""
+"""Kinds that a labelled file shows by the names that its columns have, in the order in which they are tried: what has
+choices may have a context and an answer too."""
 
 
 def kind_of(table: Table) -> str:

@@ -163,7 +163,7 @@ def multiple_choice(record: Record, names: Names, first: int = 0, for_prediction
     row: Row = {"question": wording(record, names["question"]), "choices": choices}
     if not for_prediction:
         row["answer"] = as_answer(needed(record, names["answer"]), choices, names["answer"], marks, first)
-    context = needed_text(record, names["context"]) if "context" in names else ""
+    context = as_text(record.get(names["context"]), names["context"]) if "context" in names else ""
     return row | ({"context": context} if context.strip() else {})
 
 

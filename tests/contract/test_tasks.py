@@ -48,6 +48,21 @@ EIGHT = {
             )
         ]
     ),
+    "multiple_choice": Rows(
+        [
+            {"context": context, "question": question, "choices": choices, "answer": choices.index(right)}
+            for context, question, choices, right in (
+                ("the food was good", "food", ["good", "bad"], "good"),
+                ("the food was bad", "food", ["good", "bad"], "bad"),
+                ("the film was slow", "the film", ["fast", "slow", "good"], "slow"),
+                ("the film was good", "the film", ["fast", "slow", "good"], "good"),
+                ("房间不好", "房间", ["好", "坏"], "坏"),
+                ("房间很好", "房间", ["好", "坏"], "好"),
+                ("服务很快", "服务", ["慢", "好", "快", "坏"], "快"),
+                ("手机很慢", "手机", ["慢", "好", "快"], "慢"),
+            )
+        ]
+    ),
     "tagging": Rows(
         [
             {"text": f"the {name} was {word}", "entities": [{"start": 4, "end": 4 + len(name), "label": label}]}

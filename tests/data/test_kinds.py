@@ -46,6 +46,10 @@ LINES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"question": "2 + 2", "A": "3", "B": "4", "answer": "B"},
         {"question": "2 + 2", "choices": ["3", "4"], "answer": 1},
     ),
+    "target_sentiment": (
+        {"句子": "甲公司涨，乙公司跌", "实体": "乙公司", "情感": "负面"},
+        {"text": "甲公司涨，乙公司跌", "target": "乙公司", "label": "负面"},
+    ),
     "embedding": ({"query": "q", "positive": "p"}, {"query": "q", "positive": "p"}),
     "reranking": (
         {"query": "问", "candidates": '["甲", "乙"]', "positives": ["甲", "甲"]},
@@ -69,7 +73,7 @@ def test_the_columns_tell(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", sorted(set(LINES) - {"labels"}))
 def test_nothing_that_is_to_be_predicted_is_needed(kind: str, tmp_path: Path) -> None:
     record, row = LINES[kind]
-    gold = {"tags", "entities", "relations", "关系", "意图", "answer", "positive", "positives"}
+    gold = {"tags", "entities", "relations", "关系", "意图", "情感", "answer", "positive", "positives"}
     asked = {name: value for name, value in record.items() if name not in gold}
     rows = unlabelled(write(tmp_path / "rows.jsonl", asked), kind=kind)
     assert rows[0].items() <= {**row, "text": row.get("text", "")}.items()
@@ -137,3 +141,9 @@ def test_candidates_are_a_list_of_texts(candidates: object, message: str, tmp_pa
     path = write(tmp_path / "rows.jsonl", {"query": "q", "candidates": candidates, "positives": ["a"]})
     with pytest.raises(DataError, match=message):
         read_rows(path)
+
+
+def test_choices_with_a_context_are_no_passage_with_an_answer(tmp_path: Path) -> None:
+    first = {"context": "甲在京", "question": "在哪？", "choices": ["京", "沪"], "answer": 0}
+    rows = read_rows(write(tmp_path / "rows.jsonl", first, {"question": "2 + 2", "choices": ["3", "4"], "answer": 1}))
+    assert (rows.kind, rows[0], "context" in rows[1]) == ("multiple_choice", first, False)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bertie.nn.heads import normalised
-from bertie.nn.relation_head import RelationHead, entity_means, entity_states, joined, pair_states
+from bertie.nn.relation_head import RelationHead, entity_means, entity_states, joined, near_mean, pair_states
 
 STATES = torch.randn(2, 6, 8, generator=torch.Generator().manual_seed(0))
 ENTITIES = torch.zeros(2, 2, 6, dtype=torch.bool)
@@ -128,3 +128,17 @@ def test_pairs_have_their_stretch_where_their_order_says() -> None:
         0, 5, 8
     )  # fmt: skip
     assert RelationHead(8, 4, parts=5)(joined(found)).shape == (2, 4)
+
+
+def test_near_means_weigh_tokens_by_their_distance_to_the_nearest_part_of_the_entity() -> None:
+    mask = torch.ones(2, 6, dtype=torch.bool)
+    mask[1, 5] = False
+    entity = torch.zeros(2, 6, dtype=torch.bool)
+    entity[0, [1, 4]] = True
+    found = near_mean(STATES, entity, mask, reach=2.0)
+    weights = torch.exp(-torch.tensor([1.0, 0, 1, 1, 0, 1]) / 2.0)
+    torch.testing.assert_close(found[0], (weights @ STATES[0]) / weights.sum())
+    assert not found[1].any()  # a text without the entity
+    entity[1, 4] = True
+    weights = torch.exp(-torch.tensor([4.0, 3, 2, 1, 0]) / 2.0)
+    torch.testing.assert_close(near_mean(STATES, entity, mask, 2.0)[1], (weights @ STATES[1, :5]) / weights.sum())

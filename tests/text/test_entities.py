@@ -216,3 +216,15 @@ def test_a_piece_by_its_name(minilm_folder: Path) -> None:
     tokenizer = Tokenizer.from_folder(minilm_folder)
     assert tokenizer.token(tokenizer.piece_id("bob") or 0) == "bob" and tokenizer.piece_id("no such piece") is None
     assert json.loads(json.dumps(one(tokenizer, ENGLISH, BOTH).ids))
+
+
+def test_one_entity_at_several_places_has_the_same_marks_everywhere(tokenizer: Tokenizer) -> None:
+    text, places = "Ann met Ann, and Ann left.", ((0, 3), (8, 11), (17, 20))
+    markers = find_markers(tokenizer)[:1]
+    ((found,),) = encode_entities(tokenizer, [text], [places], 64, markers=markers)
+    assert said(text, found) == ["Ann"] * 3
+    assert [found.ids.count(piece) for piece in set(markers[0])] == [6 // len(set(markers[0]))] * len(set(markers[0]))
+    far = f"Ann {LONG} Ann {LONG} Ann"
+    spread = tuple((i, i + 3) for i in range(len(far)) if far.startswith("Ann", i))
+    ((cut,),) = encode_entities(tokenizer, [far], [spread], 40, markers=markers)
+    assert said(far, cut) == ["Ann"] * 3 and len(cut) <= 40 and cut.truncated

@@ -21,7 +21,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,13 +30,11 @@ from bertie.data.batches import Batch, Example, stack
 from bertie.data.cells import CellError
 from bertie.data.row_checks import relation as read_row
 from bertie.data.rows import Rows
-from bertie.metrics.labels import single_label
 from bertie.metrics.relations import OFFICIAL, DirectedSample, are_directed, directed_scores
 from bertie.metrics.samples import F1Sample
 from bertie.nn.encoder import Encoder
-from bertie.nn.losses import balanced_weights, cross_entropy
 from bertie.nn.relation_head import RelationHead, entity_states, joined
-from bertie.tasks.base import Answer, Mistake, Scores, Task, TaskSettings
+from bertie.tasks.base import Answer, Mistake, OneLabel, Scores, Task, TaskSettings
 from bertie.text.entities import EntityText, Place, encode_entities, find_markers
 from bertie.text.tokenizer import Tokenizer
 
@@ -82,28 +79,17 @@ class Relation(Task):
     han_isolated = True
     columns = ("text", *SIDES)
 
-    def __init__(self, labels: Sequence[str], *, settings: RelationSettings, weights: Sequence[float] = ()) -> None:
-        """`weights` holds one loss weight a label (empty: all one)."""
+    def __init__(self, labels: OneLabel, *, settings: RelationSettings) -> None:
         super().__init__()
-        self.labels, self.settings = list(labels), settings
-        self.index = {label: i for i, label in enumerate(self.labels)}
-        self.class_weights = torch.tensor(list(weights)) if weights else None  # (C,)
+        self.labels, self.settings = labels, settings
 
     @classmethod
     def from_rows(cls, rows: Rows, settings: dict[str, Any]) -> Relation:
         """Labels in sorted order, at least two; DataError names rows whose entities are not in the text, or are one."""
         options = from_dict(RelationSettings, settings, "task")
         _check(rows)
-        counts = Counter(rows.column("label"))
-        if len(counts) < 2:
-            names = ", ".join(map(repr, counts)) or "none"
-            raise DataError(
-                f"{rows.source}: found {len(counts)} label ({names}), expected at least two; add rows of another "
-                "relation, or of pairs without any"
-            )
-        labels = sorted(counts)
-        balanced = balanced_weights(torch.tensor([counts[label] for label in labels])).tolist()
-        return cls(labels, settings=options, weights=balanced if options.class_weights == "balanced" else ())
+        advice = "add rows of another relation, or of pairs without any"
+        return cls(OneLabel.of(rows, options.class_weights, advice), settings=options)
 
     def accept(self, rows: Rows) -> Rows:
         """The same rows; DataError as in `from_rows`."""
@@ -118,18 +104,16 @@ class Relation(Task):
         return [row["text"]]
 
     def description(self) -> dict[str, Any]:
-        weights = [] if self.class_weights is None else self.class_weights.tolist()
-        return {"labels": self.labels, "weights": weights, "settings": to_dict(self.settings)}
+        return {"labels": self.labels.names, "weights": self.labels.weights, "settings": to_dict(self.settings)}
 
     @classmethod
     def from_description(cls, description: dict[str, Any]) -> Relation:
-        values = dict(description)
-        options = from_dict(RelationSettings, values.pop("settings"), "task")
-        return cls(values.pop("labels"), settings=options, **values)
+        options = from_dict(RelationSettings, description["settings"], "task")
+        return cls(OneLabel(description["labels"], description["weights"]), settings=options)
 
     def build_head(self, hidden_size: int) -> None:
         options = self.settings
-        self.head = RelationHead(hidden_size, len(self.labels), dense=options.dense, dropout=options.dropout)
+        self.head = RelationHead(hidden_size, len(self.labels.names), dense=options.dense, dropout=options.dropout)
 
     def start_from(self, weight: Tensor, bias: Tensor, centre: Tensor, scale: Tensor) -> None:
         """Puts a linear solution over `features` into the head (Kumar et al. 2022: probe, tune), as it describes."""
@@ -151,7 +135,7 @@ class Relation(Task):
         )
         if options.marking == "types":
             encoded = [tuple(one.with_types() for one in sequences) for sequences in encoded]
-        return [Example(one, self.index.get(row.get("label", ""))) for one, row in zip(encoded, rows, strict=True)]
+        return [Example(one, self.labels.target(row)) for one, row in zip(encoded, rows, strict=True)]
 
     def collate(self, examples: Sequence[Example], pad_id: int) -> Batch:
         batch = stack(examples, pad_id)
@@ -181,36 +165,28 @@ class Relation(Task):
         return logits
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
-        assert batch.targets is not None, "a batch without targets has no loss"
-        weights = None if self.class_weights is None else self.class_weights.to(output.device)
-        smoothing = self.settings.label_smoothing
-        return cross_entropy(output, batch.targets, class_weights=weights, label_smoothing=smoothing)
+        return self.labels.loss(output, batch.targets, self.settings.label_smoothing)
 
     def answer(self, output: Tensor, batch: Batch) -> list[Answer]:
-        return [self.answer_from(scores) for scores in output.softmax(-1).float().tolist()]
-
-    def answer_from(self, scores: Sequence[float]) -> Answer:
-        """One probability a label to the answer a person reads."""
-        named = dict(zip(self.labels, scores, strict=True))
-        best = max(named, key=lambda label: named[label])
-        return {"label": best, "score": named[best], "scores": named}
+        return self.labels.answers(output)
 
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """Accuracy; where labels name directions, the official score of SemEval-2010 task 8 besides."""
-        gold, found = rows.column("label"), [answer["label"] for answer in answers]
-        judged = single_label(gold, found, self.labels)
-        sample = F1Sample(judged.outcomes)
-        if not are_directed(self.labels):
-            return Scores("accuracy", judged.metrics, judged.per_row, sample, judged.details)
-        directed = directed_scores(gold, found, self.labels)
-        metrics = {"accuracy": judged.metrics["accuracy"], OFFICIAL: directed.value, **judged.metrics}
-        details = {**judged.details, "per_relation": directed.per_relation}
-        return Scores("accuracy", metrics, judged.per_row, DirectedSample(sample, directed.outcomes), details)
+        scores, names = self.labels.score(answers, rows), self.labels.names
+        if not are_directed(names):
+            return scores
+        assert isinstance(scores.sample, F1Sample)
+        directed = directed_scores(rows.column("label"), [answer["label"] for answer in answers], names)
+        return replace(
+            scores,
+            metrics={"accuracy": scores.value, OFFICIAL: directed.value, **scores.metrics},
+            sample=DirectedSample(scores.sample, directed.outcomes),
+            details={**scores.details, "per_relation": directed.per_relation},
+        )
 
     def tie_break(self, answers: Sequence[Answer], rows: Rows) -> float:
         """Mean probability of the right answers."""
-        judged = zip(answers, rows.column("label"), strict=True)
-        return float(np.mean([answer["scores"].get(label, 0.0) for answer, label in judged]))
+        return self.labels.tie_break(answers, rows)
 
     def mistake(self, row: Mapping[str, Any], answer: Answer) -> Mistake | None:
         """Sure by the probability of the answer; below the text stand the two entities."""

@@ -205,12 +205,12 @@ def test_a_file_is_learned_from_as_it_is_read(tmp_path: Path) -> None:
     path.write_text("\n".join(json.dumps(one, ensure_ascii=False) for one in ROWS), encoding="utf-8")
     rows = read(path, ReadOptions(kind="relation"))
     assert rows.kind == Relation.kind and list(rows) == list(ROWS)
-    assert Relation.from_rows(rows, {}).labels == ["bought from", "sold to", "收购", "被收购"]
+    assert Relation.from_rows(rows, {}).labels.names == ["bought from", "sold to", "收购", "被收购"]
 
 
 def answered(task: Relation, labels: list[str], sure: float = 0.9) -> list[dict[str, Any]]:
-    rest = (1 - sure) / (len(task.labels) - 1)
-    return [{"label": one, "score": sure, "scores": dict.fromkeys(task.labels, rest) | {one: sure}} for one in labels]
+    rest = (1 - sure) / (len(task.labels.names) - 1)
+    return [{"label": one, "score": sure, "scores": dict.fromkeys(task.labels.names, rest) | {one: sure}} for one in labels]
 
 
 def test_accuracy_and_the_official_score_of_directed_labels() -> None:
@@ -258,8 +258,8 @@ def test_a_hidden_layer_weights_and_smoothing_are_trained_with(tiny_model: Path)
     options = {"dense": True, "class_weights": "balanced", "label_smoothing": 0.1}
     made = predictor(Rows([*ROWS, ROWS[0]]), tiny_model, **options)
     task, model = made.task, made.model
-    assert isinstance(task, Relation) and task.class_weights is not None
-    assert task.class_weights.tolist() == pytest.approx([1.25, 0.625, 1.25, 1.25])
+    assert isinstance(task, Relation)
+    assert task.labels.weights == pytest.approx([1.25, 0.625, 1.25, 1.25])
     batch = task.collate(task.encode(list(ROWS), model.tokenizer, 32), model.tokenizer.pad_id)
     task.loss(task(model.encoder, batch), batch).backward()  # type: ignore[no-untyped-call]
     assert all(parameter.grad is not None for parameter in task.parameters())

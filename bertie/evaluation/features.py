@@ -45,7 +45,7 @@ def pooled_features(
     def pooled(chosen: list[Example]) -> Tensor:
         return _pooled(encoder, stack(chosen, pad_id).to(device))
 
-    costs, sizes = [example.length * len(example.sequences) for example in examples], (rows_per_batch, tokens_per_batch)
+    costs, sizes = [example.cost for example in examples], (rows_per_batch, tokens_per_batch)
     found: dict[int, NDArray[np.float32]] = {}
     for indices, features in frozen_batches(encoder, examples, costs, pooled, dtype, sizes):
         found.update(zip(indices, features.cpu().numpy(), strict=True))

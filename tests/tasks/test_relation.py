@@ -210,7 +210,9 @@ def test_a_file_is_learned_from_as_it_is_read(tmp_path: Path) -> None:
 
 def answered(task: Relation, labels: list[str], sure: float = 0.9) -> list[dict[str, Any]]:
     rest = (1 - sure) / (len(task.labels.names) - 1)
-    return [{"label": one, "score": sure, "scores": dict.fromkeys(task.labels.names, rest) | {one: sure}} for one in labels]
+    return [
+        {"label": one, "score": sure, "scores": dict.fromkeys(task.labels.names, rest) | {one: sure}} for one in labels
+    ]
 
 
 def test_accuracy_and_the_official_score_of_directed_labels() -> None:

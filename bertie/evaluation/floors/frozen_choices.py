@@ -67,7 +67,7 @@ def _features(rows: Rows, ground: Ground) -> list[Floats]:
     task, encoder, examples = ground.task, ground.encoder, ground.encode(rows)
     assert isinstance(task, MultipleChoice)
     device = next(encoder.parameters()).device
-    costs = [example.length * len(example.sequences) for example in examples]
+    costs = [example.cost for example in examples]
     found: dict[int, NDArray[np.float32]] = {}
 
     def features_of(chosen: list[Example]) -> Tensor:

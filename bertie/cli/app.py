@@ -19,7 +19,6 @@ from bertie.core.errors import BertieError
 
 app = typer.Typer(
     name="bertie",
-    help="BERT from raw text to a running service, in Chinese and English.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -1,24 +1,22 @@
-"""Commands about data: check.
+"""Commands about data: check, convert, list.
 
 In:  arguments
-Out: what the health check found
+Out: what the health check found; a file in another format; what can be read
 Knows nothing of how it is found. Imports it inside the commands, so that `bertie --help` is instant.
 """
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from bertie.cli import options
+from bertie.cli.options import speaker
 
 commands = typer.Typer(no_args_is_help=True)
-
-
-@commands.callback()
-def group() -> None:
-    """Keeps `check` a subcommand although it is the only one."""
 
 
 @commands.command()
@@ -39,3 +37,36 @@ def check(
     )
     health = run_check(data, reading)
     print(json.dumps(health.to_dict(), ensure_ascii=False) if json_ else health.readable())
+
+
+@commands.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A file in any format that can be read.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")],
+    from_: Annotated[
+        str | None, typer.Option("--from", help="Format of IN, where its ending does not tell; see `bertie data list`.")
+    ] = None,
+    to: Annotated[str | None, typer.Option(help="Format of OUT, where its ending does not tell.")] = None,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    encoding: options.Encoding = None,
+    skip_bad_rows: options.SkipBadRows = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Labelled rows in another format: CoNLL, BIOES, spans, doccano, Label Studio, CSV, TSV, JSON lines, Parquet."""
+    from bertie.workflow.convert import run_conversion
+    from bertie.workflow.request import Reading
+
+    reading = Reading(
+        text_column=text_column, label_column=label_column, encoding=encoding, skip_bad_rows=skip_bad_rows
+    )
+    run_conversion(source, target, reading, (from_, to), speaker(quiet))
+
+
+@commands.command("list")
+def list_data(json_: options.Json = False) -> None:
+    """The formats that can be read and written, and the kinds of rows with their columns."""
+    from bertie.workflow.convert import known_data, readable_data
+
+    found = known_data()
+    print(json.dumps(found, ensure_ascii=False) if json_ else readable_data(found))

@@ -8,14 +8,13 @@ Knows nothing of how the work is done. Imports it inside the commands, so that `
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bertie.cli import options
+from bertie.cli.options import speaker
 
 Sets = Annotated[
     list[str] | None, typer.Option("--set", help="Change a setting, such as training.optimizer.rate=3e-5.")
@@ -27,6 +26,7 @@ def extensions(
         list[Path] | None,
         typer.Option("--with", metavar="FILE", help="A Python file of your own with tasks or floors, which is run."),
     ] = None,
+    version: options.Version = False,
 ) -> None:
     """BERT from raw text to a running service, in Chinese and English."""
     if with_:
@@ -152,11 +152,6 @@ def export(
     from bertie.workflow.export import run_export
 
     print(run_export(model, format_, out))
-
-
-def speaker(quiet: bool) -> Callable[[str], None]:
-    """Where a command says what it does: stderr, or nowhere."""
-    return (lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True))
 
 
 def show(evaluation: dict[str, object], as_json: bool) -> None:

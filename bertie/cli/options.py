@@ -1,16 +1,20 @@
 """Options that several commands share, each explained once.
 
 In:  nothing
-Out: annotated types for the command functions
+Out: annotated types for the command functions; where a command says what it does
 Knows nothing of the commands.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from bertie.core.version import __version__
 
 Data = Annotated[
     str, typer.Argument(help="A CSV, TSV, JSONL or Parquet file, a folder with train/dev/test, or hub:name.")
@@ -34,3 +38,19 @@ Dtype = Annotated[
     str,
     typer.Option(help="float32; bfloat16, the same labels by rounder probabilities; or auto, by a timed self-test."),
 ]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"bertie {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+]
+
+
+def speaker(quiet: bool) -> Callable[[str], None]:
+    """Where a command says what it does: stderr, or nowhere."""
+    return (lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True))

@@ -71,6 +71,8 @@ def _sentence(row: Row, offsets: Offsets, scheme: Scheme) -> str:
     for entity in row["entities"]:
         if not entity["label"].isprintable():
             raise CellError(f"the label {shown(entity['label'])} holds a tab, a line end or the like; rename it")
+    if row.get("relations"):
+        raise CellError("the row has relations, which CoNLL cannot hold; use doccano, label_studio or spans")
     tags = tags_of_spans(text, offsets, row["entities"], scheme)
     return "".join(f"{token}\t{tag}\n" for token, tag in zip(tokens, tags, strict=True))
 

@@ -20,7 +20,7 @@ from bertie.core.errors import DataError, UsageError
 from bertie.data import row_checks, tags
 from bertie.data.cells import CellError, as_text
 from bertie.data.choices import as_choices, choice_columns, first_number
-from bertie.data.columns import folded
+from bertie.data.columns import LABEL_NAMES, TEXT_NAMES, folded
 from bertie.data.markers import is_marked
 from bertie.data.rows import Row
 from bertie.data.spans import needed, one_label
@@ -251,6 +251,17 @@ SHOWN_BY_COLUMNS = (
 )
 """Kinds that a labelled file shows by the names that its columns have, in the order in which they are tried: what has
 choices may have a context and an answer too."""
+
+
+def columns_of() -> dict[str, dict[str, Any]]:
+    """Of each kind its sets of columns, those that it may have, and their common names in files of others."""
+    named = {"text": TEXT_NAMES, "label": LABEL_NAMES}
+    plain = {name: [other for other in others if other != name] for name, others in named.items()}
+    found = {LABELS: {"columns": [["text", "label"], ["text_a", "text_b", "label"]], "may_have": [], "names": plain}}
+    for kind in KINDS.values():
+        names = {name: list(others) for name, others in kind.known.items()}
+        found[kind.name] = {"columns": list(map(list, kind.needed)), "may_have": list(kind.may_have), "names": names}
+    return found
 
 
 def kind_of(table: Table) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from bertie.core.errors import DataError
-from bertie.data.annotation_reader import program_of, read_annotations
+from bertie.data.annotation_reader import Program, program_of, read_annotations
 from bertie.data.cells import CellError, Label, as_label, as_text, shape_labels
 from bertie.data.columns import TEXT_NAMES, Columns, find_columns, folded
 from bertie.data.conll_reader import conll_texts, looks_like_conll, read_conll
@@ -45,23 +45,35 @@ _FOREIGN = {
 }
 
 
+@dataclass(frozen=True)
+class ReadAs:
+    """A format that a person names."""
+
+    suffix: str
+    """The ending that such files usually have."""
+    program: Program | None = None
+    """The annotation program that wrote it."""
+
+
 def read_rows(
     path: str | Path,
     columns: Columns | None = None,
     encoding: str | None = None,
     skip_bad_rows: bool = False,
     kind: str | None = None,
+    read_as: ReadAs | None = None,
 ) -> Rows:
     """The labelled rows of a file, in order.
 
-    `kind` is the kind of rows that a task needs (`kinds`); without it the columns of the file tell.
+    `kind` is the kind of rows that a task needs (`kinds`); without it the columns of the file tell. `read_as` is the
+    format; without it the ending and the beginning of the file tell.
 
     With `skip_bad_rows` malformed rows are left out. `Rows.notes` says what was chosen and how many were skipped.
     """
-    opened = open_file(Path(path), encoding, for_prediction=False)
+    opened = open_file(Path(path), encoding, for_prediction=False, suffix=read_as.suffix if read_as else None)
     table = opened.table()
     table.fill(opened.records(table))
-    program = program_of(table.records)
+    program = read_as.program if read_as and read_as.program else program_of(table.records)
     if program is not None:
         made, notes = read_annotations(table, program)
         made.notes = table.notes + notes
@@ -119,10 +131,12 @@ class Opened:
             raise _unreadable(self.source, error) from error
 
 
-def open_file(path: Path, encoding: str | None, for_prediction: bool) -> Opened:
-    """A file of any format, by its first bytes and its ending; DataError where it cannot be one."""
+def open_file(path: Path, encoding: str | None, for_prediction: bool, suffix: str | None = None) -> Opened:
+    """A file of any format, by its first bytes and its ending, or by another that is named; DataError where it cannot
+    be one.
+    """
     try:
-        return _opened(path, encoding, for_prediction)
+        return _opened(path, encoding, for_prediction, (suffix or path.suffix).lower())
     except OSError as error:
         raise _unreadable(str(path), error) from error
 
@@ -196,7 +210,7 @@ def is_empty(row: Row) -> bool:
     return not any(value.strip() for name, value in row.items() if name != "label")
 
 
-def _opened(path: Path, encoding: str | None, for_prediction: bool) -> Opened:
+def _opened(path: Path, encoding: str | None, for_prediction: bool, suffix: str) -> Opened:
     if path.is_dir():
         raise DataError(f"{path}: is a folder, expected a file; name one of the files in it")
     if not path.exists():
@@ -206,10 +220,10 @@ def _opened(path: Path, encoding: str | None, for_prediction: bool) -> Opened:
         foreign = next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), None)
         if foreign:
             raise DataError(f"{path}: is {foreign}, expected CSV, TSV, JSON lines or Parquet; save it as CSV in UTF-8")
-        if head == b"PAR1" or path.suffix.lower() == ".parquet":
+        if head == b"PAR1" or suffix == ".parquet":
             return Opened(str(path), "utf-8", partial(parquet_records, path))
         found = detect(binary, str(path), encoding)
-        read = _reader_of(io.TextIOWrapper(binary, found), path.suffix.lower(), for_prediction)
+        read = _reader_of(io.TextIOWrapper(binary, found), suffix, for_prediction)
     return Opened(str(path), found, _of_text(path, found, read))
 
 

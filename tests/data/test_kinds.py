@@ -130,7 +130,7 @@ def test_embeddings_are_learned_from_three_forms_and_reranking_from_two(tmp_path
     assert read_rows(alone, kind="embedding")[0] == {"text": "好"}
     pairs = write(tmp_path / "pairs.jsonl", {"question": "q", "answer": "p"})
     assert read_rows(pairs, kind="reranking")[0] == {"query": "q", "positive": "p"}
-    assert read_rows(pairs, kind="reranking", for_prediction=True)[0] == {"query": "q", "text": "p"}
+    assert unlabelled(pairs, kind="reranking")[0] == {"query": "q", "text": "p"}
 
 
 @pytest.mark.parametrize(

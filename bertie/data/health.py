@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from bertie.data import overlap
+from bertie.data.kinds import KINDS, LABELS
 from bertie.data.overlap import Finding
 from bertie.data.rows import Rows
 from bertie.data.sources import Splits
 from bertie.data.split import as_numbers
 from bertie.data.suspicion import suspicious_labels
+from bertie.data.troubles import troubles
 from bertie.text.language import detect
 
 EXAMPLES = 20
@@ -39,7 +41,7 @@ class Part:
     source: str
     encoding: str
     labels: dict[str, int]
-    """Rows of each label, most frequent first; empty for a regression."""
+    """Rows of each label, most frequent first, or how often it stands in them; empty where there are none to count."""
     characters: dict[str, int]
     tokens: dict[str, int] | None
     languages: dict[str, float]
@@ -65,11 +67,18 @@ class Health:
     suspicious: Finding
     """Rows of train whose label a model of the other rows confidently contradicts."""
     notes: list[str]
+    kind: str = LABELS
+    """What the rows are; see `kinds`."""
+    shared: Finding = field(default_factory=Finding)
+    """Rows of dev or test with a text or passage of an earlier part, of which something else is asked."""
+    troubles: dict[str, Finding] = field(default_factory=dict)
+    """What is odd about single rows, by its sort."""
 
     @property
     def warnings(self) -> list[str]:
         """What a person should look at, in order of harm."""
-        return [*_overlap_warnings(self), *_label_warnings(self), *_part_warnings(self)]
+        odd = [f"{found.count} {sort}, first {found.examples[0]['where']}" for sort, found in self.troubles.items()]
+        return [*_overlap_warnings(self), *_label_warnings(self), *odd, *_part_warnings(self)]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -87,10 +96,12 @@ class Health:
         findings = {
             "leaks into dev or test": self.leaks,
             "near leaks into dev or test": self.near_leaks,
+            "texts of dev or test that an earlier part has, asked for something else": self.shared,
             "texts with different labels": self.conflicts,
             "suspicious labels": self.suspicious,
             "duplicates in train": self.duplicates,
             "near duplicates in train": self.near_duplicates,
+            **self.troubles,
         }
         return {title: finding for title, finding in findings.items() if finding.count}
 
@@ -98,17 +109,22 @@ class Health:
 def check(splits: Splits, count_tokens: CountTokens | None = None, top: int = EXAMPLES, seed: int = 0) -> Health:
     """Looks at everything; 200,000 short rows take a minute or two. `top` bounds every list of examples."""
     parts = {"train": splits.train, "dev": splits.dev} | ({"test": splits.test} if splits.test is not None else {})
-    groups = overlap.group(parts)
-    near_leaks, near_duplicates = overlap.near(groups, top)
+    kind = KINDS.get(splits.train.kind)
+    texts = overlap.group(parts)
+    asked, answers = overlap.group(parts, overlap.key_of(kind)) if kind else texts, overlap.answers_of(kind)
+    near_leaks, near_duplicates = overlap.near(texts, top)
     return Health(
         parts={name: _part(rows, count_tokens, top) for name, rows in parts.items()},
-        duplicates=overlap.duplicates(groups, top),
-        conflicts=overlap.conflicts(groups, top),
-        leaks=overlap.leaks(groups, top),
+        duplicates=overlap.duplicates(asked, top, answers),
+        conflicts=overlap.conflicts(asked, top, answers) if kind is None or kind.one_right else Finding(),
+        leaks=overlap.leaks(asked, top),
         near_leaks=near_leaks,
         near_duplicates=near_duplicates,
-        suspicious=_suspicious(splits.train, top, seed),
+        suspicious=_suspicious(splits.train, top, seed) if kind is None else Finding(),
         notes=splits.notes,
+        kind=splits.train.kind,
+        shared=overlap.shared(texts, asked, top),
+        troubles=troubles(parts, top),
     )
 
 
@@ -129,6 +145,8 @@ def _part(rows: Rows, count_tokens: CountTokens | None, top: int) -> Part:
 
 
 def _label_counts(rows: Rows) -> dict[str, int]:
+    if rows.kind in KINDS:
+        return dict(Counter(name for row in rows for name in KINDS[rows.kind].classes(row)).most_common())
     if as_numbers(rows.column("label")) is not None:
         return {}
     return dict(Counter(name for row in rows for name in overlap.label_names(row)).most_common())
@@ -162,6 +180,8 @@ def _overlap_warnings(health: Health) -> list[str]:
     if health.leaks.count or health.near_leaks.count:
         exact, near = health.leaks.count, health.near_leaks.count
         said.append(f"{exact} rows of dev or test are also in an earlier part, {near} nearly: scores will be too good")
+    if health.shared.count:
+        said.append(f"{health.shared.count} rows of dev or test ask for something else about a text of an earlier part")
     if health.conflicts.count:
         said.append(f"{health.conflicts.count} texts stand with different labels: decide on one")
     if health.duplicates.count:
@@ -174,7 +194,8 @@ def _overlap_warnings(health: Health) -> list[str]:
 def _label_warnings(health: Health) -> list[str]:
     labels = health.parts["train"].labels
     rare = [name for name, count in labels.items() if count < RARE]
-    said = [] if labels else ["the labels are numbers of many values: there is no task for quantities yet; name ranges"]
+    numbers = health.kind == LABELS and not labels
+    said = ["the labels are numbers of many values: they are learned as quantities, not as classes"] if numbers else []
     if rare:
         said.append(f"{len(rare)} labels have fewer than {RARE} rows: {_some(rare)}; add rows or merge labels")
     if labels and max(labels.values()) > SKEW * min(labels.values()):
@@ -210,7 +231,7 @@ def _part_lines(name: str, part: Part) -> list[str]:
     languages = ", ".join(f"{language} {share:.0%}" for language, share in part.languages.items())
     return [
         f"{name}: {part.rows} rows, {part.source} ({part.encoding})",
-        f"  labels: {_some(labels) or 'numbers'}",
+        f"  labels: {_some(labels) or 'none that could be counted'}",
         f"  characters: {spread}",
         *tokens,
         f"  languages: {languages}",
@@ -218,6 +239,8 @@ def _part_lines(name: str, part: Part) -> list[str]:
 
 
 def _line(example: dict[str, Any]) -> str:
+    if "found" in example:
+        return f"{example['where']}: {example['found']}: {example['text']}"
     if "labels" in example:
         return f"{example['text']}: " + ", ".join(f"{at['label']} ({at['where']})" for at in example["labels"])
     if "expected" in example:

@@ -32,6 +32,29 @@ Read = Callable[[Mapping[str, Any], Names, bool], Row]
 """A record, the columns' names, whether it is for prediction."""
 
 
+def labels_in(value: Any) -> list[str]:
+    """Every label in a row: of the row itself, of its entities, of its relations."""
+    if isinstance(value, list):
+        return [label for part in value for label in labels_in(part)]
+    if not isinstance(value, dict):
+        return []
+    own = value.get("label", [])
+    labels = own if isinstance(own, list) else [own]
+    return [*map(str, labels), *(label for name, part in value.items() if name != "label" for label in labels_in(part))]
+
+
+def _answerable(row: Row) -> list[str]:
+    return ["answerable" if row["answers"] else "unanswerable"]
+
+
+def _position(row: Row) -> list[str]:
+    return [f"choice {row['answer'] + 1}"]
+
+
+def _none(row: Row) -> list[str]:
+    return []
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of rows."""
@@ -47,6 +70,23 @@ class Kind:
     """Looks at the whole table first, then gives the function that reads one record."""
     may_have: tuple[str, ...] = field(default=())
     """Columns that are taken where they are there."""
+
+    one_right: bool = True
+    """Whether the same asked twice with two answers is a mistake; a query may have several positives."""
+    classes: Callable[[Row], list[str]] = labels_in
+    """What of a row's answer is counted: what stands under `label`, wherever it stands, if nothing else is said."""
+
+    def asked_of(self, row: Row) -> Row:
+        """The columns that are given to a model; of a row of which all are to be learned (pairs) all but the label."""
+        names = {name for columns in self.asked for name in columns}
+        return {name: value for name, value in row.items() if name in names} or {
+            name: value for name, value in row.items() if name != "label"
+        }
+
+    def told_of(self, row: Row) -> Row:
+        """The columns that are to be answered."""
+        asked = self.asked_of(row)
+        return {name: value for name, value in row.items() if name not in asked and name not in self.may_have}
 
     def names(self, header: list[str], for_prediction: bool) -> Names | None:
         """Canonical name to the file's; None where the columns of no set are all there."""
@@ -190,6 +230,7 @@ KINDS: dict[str, Kind] = {
             },
             _plain(row_checks.question_answering),
             ("id",),
+            classes=_answerable,
         ),
         Kind(
             "multiple_choice",
@@ -203,6 +244,7 @@ KINDS: dict[str, Kind] = {
             },
             _multiple_choice,
             ("context",),
+            classes=_position,
         ),
         Kind(
             "embedding",
@@ -219,6 +261,8 @@ KINDS: dict[str, Kind] = {
             },
             _embedding,
             ("negative",),
+            one_right=False,
+            classes=_none,
         ),
         Kind(
             "reranking",
@@ -234,6 +278,8 @@ KINDS: dict[str, Kind] = {
             },
             _reranking,
             ("negative",),
+            one_right=False,
+            classes=_none,
         ),
     )
 }

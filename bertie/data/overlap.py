@@ -1,20 +1,23 @@
 """Overlap: the same text twice, with two labels, or on both sides of a split.
 
 In:  rows by split name
-Out: Findings: duplicates, conflicting labels, exact and near leaks, near duplicates
+Out: Findings: duplicates, conflicting labels, exact and near leaks, texts that parts share, near duplicates
 Knows nothing of file formats and models.
 """
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bertie.data.kinds import Kind
 from bertie.data.near_duplicates import near_duplicates
 from bertie.data.rows import Row, Rows
 from bertie.data.split import text_key
+from bertie.text.normalise import fold
 
 ORDER = {"train": 0, "dev": 1, "test": 2}
 """A leak runs from a part to a later one."""
@@ -37,46 +40,69 @@ class Place:
     row: Row
 
 
+LABEL_SHOWN = 120
+"""Characters of what is to be answered that a message has room for."""
+Answers = Callable[[Row], tuple[str, ...]]
 Groups = dict[str, list[Place]]
 """Rows by what makes two of them duplicates."""
 
 
-def group(parts: Mapping[str, Rows]) -> Groups:
-    """All rows with a text, those with the same folded text together."""
+def label_names(row: Row) -> tuple[str, ...]:
+    """The row's labels, one or several, in an order that does not matter."""
+    label = row.get("label", "")
+    return tuple(sorted(label)) if isinstance(label, list) else (str(label),)
+
+
+def group(parts: Mapping[str, Rows], key_of: Callable[[Row], str] = text_key) -> Groups:
+    """All rows with a text, those with the same key together: by default with the same folded text."""
     groups: Groups = defaultdict(list)
     for name, rows in parts.items():
         for i, row in enumerate(rows):
-            key = text_key(row)
+            key = key_of(row)
             if key.strip("\0"):  # rows without text are counted as such
                 groups[key].append(Place(name, rows.where(i), row))
     return groups
 
 
-def duplicates(groups: Groups, top: int) -> Finding:
+def duplicates(groups: Groups, top: int, answers: Answers = label_names) -> Finding:
     """Rows of train with text and label of an earlier one."""
     pairs = []
     for places in groups.values():
         first: dict[tuple[str, ...], Place] = {}
         for place in places:
-            earlier = first.setdefault(label_names(place.row), place) if place.part == "train" else place
+            earlier = first.setdefault(answers(place.row), place) if place.part == "train" else place
             if earlier is not place:
                 pairs.append((place, earlier))
     return Finding(len(pairs), [_pair(place, earlier, 1.0) for place, earlier in pairs[:top]])
 
 
-def conflicts(groups: Groups, top: int) -> Finding:
+def conflicts(groups: Groups, top: int, answers: Answers = label_names) -> Finding:
     """Texts that stand with different labels."""
-    found = [places for places in groups.values() if len({label_names(place.row) for place in places}) > 1]
-    return Finding(len(found), [_conflict(places) for places in found[:top]])
+    found = [places for places in groups.values() if len({answers(place.row) for place in places}) > 1]
+    return Finding(len(found), [_conflict(places, answers) for places in found[:top]])
 
 
 def leaks(groups: Groups, top: int) -> Finding:
-    """Rows of dev or test whose text is in an earlier part."""
-    found = []
-    for places in groups.values():
-        base = _earliest(places)
-        found += [_pair(place, base, 1.0) for place in places if ORDER[place.part] > ORDER[base.part]]
-    return Finding(len(found), found[:top])
+    """Rows of dev or test whose text, and all else that is asked, is in an earlier part."""
+    found = _leaking(groups)
+    return Finding(len(found), [_pair(place, base, 1.0) for place, base in found[:top]])
+
+
+def shared(texts: Groups, asked: Groups, top: int) -> Finding:
+    """Rows of dev or test with a text of an earlier part, of which something else is asked: another question."""
+    exact = {id(place.row) for place, _ in _leaking(asked)}
+    found = [(place, base) for place, base in _leaking(texts) if id(place.row) not in exact]
+    return Finding(len(found), [_pair(place, base, 1.0) for place, base in found[:top]])
+
+
+def _leaking(groups: Groups) -> list[tuple[Place, Place]]:
+    return [
+        (place, base)
+        for places in groups.values()
+        for base in [_earliest(places)]
+        for place in places
+        if ORDER[place.part] > ORDER[base.part]
+    ]
 
 
 def near(groups: Groups, top: int) -> tuple[Finding, Finding]:
@@ -96,20 +122,35 @@ def near(groups: Groups, top: int) -> tuple[Finding, Finding]:
     return Finding(len(judged), list(judged.values())[:top]), Finding(len(within), within[:top])
 
 
-def label_names(row: Row) -> tuple[str, ...]:
-    """The row's labels, one or several, in an order that does not matter."""
-    label = row.get("label", "")
-    return tuple(sorted(label)) if isinstance(label, list) else (str(label),)
+def key_of(kind: Kind) -> Callable[[Row], str]:
+    """What two rows of a kind share that are duplicates: all that is asked, without what is to be answered."""
+
+    def key(row: Row) -> str:
+        asked = kind.asked_of(row)
+        texts = [fold(value) for value in asked.values() if isinstance(value, str)]
+        rest = {name: value for name, value in asked.items() if not isinstance(value, str)}
+        return "\0".join([*texts, json.dumps(rest, sort_keys=True, default=str)] if rest else texts)
+
+    return key
+
+
+def answers_of(kind: Kind | None) -> Callable[[Row], tuple[str, ...]]:
+    """What is to be answered of a row of a kind, comparable; of texts with labels (None) `label_names`."""
+    if kind is None:
+        return label_names
+    return lambda row: (json.dumps(kind.told_of(row), ensure_ascii=False, sort_keys=True, default=str),)
 
 
 def text_of(row: Row) -> str:
-    """The text, or the two texts with a space between."""
-    return " ".join(str(row[name]) for name in ("text", "text_a", "text_b") if name in row)
+    """The text, or the two texts with a space between; of rows without one all that are texts."""
+    names = [name for name in ("text", "text_a", "text_b") if name in row]
+    texts = [name for name, value in row.items() if isinstance(value, str) and name not in ("label", "id")]
+    return " ".join(str(row[name]) for name in names or texts)
 
 
 def shortened(row: Row) -> str:
-    """The beginning of the text, to recognise it by."""
-    text = " ".join(text_of(row).split())
+    """The beginning of the text, or of the question, to recognise it by."""
+    text = " ".join(str(row.get("question", text_of(row))).split())
     return text if len(text) <= 80 else text[:79] + "…"
 
 
@@ -117,8 +158,8 @@ def _earliest(places: Sequence[Place]) -> Place:
     return min(places, key=lambda place: ORDER[place.part])
 
 
-def _conflict(places: Sequence[Place]) -> dict[str, Any]:
-    labels = [{"where": place.where, "label": "|".join(label_names(place.row))} for place in places[:5]]
+def _conflict(places: Sequence[Place], answers: Answers) -> dict[str, Any]:
+    labels = [{"where": place.where, "label": "|".join(answers(place.row))[:LABEL_SHOWN]} for place in places[:5]]
     return {"text": shortened(places[0].row), "labels": labels}
 
 

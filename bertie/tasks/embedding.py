@@ -42,6 +42,7 @@ from bertie.text.tokenizer import Encoded, Tokenizer
 
 FORMS = (("query", "positive"), ("text_a", "text_b", "label"), ("text",))
 """Columns that rows to learn from may have; the first that are all there say the form."""
+VECTORS = ("vector", "positive", "vector_b")
 RANKED = 100
 """Best candidates that are looked at for each query; a positive further down is not found."""
 
@@ -207,9 +208,8 @@ class Embedding(Task):
 
     def kept(self, answer: Answer) -> Answer:
         """Vectors as arrays: lists of numbers need eight times as much."""
-        if "ranked" in answer:
-            return {"ranked": answer["ranked"]}
-        return {name: np.array(answer[name], dtype=np.float32) for name in ("vector", "positive")}
+        vectors = {name: np.array(value, dtype=np.float32) for name, value in answer.items() if name in VECTORS}
+        return {**answer, **vectors}
 
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """Every query among all positives of these rows. An answer may also be `{"ranked"}`: positives, best first.

@@ -170,6 +170,9 @@ class Relation(Task):
     def answer(self, output: Tensor, batch: Batch) -> list[Answer]:
         return self.labels.answers(output)
 
+    def kept(self, answer: Answer) -> Answer:
+        return {"label": answer["label"]}
+
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """Accuracy; where labels name directions, the official score of SemEval-2010 task 8 besides."""
         scores, names = self.labels.score(answers, rows), self.labels.names

@@ -156,6 +156,9 @@ class TargetSentiment(Task):
     def answer(self, output: Tensor, batch: Batch) -> list[Answer]:
         return self.labels.answers(output)
 
+    def kept(self, answer: Answer) -> Answer:
+        return {"label": answer["label"]}
+
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         return self.labels.score(answers, rows)
 

@@ -154,7 +154,7 @@ def test_numbers_of_classes_are_counted_and_quantities_are_named() -> None:
     prices = Rows([{"text": sentence("en"), "label": f"{i}.5"} for i in range(300)])
     health = check(Splits(prices, prices, None, []))
     assert health.parts["train"].labels == {}
-    assert any("there is no task for quantities yet" in warning for warning in health.warnings)
+    assert any("they are learned as quantities" in warning for warning in health.warnings)
 
 
 def test_the_report_is_json_and_lines() -> None:

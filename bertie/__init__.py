@@ -13,9 +13,11 @@ from bertie.core.version import __version__
 if TYPE_CHECKING:
     from bertie.predict import load
     from bertie.workflow.api import evaluate, train
+    from bertie.workflow.embed import embed
     from bertie.workflow.extension import extend
+    from bertie.workflow.retrieval import Retriever
 
-__all__ = ["__version__", "evaluate", "extend", "load", "train"]
+__all__ = ["Retriever", "__version__", "embed", "evaluate", "extend", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -32,4 +34,12 @@ def __getattr__(name: str) -> Any:
         from bertie.workflow import api
 
         return getattr(api, name)
+    if name == "embed":
+        from bertie.workflow.embed import embed
+
+        return embed
+    if name == "Retriever":
+        from bertie.workflow.retrieval import Retriever
+
+        return Retriever
     raise AttributeError(f"module 'bertie' has no attribute {name!r}; it has {', '.join(__all__)}")

@@ -143,6 +143,29 @@ def predict(
     run_prediction(model, text or file or "-", output, reading, speaker(quiet), dtype)
 
 
+def embed(
+    model: Annotated[
+        str, typer.Argument(help="A bundle of the embedding task, or an encoder: alias, folder, hub name.")
+    ],
+    file: Annotated[str | None, typer.Argument(help="Texts; - or nothing: stdin, a text or JSON a line.")] = None,
+    text: Annotated[list[str] | None, typer.Option(help="A text; may be repeated.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="File instead of stdout, by its ending: .jsonl, .npy or .parquet.")
+    ] = None,
+    size: Annotated[int | None, typer.Option(help="Only so many numbers of each vector, at length one again.")] = None,
+    text_column: options.TextColumn = None,
+    encoding: options.Encoding = None,
+    skip_bad_rows: options.SkipBadRows = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Vectors of texts: one JSON line per input row, in order."""
+    from bertie.workflow.embed import run_embedding
+    from bertie.workflow.request import Reading
+
+    reading = Reading(text_column=text_column, encoding=encoding, skip_bad_rows=skip_bad_rows)
+    run_embedding(model, text or file or "-", output, reading, speaker(quiet), size)
+
+
 def export(
     model: options.Bundle,
     out: Annotated[Path, typer.Option(help="Folder to write.")],

@@ -8,7 +8,7 @@ Knows nothing of how the work is done.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,8 @@ import tomli_w
 
 from bertie.core.errors import ConfigError
 from bertie.workflow.evaluate import run_evaluation
-from bertie.workflow.request import Reading, TrainRequest
+from bertie.workflow.request import Reading, Say, TrainRequest
 from bertie.workflow.train import TrainResult, run_training
-
-Say = Callable[[str], None]
 
 
 def train(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,24 +19,26 @@ from bertie.core.files import new_file
 from bertie.data.unlabelled import Unlabelled, unlabelled_rows, unlabelled_stream
 from bertie.predict import load
 from bertie.workflow.preparation import read_options
-from bertie.workflow.request import Reading
+from bertie.workflow.request import Reading, Say
 
+Source = list[str] | str
+"""Texts, or the name of a file, or `-` for stdin."""
 Asked = Iterable[str | dict[str, Any]]
 
 
 def run_prediction(
     model: str | Path,
-    source: list[str] | str,
+    source: Source,
     output: Path | None,
     reading: Reading,
-    say: Callable[[str], None],
+    say: Say,
     dtype: str = "float32",
 ) -> None:
     """Writes one answer a row. All rows are checked before the first answer is written, and none is held."""
     if output is not None:
         stay_outside(output)
     predictor = load(model, dtype)
-    with _rows(source, reading, predictor.task.kind, say) as rows:
+    with rows_of(source, reading, predictor.task.kind, say) as rows:
         lines = map(line, predictor.stream(rows))
         if output is None:
             sys.stdout.writelines(lines)
@@ -51,7 +53,8 @@ def line(answer: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _rows(source: list[str] | str, reading: Reading, kind: str, say: Callable[[str], None]) -> Iterator[Asked]:
+def rows_of(source: Source, reading: Reading, kind: str, say: Say) -> Iterator[Asked]:
+    """The rows to answer, while it is entered; says what the reader chose."""
     options = read_options(reading, kind)
     if isinstance(source, list):
         yield source
@@ -62,7 +65,7 @@ def _rows(source: list[str] | str, reading: Reading, kind: str, say: Callable[[s
         yield _told(unlabelled_rows(source, options), say)
 
 
-def _told(rows: Unlabelled, say: Callable[[str], None]) -> Unlabelled:
+def _told(rows: Unlabelled, say: Say) -> Unlabelled:
     for note in rows.notes:
         say(note)
     return rows

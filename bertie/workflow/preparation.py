@@ -8,7 +8,6 @@ Knows nothing of the loop or of the bundle that comes out.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -27,9 +26,8 @@ from bertie.tasks.base import Answer, Task
 from bertie.training.run import RunFolder
 from bertie.workflow.choose import Start, choose_start, load_start
 from bertie.workflow.claim import same_terms, terms
-from bertie.workflow.request import Reading, Recipe, TrainRequest
+from bertie.workflow.request import Reading, Recipe, Say, TrainRequest
 
-Say = Callable[[str], None]
 CHOOSING_SHARE = 0.6
 """Part of the budget in which one epoch must fit for a model to be considered."""
 

@@ -8,6 +8,7 @@ Knows nothing of how the work is done.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from bertie.core.errors import UsageError
 from bertie.data.readers import Columns
 from bertie.training.settings import Training
 
+Say = Callable[[str], None]
+"""Where a line goes that says what was chosen."""
 DEFAULT_BUDGET = 15 * 60.0
 """Seconds that a command may take when nothing is said."""
 

@@ -76,3 +76,17 @@ def test_no_answers_are_written_into_a_bundle(predict: Any, tiny_bundle: Path) -
         assert (code, answers) == (2, [])
         assert said.startswith(f"error: {place}: lies inside the bundle {tiny_bundle}, which must stay as it is")
     assert predict("--text", "good food")[0] == 0
+
+
+def test_embed_says_a_vector_a_line(
+    tiny_model: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(["embed", str(tiny_model), "--text", "good food", "--text", "很慢", "--size", "4"]) == 0
+    vectors = [json.loads(line)["vector"] for line in capsys.readouterr().out.splitlines()]
+    assert [len(vector) for vector in vectors] == [4, 4]
+    assert run(["embed", str(tiny_model), "--text", "good food", "--output", str(tmp_path / "v.npy")]) == 0
+    assert (tmp_path / "v.npy").stat().st_size > 128 and capsys.readouterr().out == ""
+    for arguments in (["--size", "99"], ["--output", str(tmp_path / "v.txt")]):
+        assert run(["embed", str(tiny_model), "--text", "good", *arguments]) == 2
+    assert run(["embed", str(tiny_bundle), "--text", "good"]) == 2
+    assert "expected one of embedding" in capsys.readouterr().err

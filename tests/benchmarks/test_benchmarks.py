@@ -243,29 +243,41 @@ def test_paths_fails_where_a_command_fails(paths: ModuleType, tmp_path: Path, mo
     assert walker.commands == ["bertie train WORK/toy_en", "bertie serve WORK/toy_en-bundle --port 0"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("asked", ["test", "held-out"])
-def test_retrieval_trains_twice_and_renders(asked: str, tiny_model: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def faq(tmp_path: Path) -> Path:
+    """Questions that share words with their answers."""
     folder, rng = tmp_path / "egret_faq_zh", random.Random(0)
     folder.mkdir()
-    pairs = [(rng.choices(WORDS, k=3), f"{i}") for i in range(40)]
+    pairs = [(rng.choices(WORDS, k=3), i) for i in range(40)]
     rows = [{"id": i, "question": " ".join(words), "answer": f"{words[0]} 好 {words[1]} {i}"} for words, i in pairs]
     asking = [{"query": f"{row['question']} 了", "gold_id": row["id"]} for row in rows[:6]]
     for name, lines in (("train", rows), ("test_answers", rows), ("test_queries", asking)):
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
-    results = tmp_path / "retrieval.jsonl"
-    words = ("egret_faq_zh", "--data", tmp_path, "--json", results, "--out", tmp_path, "--render")
-    fast = ("--model", tiny_model, "--set", "training.epochs=1", "--set-reranking", "task.negatives=1", "--depth", 5)
-    options = ("--held-out",) if asked == "held-out" else ()
-    first = run("retrieval.py", *words, *fast, *options)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_retrieval_trains_twice_and_renders(faq: Path, tiny_model: Path) -> None:
+    results = faq / "retrieval.jsonl"
+    words = ("egret_faq_zh", "--data", faq, "--json", results, "--out", faq, "--render", "--model", tiny_model)
+    fast = ("--set", "training.epochs=1", "--set-reranking", "task.negatives=1", "--depth", 5)
+    first = run("retrieval.py", *words, *fast)
     (found,) = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
-    assert (found["queries"], found["train"] + found["held_out"]) == ((10, 30) if options else (6, 40))
-    assert set(found["systems"]) == {"BM25", "untuned", "tuned", "re-ranked"} and found["depth"] == 5
+    assert (found["queries"], found["train"], found["held_out"], found["texts"], found["depth"]) == (6, 36, 4, 40, 5)
     for name, one, other in (("tuned - untuned", "tuned", "untuned"), ("re-ranked - tuned", "re-ranked", "tuned")):
         figures = [found["systems"][system]["ndcg_at_10"]["value"] for system in (one, other)]
         assert found["differences"][name]["ndcg_at_10"]["value"] == pytest.approx(figures[0] - figures[1])
-    if not options:
-        assert run("retrieval.py", *words, *fast) == first
-        assert "| BM25 |" in first and "重排 − 微调" in (tmp_path / "retrieval.zh.md").read_text(encoding="utf-8")
-        assert str(tmp_path) not in first and str(tiny_model) not in first
+    assert run("retrieval.py", *words, *fast) == first
+    assert "| BM25 |" in first and "重排 − 微调" in (faq / "retrieval.zh.md").read_text(encoding="utf-8")
+    assert str(faq) not in first and str(tiny_model) not in first
+
+
+def test_retrieval_holds_out_what_is_asked(faq: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    retrieval = importlib.import_module("retrieval")
+    for name in ("test_answers", "test_queries"):
+        (faq / "egret_faq_zh" / f"{name}.jsonl").unlink()
+    task = retrieval.load(faq / "egret_faq_zh", "train.jsonl", 0, held_out=True)
+    assert (len(task.queries), len(task.train), len(task.held_out), len(task.texts)) == (10, 27, 3, 40)
+    assert not set(task.queries) & {*task.train, *task.held_out} and not set(task.train) & set(task.held_out)

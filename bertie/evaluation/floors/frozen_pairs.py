@@ -21,7 +21,7 @@ from bertie.data.rows import Rows
 from bertie.evaluation.features import frozen_batches
 from bertie.evaluation.floors.base import Floor, Ground, State
 from bertie.nn.losses import listwise_cross_entropy
-from bertie.nn.pair_head import cosine_weight, pair_features
+from bertie.nn.pair_head import SCALE, cosine_weight, pair_features
 from bertie.tasks.base import Answer, Task
 from bertie.tasks.reranking import Candidates, Reranking, sides
 from bertie.text.tokenizer import Encoded
@@ -31,6 +31,9 @@ ROWS = 400
 """Training rows that it is fitted on, spread over all: they cost the encoder as much as half an epoch of as many."""
 STRENGTHS = (1e4, 1e3, 1e2, 10.0, 1.0)
 """Candidates for the pull towards the cosine, strong to weak; rows that were held out choose."""
+SCALES = (0.0, 1.0, 2.0, 5.0, 10.0, 20.0)
+"""Candidates for what the cosine counts before that. Both sides have seen each other in the encoder, so it may say
+little, and counted in full a softmax over it can be worse than chance."""
 HELD_OUT = 4
 """Every fourth row."""
 STEPS = 40
@@ -40,8 +43,8 @@ STEPS = 40
 class FrozenPairs(Floor):
     """Softmax over the candidates of each row, of a linear score of the features that the head reads.
 
-    The penalty is the distance from the bare cosine of the two sides: the floor starts as an order that is sound, and
-    learns how to leave it only as far as held-out rows allow.
+    The penalty is the distance from the bare cosine of the two sides, times what it is worth: the floor starts as an
+    order that is sound, and learns how to leave it only as far as held-out rows allow.
     """
 
     name: ClassVar[str] = "frozen_pairs"
@@ -56,9 +59,11 @@ class FrozenPairs(Floor):
         rows = train.take(range(0, len(train), max(1, len(train) // ROWS)))
         lists = [one for one in _lists(ground, ground.encode(rows)) if one.right is not None]
         held, fitted = lists[::HELD_OUT], [one for i, one in enumerate(lists) if i % HELD_OUT] or lists
-        solutions = [_solve(fitted, strength) for strength in STRENGTHS]
+        cosine, known = cosine_weight(lists[0].features.shape[1] // 3) / SCALE, _joined(lists)
+        base = min((scale * cosine for scale in SCALES), key=lambda weight: float(_loss(known, weight)))
+        solutions = [_solve(fitted, strength, base) for strength in STRENGTHS]
         best = min(range(len(STRENGTHS)), key=lambda i: float(_loss(_joined(held), solutions[i])))
-        return cls(_solve(lists, STRENGTHS[best]).numpy(), ground.fingerprint)
+        return cls(_solve(lists, STRENGTHS[best], base).numpy(), ground.fingerprint)
 
     def predict(self, rows: Rows, ground: Ground) -> list[Answer]:
         ground.prove(self.encoder)
@@ -129,9 +134,9 @@ def _loss(joined: tuple[Tensor, Tensor, Tensor, int], weight: Tensor) -> Tensor:
     return listwise_cross_entropy(features @ weight, right, row, rows)
 
 
-def _solve(lists: Sequence[_List], strength: float) -> Tensor:
-    """The weight (F,) with the least loss and distance from the cosine, by L-BFGS; the problem is convex."""
-    joined, base = _joined(lists), cosine_weight(lists[0].features.shape[1] // 3)
+def _solve(lists: Sequence[_List], strength: float, base: Tensor) -> Tensor:
+    """The weight (F,) with the least loss and distance from `base`, by L-BFGS; the problem is convex."""
+    joined = _joined(lists)
     change = torch.zeros_like(base, requires_grad=True)
     search = torch.optim.LBFGS([change], max_iter=STEPS, line_search_fn="strong_wolfe")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bertie.data.rows import Rows
 from bertie.evaluation.floors.base import Ground
 from bertie.evaluation.floors.frozen_pairs import FrozenPairs
 from bertie.nn import checkpoint
+from bertie.nn.pair_head import cosine_weight
 from bertie.tasks.reranking import Reranking
 from bertie.text.tokenizer import Tokenizer
 
@@ -42,6 +44,27 @@ def test_what_is_linear_is_learned_and_the_head_starts_from_it(ground: Ground) -
         scores = ground.task.answer(ground.task(ground.encoder, batch), batch)
     for one, other in zip(scores, answers, strict=True):
         assert one["scores"] == pytest.approx(other["scores"], abs=1e-3)
+
+
+def test_where_nothing_is_to_be_learned_it_is_no_worse_than_chance(ground: Ground) -> None:
+    """What is alike is wrong here, in no way that words tell: the cosine in full would lose."""
+    rows = Rows(
+        [
+            {"query": f"{a} {b}", "candidates": [f"{a} {b}", f"{b} {c}"], "positives": [f"{b} {c}"]}
+            for a, b, c in zip("abcdefgh快慢好坏", "hgfedcba好快坏慢", "dbgahcfe坏好慢快", strict=True)
+        ]
+    )
+    weight = torch.from_numpy(FrozenPairs.fit(rows, ground).weight)
+    assert isinstance(ground.task, Reranking)
+    batch = ground.task.collate(ground.encode(rows), ground.tokenizer.pad_id)
+    ground.encoder.eval()
+
+    def loss(start: torch.Tensor) -> float:
+        ground.task.start_from(start)
+        with torch.no_grad():
+            return float(ground.task.loss(ground.task(ground.encoder, batch), batch))
+
+    assert loss(weight) < math.log(2) + 1e-3 < loss(cosine_weight(32))
 
 
 def test_it_is_kept_and_knows_its_encoder(ground: Ground) -> None:

@@ -40,7 +40,7 @@ from bertie.nn.encoder import Encoder
 from bertie.nn.losses import IGNORED
 from bertie.nn.match_features import FEATURES, match_features
 from bertie.nn.token_head import SpanPointer
-from bertie.tasks.base import Answer, Mistake, Scores, Task, TaskSettings
+from bertie.tasks.base import Answer, Defaults, Mistake, Scores, Task, TaskSettings
 from bertie.text.sentences import sentences
 from bertie.text.tokenizer import Encoded, Tokenizer
 from bertie.text.whole_words import Place, whole_words
@@ -110,6 +110,7 @@ class QuestionAnswering(Task):
 
     name = "question_answering"
     kind = "question_answering"
+    defaults = Defaults(rate_factor=1.5, head_rate_factor=10.0, max_length=512)
     han_isolated = True
     columns = ("context", "question")
 

@@ -7,7 +7,6 @@ Knows nothing of the loop or of the bundle that comes out.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 import torch
@@ -52,8 +51,6 @@ class Floors:
     fitted: list[Floor]
     answers: dict[str, list[Answer]]
     """What each answers to the test rows."""
-    seconds: float
-    """What the slowest took for the test rows: with the frozen encoder, as long as the tuned one will."""
 
 
 @dataclass(frozen=True)
@@ -161,13 +158,6 @@ def make_task(name: str | None, rows: Rows, recipe: Recipe) -> Task:
 
 def fit_floors(train: Rows, test: Rows, ground: Ground) -> Floors:
     """Every floor of the task, fitted on the training rows, with its answers to the test rows."""
-    fitted, answers, slowest = [], {}, 0.0
-    for kind in of_task(list(FLOORS.classes().values()), ground.task):
-        floor = kind.fit(train, ground)
-        if floor is None:
-            continue
-        began = time.monotonic()
-        answers[floor.name] = floor.predict(test, ground)
-        slowest = max(slowest, time.monotonic() - began)
-        fitted.append(floor)
-    return Floors(fitted, answers, slowest)
+    kinds = of_task(list(FLOORS.classes().values()), ground.task)
+    fitted = [floor for kind in kinds if (floor := kind.fit(train, ground)) is not None]
+    return Floors(fitted, {floor.name: floor.predict(test, ground) for floor in fitted})

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from bertie.bundle.checksums import RUN_FOLDER
 from bertie.bundle.folder import Model
 from bertie.core.errors import UsageError
+from bertie.data.rows import Rows
 from bertie.evaluation.judge import judge, to_json
 from bertie.predict import Predictor, load
 from bertie.tasks.base import Defaults
@@ -55,6 +56,8 @@ TIE_BREAK = 1e-3
 """Weight of the task's own tie-break beside the score: it decides among equals."""
 STEPS, FEWEST_A_BATCH = 60, 8
 """Steps that an epoch should have, and fewest rows a batch: with few rows, small batches make enough steps."""
+SAMPLE = 64
+"""Rows by which the time for judging is measured."""
 RESERVE = 20.0
 """Seconds kept for starting, for the report and for writing the bundle, beside those for judging the test rows."""
 
@@ -78,7 +81,7 @@ def run_training(request: TrainRequest, say: Callable[[str], None]) -> TrainResu
         claim_run(request, run)
         prepared = prepare(request, recipe, run, notes)
         predictor = make_predictor(prepared, folder.name)
-        training = plan(prepared, run, request, time.monotonic() - began)
+        training = plan(prepared, predictor, run, request, began)
         if prepared.recipe.linear_start:
             any(floor.start(prepared.task) for floor in prepared.floors.fitted)
         model = TrainingModel(prepared.start.encoder, prepared.task)
@@ -169,20 +172,29 @@ def fill(training: Training, extent: Extent, defaults: Defaults) -> Training:
     )
 
 
-def plan(prepared: Prepared, run: RunFolder, request: TrainRequest, spent: float) -> Training:
+def plan(prepared: Prepared, predictor: Predictor, run: RunFolder, request: TrainRequest, began: float) -> Training:
     """The settings with the time of the training, decided once and kept for a resume, which may ask for another.
 
-    `spent` are the seconds since the command began.
+    `began` is when the command did, on the monotonic clock.
     """
     training = fill(prepared.recipe.training, Extent.of(prepared), prepared.task.defaults)
     decided = run.read("plan")
     if decided is None:
-        left = max(request.seconds - spent - RESERVE - prepared.floors.seconds, 1.0)
+        judging = judging_seconds(predictor, prepared.test)
+        left = max(request.seconds - (time.monotonic() - began) - RESERVE - judging, 1.0)
         decided = {"seconds": training.seconds or left, "budget": request.seconds}
         run.write("plan", decided)
     else:
         allow_time(decided, run, request, training.seconds)
     return replace(training, seconds=decided["seconds"])
+
+
+def judging_seconds(predictor: Predictor, rows: Rows) -> float:
+    """What answering these rows will take, from a few of them: tuned weights compute as long as others do."""
+    few = rows.take(range(0, len(rows), -(-len(rows) // SAMPLE)))
+    began = time.monotonic()
+    predictor.predict(list(few))
+    return (time.monotonic() - began) * len(rows) / len(few)
 
 
 def allow_time(decided: dict[str, Any], run: RunFolder, request: TrainRequest, asked: float | None) -> None:

@@ -153,10 +153,10 @@ class MultipleChoice(Task):
 
     def features(self, encoder: Encoder, batch: Batch) -> Tensor:
         """What the head reads of every choice (N, F), float32."""
-        states = encoder(batch.input_ids, batch.attention_mask, batch.token_type_ids)  # (S, T, D)
         role, place, owner = _places(batch)
-        with torch.autocast(states.device.type, enabled=False):
-            return choice_features(mean_pool(states.float(), batch.attention_mask), role, place, owner)
+        groups = [one for one in ((role == PAIR).nonzero()[:, 0], (role != PAIR).nonzero()[:, 0]) if len(one)]
+        pooled = torch.cat([_pooled(encoder, batch, one) for one in groups])  # (S, D)
+        return choice_features(pooled[torch.cat(groups).argsort()], role, place, owner)
 
     def forward(self, encoder: Encoder, batch: Batch) -> Tensor:
         """Scores (R, K), the least number there is for a choice that a row does not have."""
@@ -214,6 +214,21 @@ def _asked_texts(row: Mapping[str, Any]) -> list[str]:
     """The question, and the context where there is one."""
     context = row.get("context", "")
     return [row["question"], context] if context else [row["question"]]
+
+
+def _pooled(encoder: Encoder, batch: Batch, chosen: Tensor) -> Tensor:
+    """The mean states (s, D) of some sequences (s,), computed no longer than the longest of these: pairs are long."""
+    ids, mask, types = (
+        None if one is None else one[chosen] for one in (batch.input_ids, batch.attention_mask, batch.token_type_ids)
+    )
+    assert ids is not None
+    if mask is not None:
+        longest = int(mask.sum(dim=1).max())
+        ids, mask, types = ids[:, :longest], mask[:, :longest], None if types is None else types[:, :longest]
+        mask = None if bool(mask.all()) else mask
+    states = encoder(ids, mask, types)  # (s, T, D)
+    with torch.autocast(states.device.type, enabled=False):
+        return mean_pool(states.float(), mask)
 
 
 def _places(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:

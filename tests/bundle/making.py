@@ -13,6 +13,7 @@ from bertie.bundle.folder import Model
 from bertie.data.rows import Rows
 from bertie.nn import checkpoint
 from bertie.predict import Predictor
+from bertie.tasks.base import Task
 from bertie.tasks.classification import Classification
 from bertie.text.tokenizer import Tokenizer
 
@@ -30,9 +31,9 @@ PAIRS = Rows(
 )
 
 
-def tiny_model_of(rows: Rows, model: Path) -> Model:
+def tiny_model_of(rows: Rows, model: Path, kind: type[Task] = Classification) -> Model:
     """An untrained model for these rows, with its golden examples."""
-    task = Classification.from_rows(rows, {})
+    task = kind.from_rows(rows, {})
     torch.manual_seed(0)
     task.build_head(32)
     made = Model(checkpoint.load(model).encoder, task, Tokenizer.from_folder(model), 64, origin="tiny")
@@ -40,8 +41,8 @@ def tiny_model_of(rows: Rows, model: Path) -> Model:
     return replace(made, golden=golden.record(Predictor(made).predict, inputs))
 
 
-def save_tiny(rows: Rows, model: Path, folder: Path) -> Model:
+def save_tiny(rows: Rows, model: Path, folder: Path, kind: type[Task] = Classification) -> Model:
     """The same as a bundle in `folder`."""
-    made = tiny_model_of(rows, model)
+    made = tiny_model_of(rows, model, kind)
     bundle.save(made, folder, {"README.md": "a tiny model"})
     return made

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,6 +51,52 @@ CASES = {
     "a cut character": Bad(GOOD.encode() + "很好很好".encode()[:-1] + b",a\n", 42, "is not UTF-8 .* repair it or save"),
     "a line of 50 MB": Bad(GOOD + "x" * 50_000_000 + ",a\n", 42, "longer than 4,000,000 .* expected one record; look"),
     "50 MB and no line end": Bad("x" * 50_000_000, 1, "longer than 4,000,000 .* the header"),
+}
+
+
+def of_kind(row: dict[str, Any], says: str, **wrong: Any) -> Bad:
+    """Two rows that are right, and on line 3 one in which something is wrong; None: it is not there."""
+    bad = {key: value for key, value in (row | wrong).items() if value is not None}
+    lines = [json.dumps(one, ensure_ascii=False) for one in (row, row, bad)]
+    return Bad("".join(f"{line}\n" for line in lines), 3, says, name="bad.jsonl")
+
+
+SPANS = {"text": "Ada 在北京", "entities": [{"start": 5, "end": 7, "label": "地"}]}
+TAGS = {"tokens": ["北", "京"], "tags": ["B-地", "I-地"]}
+RELATION = {"text": "Ada 在北京", "head": [0, 3], "tail": [5, 7], "label": "在"}
+QUESTION = {"context": "北京是首都", "question": "首都?", "answers": ["北京"]}
+CHOICE = {"question": "首都?", "choices": ["北京", "Paris"], "answer": 0}
+PAIR = {"query": "怎么退款", "positive": "a refund"}
+SQUAD = {"context": "北京", "qas": [{"id": "q1", "question": "?", "answers": [{"text": "上海", "answer_start": 0}]}]}
+CASES |= {
+    "a tag too few": of_kind(TAGS, "2 tokens and 1 tags, expected one tag a token", tags=["O"]),
+    "no tag": of_kind(TAGS, "tag 2 is the text 'LOC', expected O or a tag such as", tags=["O", "LOC"]),
+    "an empty token": of_kind(TAGS, r"'tokens\[1\]' is empty, expected a token", tokens=["北", ""]),
+    "no column of tags": Bad(
+        "Ada B-人\n\n北 B-地\n京\n", 4, "1 column, expected a token and its tag", name="bad.conll"
+    ),
+    "another column": Bad("Ada B-人\n\n北 x B-地\n", 3, "3 columns, expected 2 as on line 1", name="bad.conll"),
+    "an end outside": of_kind(SPANS, r"is \[5, 7\), expected 0 <= start < end <= 6", text="Ada 在北"),
+    "another text": of_kind(
+        SPANS,
+        "'entities.0..text' is '上海', but at .* stands '北京', expected the same",
+        entities=[{"start": 5, "end": 7, "label": "地", "text": "上海"}],
+    ),
+    "no tail": of_kind(RELATION, "there is no 'tail', expected one; add it or delete", tail=None),
+    "a head outside": of_kind(RELATION, r"'head' is \[6, 9\), expected 0 <= start", head=[6, 9]),
+    "an answer from elsewhere": of_kind(
+        QUESTION, "'answers.0.' is '上海', which does not stand in the passage", answers=["上海"]
+    ),
+    "an answer at another place": of_kind(
+        QUESTION, "is '首都' at 0, but it stands at 3", answers=[{"text": "首都", "start": 0}]
+    ),
+    "SQuAD": Bad(json.dumps({"data": [{"paragraphs": [SQUAD]}]}), 1, "question 'q1': .*'上海', which", name="bad.json"),
+    "one choice": of_kind(CHOICE, "there are 1 choices, expected two or more", choices=["北京"]),
+    "no such choice": of_kind(CHOICE, "'answer' is 5, which is none of them; expected 0 to 1", answer=5),
+    "a gap in the choices": Bad(
+        "question,choice0,choice1,choice2,answer\n?,a,b,,0\n?,a,,c,0\n", 3, "'choice1' is empty, expected a choice"
+    ),
+    "no positive": of_kind(PAIR, "'positive' is empty, expected a text", positive=" "),
 }
 
 

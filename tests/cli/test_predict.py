@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from bertie.cli.app import run
+from bertie.data.rows import Rows
+from bertie.tasks.tagging import Tagging
+from tests.bundle.making import save_tiny
 
 RAGGED = "text\ngood food\nbad, and slow\n很慢\nfast, too\n"
 
@@ -90,3 +93,19 @@ def test_embed_says_a_vector_a_line(
         assert run(["embed", str(tiny_model), "--text", "good", *arguments]) == 2
     assert run(["embed", str(tiny_bundle), "--text", "good"]) == 2
     assert "expected one of embedding" in capsys.readouterr().err
+
+
+def test_sentences_of_conll_are_answered_with_or_without_tags(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Entities stand in the text that the tokens make: with nothing between two Han characters, else one space."""
+    rows = Rows([{"text": "the food 很好", "entities": [{"start": 4, "end": 8, "label": "x"}]}], kind="tagging")
+    save_tiny(rows, tiny_model, tmp_path / "tagger", Tagging)
+    answers = []
+    for name, lines in (("bare.conll", "the\nfood\n很\n好\n"), ("tagged.bio", "the O\nfood B-x\n很 O\n好 nonsense\n")):
+        (tmp_path / name).write_text(f"{lines}\n{lines}", encoding="utf-8")
+        assert run(["predict", str(tmp_path / "tagger"), str(tmp_path / name)]) == 0
+        answers.append([json.loads(line) for line in capsys.readouterr().out.splitlines()])
+    assert answers[0] == answers[1] and len(answers[0]) == 2
+    found = answers[0][0]["entities"]
+    assert found and all("the food 很好"[one["start"] : one["end"]] == one["text"] for one in found)

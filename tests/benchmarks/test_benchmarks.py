@@ -281,3 +281,15 @@ def test_retrieval_holds_out_what_is_asked(faq: Path, monkeypatch: pytest.Monkey
     task = retrieval.load(faq / "egret_faq_zh", "train.jsonl", 0, held_out=True)
     assert (len(task.queries), len(task.train), len(task.held_out), len(task.texts)) == (10, 27, 3, 40)
     assert not set(task.queries) & {*task.train, *task.held_out} and not set(task.train) & set(task.held_out)
+
+
+@pytest.mark.slow
+def test_evaluation_memory(tmp_path: Path) -> None:
+    page, figures = tmp_path / "page.md", tmp_path / "figures.json"
+    text = run("evaluation_memory.py", "--rows", 200, 400, "--tasks", "tagging", "--out", page, "--json", figures)
+    assert page.read_text(encoding="utf-8") in text
+    assert "评测内存" in page.with_suffix(".zh.md").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(figures.read_text(encoding="utf-8"))["results"]["tagging"]
+    assert set(found) == {"evaluate", "predict"}
+    assert all(set(sizes) == {"200", "400"} for sizes in found.values())
+    assert all(0 < run["peak_mb"] < 1500 for sizes in found.values() for run in sizes.values())

@@ -26,7 +26,7 @@ def made(kind: str, i: int) -> Row:
             "relations": [{"head": 0, "tail": 1, "label": "x"}],
         },
         "target_sentiment": {"text": f"the room {i} 很好", "target": "room", "label": "ab"[i % 2]},
-        "intent_slots": {**TOKENS, "tokens": [*TOKENS["tokens"][:3], f"京{i}"], "label": "ab"[i % 2]},
+        "intent_slots": {**TOKENS, "tokens": ["我", "在", "北", f"京{i}"], "intent": "ab"[i % 2]},
         "question_answering": {"context": f"passage {i} 北京", "question": f"哪里 {i}?", "answers": ["北京"]},
         "multiple_choice": {"question": f"question {i}", "choices": ["甲", "b"], "answer": i % 2},
         "embedding": {"query": f"query {i}", "positive": f"答案 {i}"},

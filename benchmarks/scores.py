@@ -14,7 +14,7 @@ order of the rows and the dropout, and the dev part where the set brings none. S
 
 Without names: all sets of GOALS that stand in DIR with the first seed, those of SEVERAL_SEEDS with all seeds. Each
 finished training is one line in the results file, and what stands there is not run again: an interrupted run goes on.
-Delete the file after a change of the code.
+Delete the file after a change of the code; a line that is kept all the same gets `"older": true` and a star.
 
 In:  DIR with one folder a set
 Out: a JSON line a training; docs/benchmarks/scores.md and scores.zh.md
@@ -194,6 +194,7 @@ class Words:
     passed: str
     failed: str
     clear: str
+    older: str
     link: str
 
     def mark(self, passed: bool) -> str:
@@ -214,6 +215,7 @@ ENGLISH = Words(
     passed=mark(True),
     failed=mark(False),
     clear="clear",
+    older="\\* measured with learning rates of an earlier version; to be measured again.",
     link="[中文](scores.zh.md)",
 )
 CHINESE = Words(
@@ -228,6 +230,7 @@ CHINESE = Words(
     passed="达到",
     failed="**未达到**",
     clear="明确",
+    older="\\* 用早先版本的学习率测得，有待重新测量。",
     link="[English](scores.md)",
 )
 
@@ -247,6 +250,7 @@ def render(found: list[Record], words: Words) -> str:
             words.link,
             words.about,
             table(words.head, [set_line(name, by_set[name][0], words) for name in names]),
+            *([words.older] if any(record.get("older") for record in found) else []),
             *([words.seeds, table(words.seeds_head, several)] if several else []),
             words.machine,
             "\n".join(machine_lines(last["machine"])),
@@ -263,7 +267,7 @@ def set_line(name: str, record: Record, words: Words) -> list[str]:
     clear = f", {words.clear}" if best["difference"]["low"] > 0 else ""
     between = f" [{primary['low']:.3f}, {primary['high']:.3f}]" if metric == primary["name"] else ""
     return [
-        name,
+        name + (" \\*" if record.get("older") else ""),
         record["rows"],
         metric,
         f"{value:.4f}{between}",

@@ -94,7 +94,11 @@ def test_scores_renders_what_stands_in_the_file(tmp_path: Path) -> None:
     results = tmp_path / "scores.jsonl"
     lines = [json.dumps(record("trec_en", seed, value)) for seed, value in ((1, 0.94), (0, 0.96), (2, 0.97))]
     results.write_text("\n".join([*lines, json.dumps(record("sst2_en", 0, 0.87, wall=901.0))]) + "\n")
-    others = record("semeval2010_re_en", 0, 0.87), record("finre_zh", 0, 0.98), record("made_zh", 0, 0.95)
+    others = (
+        record("semeval2010_re_en", 0, 0.87),
+        record("finre_zh", 0, 0.98),
+        record("made_zh", 0, 0.95) | {"older": True},
+    )
     with results.open("a") as file:
         file.writelines(json.dumps(other) + "\n" for other in others)
     page = run("scores.py", "--json", results, "--out", tmp_path, "--render")
@@ -104,7 +108,8 @@ def test_scores_renders_what_stands_in_the_file(tmp_path: Path) -> None:
     low = "tfidf 0.7000, frozen_encoder 0.7000"
     assert f"| semeval2010_re_en | 500 | official_macro_f1 | 0.7700 | 0.780 | **fail** | {low} | pass |" in page
     assert "| finre_zh | 500 | accuracy | 0.9800 [0.970, 0.990] | +0.050 | **fail** |" in page
-    assert f"| made_zh | 500 | accuracy | 0.9500 [0.940, 0.960] | – | – | {floors} | pass |" in page
+    assert f"| made_zh \\* | 500 | accuracy | 0.9500 [0.940, 0.960] | – | – | {floors} | pass |" in page
+    assert "\\* measured with learning rates of an earlier version" in page
     assert page.index("| sst2_en") < page.index("| trec_en")
     assert "| 901 | **fail** |" in page
     assert "| trec_en | 3 | 0.9567 | 0.0153 | 0.9400 | 0.9700 | **fail** |" in page

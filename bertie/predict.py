@@ -36,8 +36,11 @@ class Predictor:
     (`Task.unsure`): the same labels, probabilities within a hundredth or two.
     """
 
-    def __init__(self, model: Model, name: str = "model", dtype: torch.dtype = torch.float32) -> None:
-        self.model, self.name, self.dtype = model, name, dtype
+    def __init__(
+        self, model: Model, name: str = "model", dtype: torch.dtype = torch.float32, *, exact: bool = True
+    ) -> None:
+        """Without `exact` nothing is answered again: for comparing two states of a model, where time counts."""
+        self.model, self.name, self.dtype, self.exact = model, name, dtype, exact
         model.encoder.eval()
         model.task.eval()
 
@@ -64,9 +67,9 @@ class Predictor:
     def _block(self, rows: list[dict[str, Any]]) -> list[Answer]:
         examples = self.encode(rows)
         # A task that cannot tell what rounding changed would have every row computed twice.
-        dtype = torch.float32 if type(self.task).unsure is Task.unsure else self.dtype
+        dtype = torch.float32 if self.exact and type(self.task).unsure is Task.unsure else self.dtype
         answers = self._answers(examples, range(len(rows)), dtype)
-        if dtype is not torch.float32:
+        if self.exact and dtype is not torch.float32:
             answers |= self._answers(examples, [i for i in answers if self.task.unsure(answers[i])], torch.float32)
         return [self._noted(answers[i], rows[i], examples[i]) for i in range(len(rows))]
 

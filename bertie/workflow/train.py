@@ -109,10 +109,11 @@ def make_predictor(prepared: Prepared, name: str) -> Predictor:
 
 def dev_score(predictor: Predictor, prepared: Prepared) -> Callable[[], Evaluation]:
     """What the loop calls to judge the model as it is."""
+    rough = Predictor(predictor.model, predictor.name, predictor.dtype, exact=False)
 
     def evaluate() -> Evaluation:
         dev = prepared.splits.dev
-        answers = predictor.predict(list(dev))
+        answers = rough.predict(list(dev))
         scores = prepared.task.score(answers, dev)
         return Evaluation(scores.value + TIE_BREAK * prepared.task.tie_break(answers, dev), scores.metrics)
 

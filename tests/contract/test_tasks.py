@@ -206,6 +206,13 @@ def test_eight_rows_are_learned_by_heart(learned: tuple[Predictor, Rows]) -> Non
     assert predictor.task.score(predictor.predict(list(rows)), rows).value == pytest.approx(1.0)
 
 
+def test_what_is_known_by_heart_survives_bfloat16(learned: tuple[Predictor, Rows]) -> None:
+    """Models are compared by such answers while they are trained."""
+    predictor, rows = learned
+    rough = Predictor(predictor.model, predictor.name, torch.bfloat16, exact=False)
+    assert predictor.task.score(rough.predict(list(rows)), rows).value > 0.8
+
+
 def test_every_part_of_the_head_gets_a_gradient(learned: tuple[Predictor, Rows]) -> None:
     predictor, rows = learned
     task, model = predictor.task, predictor.model

@@ -225,7 +225,7 @@ def render(found: Mapping[str, Mapping[str, Mapping[str, Run]]], facts: Mapping[
         about = (
             "整个进程（包括 torch）的内存峰值与用时。命令与平时使用的完全相同；数据为合成数据，一半中文、一半英文。"
             "编码器很小且未经训练，因此数字由行数决定，而不是由模型决定；真实的编码器还要加上它的权重。"
-            "评测时，所有行以及打分所需的部分回答保留在内存中；只预测时则不保留。"
+            "评测时，所有行以及打分所需的部分回答保留在内存中；只预测时则不保留。用时受机器上其他程序的影响，内存不受影响。"
         )
         return page("评测内存", [f"`{command()}`", about, table(head, lines), machine_list])
     head = ("task", "command", "rows", "peak, MB", "seconds", "1,000 more rows, MB", f"at most {LIMIT_MB} MB")
@@ -233,7 +233,7 @@ def render(found: Mapping[str, Mapping[str, Mapping[str, Run]]], facts: Mapping[
         "Peak of resident memory of the whole process (torch included) and its seconds: the real commands on synthetic "
         "rows, half English and half Chinese. The encoder is random and tiny, so that the rows decide and not the "
         "model; a real one adds its weights. Rows that are judged are held, with what scoring needs of an answer; rows "
-        "that are only answered are not."
+        "that are only answered are not. The seconds hang on what else runs on the machine, the memory does not."
     )
     return page("Evaluation memory", [f"`{command()}`", about, table(head, lines), machine_list])
 

@@ -94,19 +94,19 @@ def entities_of(spans: Iterable[Span], text: TaggedText, labels: Sequence[str]) 
     ]
 
 
-def places(entities: Iterable[Mapping[str, Any]]) -> set[Place]:
+def places(entities: Iterable[Mapping[str, Any] | Place]) -> set[Place]:
     """Entities of a row or of an answer, as strict match compares them."""
     return {place_of(one) for one in entities}
 
 
-def place_of(entity: Mapping[str, Any]) -> Place:
-    """One of them."""
-    return entity["start"], entity["end"], entity["label"]
+def place_of(entity: Mapping[str, Any] | Place) -> Place:
+    """One of them; of an answer that was kept it is the entity itself."""
+    return entity if isinstance(entity, tuple) else (entity["start"], entity["end"], entity["label"])
 
 
-def kept_entities(entities: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Entities of an answer with what a score reads of them."""
-    return [{name: one[name] for name in ("start", "end", "label")} for one in entities]
+def kept_entities(entities: Iterable[Mapping[str, Any]]) -> list[Place]:
+    """Entities of an answer with what a score reads of them, in half the memory of objects with names."""
+    return [place_of(one) for one in entities]
 
 
 def scored(entities: Iterable[Mapping[str, Any]]) -> dict[Place, float]:

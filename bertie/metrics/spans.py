@@ -7,8 +7,10 @@ Knows nothing of what a span is counted in (characters, tokens), nor of tagging 
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,12 +21,12 @@ from bertie.metrics.rows import check_rows
 Span = tuple[Hashable, Hashable, str]
 """Start, end, label. Either end may be counted inclusive or exclusive, as long as gold and predictions agree. A
 relation is one too: from a head with its place and label to a tail, with a label of its own."""
-Cell = tuple[int, int]
-"""0 right, 1 extra, 2 missed; the place of the label."""
+Cell = tuple[int, str]
+"""0 right, 1 extra, 2 missed; the label."""
 
 
 def span_scores(
-    gold: Sequence[Collection[Span]], predicted: Sequence[Collection[Span]], labels: Sequence[str]
+    gold: Iterable[Collection[Span]], predicted: Iterable[Collection[Span]], labels: Sequence[str]
 ) -> LabelScores:
     """Micro and macro F1, precision and recall (micro) of spans; right is a span with both ends and the label right.
 
@@ -32,16 +34,18 @@ def span_scores(
     they may be nested or overlap. A span that a row names twice counts once. Rows where nothing is asked and nothing
     said are right: without any span in the file all four are 1.0. A gold label that is not in `labels` (training) is
     counted in `unseen_labels` and missed, unless the predictions do name it. No metric here is a mean over rows.
+    Rows are read once and not held.
     """
-    check_rows(gold, predicted)
-    truth, guess = [frozenset(row) for row in gold], [frozenset(row) for row in predicted]
-    known = set(labels)
-    asked, said = _labels(truth), _labels(guess)
-    order = [*labels, *sorted(asked - known), *sorted(said - known - asked)]
-    outcomes = _outcomes(truth, guess, order)
+    tally = _Tally()
+    for truth, guess in zip(gold, predicted, strict=True):
+        tally.add(frozenset(truth), frozenset(guess))
+    check_rows(tally.of_row, tally.of_row)
+    known, asked = set(labels), set(tally.asked)
+    order = [*labels, *sorted(asked - known), *sorted(tally.said - known - asked)]
+    outcomes = tally.outcomes(order)
     total = np.einsum("u,ukl->kl", np.bincount(outcomes.of_row), outcomes.kinds)  # (3, L)
     right, extra, missed = (int(count) for count in total.sum(-1))
-    unseen = sum(label not in known for row in truth for _, _, label in row)
+    unseen = sum(count for label, count in tally.asked.items() if label not in known)
     nothing = float(right + extra + missed == 0)
     return LabelScores(
         metrics={
@@ -57,21 +61,31 @@ def span_scores(
     )
 
 
-def _labels(rows: Sequence[frozenset[Span]]) -> set[str]:
-    return {label for row in rows for _, _, label in row}
-
-
-def _outcomes(gold: Sequence[frozenset[Span]], predicted: Sequence[frozenset[Span]], order: Sequence[str]) -> Outcomes:
+@dataclass
+class _Tally:
     """Rows with equal counts become one kind by the few cells that are not 0, not by sorting all (N, 3L) of them."""
-    place = {label: i for i, label in enumerate(order)}
-    numbers: dict[frozenset[tuple[Cell, int]], int] = {}
-    of_row = np.empty(len(gold), dtype=np.int64)
-    for i, (truth, guess) in enumerate(zip(gold, predicted, strict=True)):
-        parts = (truth & guess, guess - truth, truth - guess)
-        cells = Counter((part, place[label]) for part, spans in enumerate(parts) for _, _, label in spans)
-        of_row[i] = numbers.setdefault(frozenset(cells.items()), len(numbers))
-    kinds = np.zeros((len(numbers), 3, len(order)), dtype=np.int32)  # a document can hold more spans than int8 counts
-    for cells_of_kind, number in numbers.items():
-        for (part, label), times in cells_of_kind:
-            kinds[number, part, label] = times
-    return Outcomes(kinds, of_row)
+
+    numbers: dict[frozenset[tuple[Cell, int]], int] = field(default_factory=dict)
+    """Each kind of row, by what it counts of which label, and its number."""
+    of_row: array[int] = field(default_factory=lambda: array("q"))
+    asked: Counter[str] = field(default_factory=Counter)
+    said: set[str] = field(default_factory=set)
+
+    def add(self, truth: frozenset[Span], guess: frozenset[Span]) -> None:
+        """One row."""
+        self.asked.update(label for _, _, label in truth)
+        self.said.update(label for _, _, label in guess)
+        parts = enumerate((truth & guess, guess - truth, truth - guess))
+        cells = Counter((part, label) for part, spans in parts for _, _, label in spans)
+        self.of_row.append(self.numbers.setdefault(frozenset(cells.items()), len(self.numbers)))
+
+    def outcomes(self, order: Sequence[str]) -> Outcomes:
+        """The counts with their labels in this order."""
+        place = {label: i for i, label in enumerate(order)}
+        kinds = np.zeros(
+            (len(self.numbers), 3, len(order)), dtype=np.int32
+        )  # a document can hold more than int8 counts
+        for cells, number in self.numbers.items():
+            for (part, label), times in cells:
+                kinds[number, part, place[label]] = times
+        return Outcomes(kinds, np.array(self.of_row, dtype=np.int64))

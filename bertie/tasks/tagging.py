@@ -195,8 +195,8 @@ class Tagging(Task):
         return {"entities": kept_entities(answer["entities"])}
 
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
-        gold = [places(row["entities"]) for row in rows]
-        judged = span_scores(gold, [places(answer["entities"]) for answer in answers], self.labels)
+        gold, found = ((places(one["entities"]) for one in some) for some in (rows, answers))
+        judged = span_scores(gold, found, self.labels)
         return Scores("micro_f1", judged.metrics, judged.per_row, F1Sample(judged.outcomes), judged.details)
 
     def tie_break(self, answers: Sequence[Answer], rows: Rows) -> float:

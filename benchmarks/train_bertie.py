@@ -120,7 +120,7 @@ def main() -> None:
     settings = TrainRequest(data=str(options.folder), seed=options.seed).settings().training
     extent = Extent(len(contest.examples), len(contest.splits.dev), start.encoder.config.layers, 1.0)
     training = replace(
-        fill(settings, extent),
+        fill(settings, extent, contest.task.defaults),
         epochs=options.epochs,
         dtype=options.dtype,
     )

@@ -27,6 +27,8 @@ from bertie.workflow.choose import Start, choose_start, load_start
 from bertie.workflow.claim import same_terms, terms
 from bertie.workflow.request import Reading, Recipe, Say, TrainRequest
 
+LONG = 512
+"""Tokens that are advised to somebody whose texts are cut."""
 CHOOSING_SHARE = 0.6
 """Part of the budget in which one epoch must fit for a model to be considered."""
 
@@ -102,7 +104,9 @@ def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes)
     examples = task.encode(list(learned), start.tokenizer, length)
     cut = sum(sequence.truncated for example in examples for sequence in example.sequences)
     if cut:
-        say(f"{cut} of {len(examples)} texts are cut at {length} tokens; --set max_length=512 takes more")
+        longer = length < min(LONG, start.encoder.config.max_length)
+        more = f"max_length={LONG} takes more" if longer else "task.long_texts=windows reads all of them"
+        say(f"{cut} of {len(examples)} texts are cut at {length} tokens; --set {more}")
     test = splits.test if splits.test is not None else splits.dev
     floors = fit_floors(learned, test, ground)
     return Prepared(splits, test, task, start, examples, floors, recipe, dtype, notes.lines)

@@ -38,6 +38,8 @@ def test_positions_that_a_family_keeps_for_itself_hold_no_tokens(tiny_model: Pat
     with RunFolder(tmp_path / "m" / "run") as run:
         prepared = prepare(request, Recipe(), run, Notes(lambda line: None))
     assert prepared.recipe.max_length == 23
+    (cut,) = (line for line in prepared.notes if "are cut at 23 tokens" in line)
+    assert cut.endswith("--set task.long_texts=windows reads all of them")  # more than it has places is no advice
     assert max(example.length for example in prepared.examples) == 23
     assert (
         list(prepared.floors.answers) == [floor.name for floor in prepared.floors.fitted] == ["frozen_encoder", "tfidf"]

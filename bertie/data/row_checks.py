@@ -21,15 +21,16 @@ not looked at, be it there or not, and is no part of the row.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
+from bertie.core.errors import DataError
 from bertie.data.answers import as_answers, wording
 from bertie.data.cells import CellError, as_text
 from bertie.data.choices import as_answer, as_choices
 from bertie.data.json_reader import reason
 from bertie.data.markers import unmarked
-from bertie.data.rows import Row
+from bertie.data.rows import Row, Rows
 from bertie.data.spans import (
     as_entities,
     as_list,
@@ -49,6 +50,21 @@ from bertie.data.tokens import as_tokens, join, row_of_tokens
 
 Record = Mapping[str, Any]
 Names = Mapping[str, str]
+
+Read = TypeVar("Read")
+
+
+def read_each(rows: Rows, read: Callable[[Row], Read]) -> list[Read]:
+    """What `read` makes of each row; DataError names all those with which it raises CellError or DataError."""
+    made, problems = list[Read](), []
+    for i, row in enumerate(rows):
+        try:
+            made.append(read(row))
+        except (CellError, DataError) as error:
+            problems.append(f"{rows.where(i)}: {error}")
+    if problems:
+        raise DataError(problems)
+    return made
 
 
 def tagging(

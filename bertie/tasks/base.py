@@ -71,6 +71,10 @@ class Defaults:
     """Tokens of a sequence."""
 
 
+UNIT_DEFAULTS = Defaults(rate_factor=2.0, head_rate_factor=20.0, most_rows=16)
+"""Of tasks that tag units: a row teaches many of them at once, and which tags follow each other begins at nothing."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class UnitSettings(TaskSettings):
     """The same about a task that finds entities, which are runs of the text's units (`data/units.py`)."""

@@ -33,6 +33,7 @@ from bertie.data.cells import CellError
 from bertie.data.entity_checks import accepted_entities, learnable_entities
 from bertie.data.pairs import Possible
 from bertie.data.row_checks import extraction as read_row
+from bertie.data.row_checks import read_each
 from bertie.data.rows import Row, Rows
 from bertie.data.tagged import (
     Place,
@@ -57,7 +58,7 @@ from bertie.nn.encoder import Encoder
 from bertie.nn.heads import normalised
 from bertie.nn.relation_head import PAIR_PARTS, RelationHead, joined, pair_states
 from bertie.nn.tag_head import TagHead, tag_names
-from bertie.tasks.base import Answer, Defaults, Mistake, Scores, Task, UnitSettings
+from bertie.tasks.base import UNIT_DEFAULTS, Answer, Mistake, Scores, Task, UnitSettings
 from bertie.text.tokenizer import Encoded, Tokenizer
 
 # R rows, S sequences, T tokens, N units of the longest, P pairs, D width, F features, C = 1 + 2 L tags, K relations + 1
@@ -109,7 +110,7 @@ class Extraction(Task):
     name = "extraction"
     kind = "extraction"
     han_isolated = True
-    defaults = Defaults(rate_factor=2.0, head_rate_factor=20.0, most_rows=16)
+    defaults = UNIT_DEFAULTS
     columns = ("text",)
 
     def __init__(
@@ -332,23 +333,19 @@ def learned_pairs(batch: Batch) -> list[tuple[int, Pair]]:
 
 def _checked(rows: Rows) -> Rows:
     """The same rows in canonical order; DataError names those with what is no entity, or no relation of two."""
-    read, problems = list[Row](), []
-    for i, row in enumerate(rows):
-        try:
-            found = read_row(row, {name: name for name in ("text", "entities", "relations")})
-        except CellError as error:
-            problems.append(f"{rows.where(i)}: {error}")
-            continue
-        same = next((link for link in found["relations"] if link["head"] == link["tail"]), None)
-        if same is not None:
-            what = f"the relation {same['label']!r} has entity {same['head']} as its head and its tail"
-            problems.append(f"{rows.where(i)}: {what}, expected two entities; correct one or delete it")
-        read.append(found)
-    if problems:
-        raise DataError(problems)
+    read = read_each(rows, _read)
     return rows.with_column("entities", [row["entities"] for row in read]).with_column(
         "relations", [row["relations"] for row in read]
     )
+
+
+def _read(row: Mapping[str, Any]) -> Row:
+    found = read_row(row, {name: name for name in ("text", "entities", "relations")})
+    same = next((link for link in found["relations"] if link["head"] == link["tail"]), None)
+    if same is not None:
+        what = f"the relation {same['label']!r} has entity {same['head']} as its head and its tail"
+        raise CellError(f"{what}, expected two entities; correct one or delete it")
+    return found
 
 
 def _links(row: Mapping[str, Any]) -> set[Link]:

@@ -52,7 +52,7 @@ from bertie.metrics.spans import span_scores
 from bertie.nn.encoder import Encoder
 from bertie.nn.heads import ClassificationHead
 from bertie.nn.tag_head import TagHead, tag_names
-from bertie.tasks.base import Answer, Defaults, Mistake, OneLabel, Scores, Task, UnitSettings
+from bertie.tasks.base import UNIT_DEFAULTS, Answer, Mistake, OneLabel, Scores, Task, UnitSettings
 from bertie.text.tokenizer import Encoded, Tokenizer
 
 # R rows, S sequences, T tokens, N units of the longest, D width, F features, I intents, C = 1 + 2 L tags
@@ -86,7 +86,7 @@ class IntentSlots(Task):
     name = "intent_slots"
     kind = "intent_slots"
     han_isolated = True
-    defaults = Defaults(rate_factor=2.0, head_rate_factor=20.0, most_rows=16)
+    defaults = UNIT_DEFAULTS
     columns = ("text",)
 
     def __init__(

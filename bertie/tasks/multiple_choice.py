@@ -16,7 +16,7 @@ Rows may have different numbers of choices.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -26,9 +26,10 @@ from torch.nn import functional as F
 
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError
-from bertie.data.batches import Batch, Example, stack
+from bertie.data.batches import Batch, Example, stack_numbers
 from bertie.data.cells import CellError
 from bertie.data.row_checks import multiple_choice as read_row
+from bertie.data.row_checks import read_each
 from bertie.data.rows import Rows
 from bertie.nn.choice_features import CHOICE, PAIR, QUESTION, by_row, choice_features
 from bertie.nn.encoder import Encoder
@@ -88,12 +89,12 @@ class MultipleChoice(Task):
     def from_rows(cls, rows: Rows, settings: dict[str, Any]) -> MultipleChoice:
         """Whether there are contexts; DataError names the rows that do not fit."""
         options = from_dict(MultipleChoiceSettings, settings, "task")
-        _check(rows)
+        read_each(rows, _read)
         return cls(context=any("context" in row for row in rows), settings=options)
 
     def accept(self, rows: Rows) -> Rows:
         """The same rows; DataError as in `from_rows`."""
-        _check(rows)
+        read_each(rows, _read)
         return rows
 
     def asked(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,10 +147,7 @@ class MultipleChoice(Task):
         return [_offer(row, parts) for row, parts in zip(rows, found, strict=True)]
 
     def collate(self, examples: Sequence[Example], pad_id: int) -> Batch:
-        batch = stack(examples, pad_id)
-        if any(example.target is None for example in examples):
-            return batch
-        return replace(batch, targets=torch.tensor([example.target for example in examples]))  # (R,)
+        return stack_numbers(examples, pad_id)
 
     def features(self, encoder: Encoder, batch: Batch) -> Tensor:
         """What the head reads of every choice (N, F), float32."""
@@ -248,15 +246,6 @@ def _numbered(offers: Sequence[Offer]) -> Iterator[tuple[int, int]]:
         first += len(offer.choices)
 
 
-def _check(rows: Rows) -> None:
-    problems = []
-    for i, row in enumerate(rows):
-        names = {
-            name: name for name in ("context", "question", "choices", "answer") if name in row or name != "context"
-        }
-        try:
-            read_row(row, names)
-        except CellError as error:
-            problems.append(f"{rows.where(i)}: {error}")
-    if problems:
-        raise DataError(problems)
+def _read(row: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("context", "question", "choices", "answer")
+    return read_row(row, {name: name for name in names if name in row or name != "context"})

@@ -26,8 +26,9 @@ from torch import Tensor
 
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError, ModelError, UsageError
-from bertie.data.batches import Batch, Example, stack
+from bertie.data.batches import Batch, Example, stack_numbers
 from bertie.data.cells import CellError
+from bertie.data.row_checks import read_each
 from bertie.data.row_checks import relation as read_row
 from bertie.data.rows import Rows
 from bertie.metrics.relations import OFFICIAL, DirectedSample, are_directed, directed_scores
@@ -87,13 +88,13 @@ class Relation(Task):
     def from_rows(cls, rows: Rows, settings: dict[str, Any]) -> Relation:
         """Labels in sorted order, at least two; DataError names rows whose entities are not in the text, or are one."""
         options = from_dict(RelationSettings, settings, "task")
-        _check(rows)
+        read_each(rows, _asked)
         advice = "add rows of another relation, or of pairs without any"
         return cls(OneLabel.of(rows, options.class_weights, advice), settings=options)
 
     def accept(self, rows: Rows) -> Rows:
         """The same rows; DataError as in `from_rows`."""
-        _check(rows)
+        read_each(rows, _asked)
         return rows
 
     def asked(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,10 +139,7 @@ class Relation(Task):
         return [Example(one, self.labels.target(row)) for one, row in zip(encoded, rows, strict=True)]
 
     def collate(self, examples: Sequence[Example], pad_id: int) -> Batch:
-        batch = stack(examples, pad_id)
-        if any(example.target is None for example in examples):
-            return batch
-        return replace(batch, targets=torch.tensor([example.target for example in examples]))  # (R,)
+        return stack_numbers(examples, pad_id)
 
     def features(self, encoder: Encoder, batch: Batch) -> Tensor:
         """What the head reads (R, 3 D), float32: the states of the first token, of the head and of the tail.
@@ -213,17 +211,6 @@ def _asked(row: Mapping[str, Any]) -> dict[str, Any]:
         place = "[{start}, {end})".format(**found["head"])
         raise DataError(f"'head' and 'tail' are both {place}, expected two entities; correct one or delete the row")
     return found
-
-
-def _check(rows: Rows) -> None:
-    problems = []
-    for i, row in enumerate(rows):
-        try:
-            _asked(row)
-        except DataError as error:
-            problems.append(f"{rows.where(i)}: {error}")
-    if problems:
-        raise DataError(problems)
 
 
 def _place(value: Mapping[str, int]) -> Place:

@@ -50,7 +50,7 @@ from bertie.nn.encoder import Encoder
 from bertie.nn.losses import multilabel_ranking_loss
 from bertie.nn.spans import Span, SpanHead, decode_spans, span_targets
 from bertie.nn.tag_head import TagHead, flat, tag_names
-from bertie.tasks.base import Answer, Defaults, Mistake, Scores, Task, UnitSettings
+from bertie.tasks.base import UNIT_DEFAULTS, Answer, Mistake, Scores, Task, UnitSettings
 from bertie.text.tokenizer import Encoded, Tokenizer
 
 # R rows, S sequences, T tokens, N units of the longest, D width, F features, L labels, C = 1 + 2 L tags
@@ -71,7 +71,7 @@ class Tagging(Task):
     name = "tagging"
     kind = "tagging"
     han_isolated = True
-    defaults = Defaults(rate_factor=2.0, head_rate_factor=20.0, most_rows=16)
+    defaults = UNIT_DEFAULTS
     columns = ("text",)
 
     def __init__(

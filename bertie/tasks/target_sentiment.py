@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import torch
@@ -26,8 +26,9 @@ from torch import Tensor
 
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError
-from bertie.data.batches import Batch, Example, stack
+from bertie.data.batches import Batch, Example, stack_numbers
 from bertie.data.cells import CellError
+from bertie.data.row_checks import read_each
 from bertie.data.row_checks import target_sentiment as read_row
 from bertie.data.rows import Rows
 from bertie.data.targets import places_of
@@ -86,12 +87,12 @@ class TargetSentiment(Task):
     def from_rows(cls, rows: Rows, settings: dict[str, Any]) -> TargetSentiment:
         """Labels in sorted order, at least two; DataError names rows whose target is not in the text."""
         options = from_dict(TargetSentimentSettings, settings, "task")
-        _check(rows)
+        read_each(rows, _asked)
         return cls(OneLabel.of(rows, options.class_weights, "add rows of another sentiment"), settings=options)
 
     def accept(self, rows: Rows) -> Rows:
         """The same rows; DataError as in `from_rows`."""
-        _check(rows)
+        read_each(rows, _asked)
         return rows
 
     def asked(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,10 +131,7 @@ class TargetSentiment(Task):
         return [Example(one, self.labels.target(row)) for one, row in zip(encoded, rows, strict=True)]
 
     def collate(self, examples: Sequence[Example], pad_id: int) -> Batch:
-        batch = stack(examples, pad_id)
-        if any(example.target is None for example in examples):
-            return batch
-        return replace(batch, targets=torch.tensor([example.target for example in examples]))  # (R,)
+        return stack_numbers(examples, pad_id)
 
     def features(self, encoder: Encoder, batch: Batch) -> Tensor:
         """What the head reads (R, D), float32: the states around the target.
@@ -183,17 +181,6 @@ def _asked(row: Mapping[str, Any]) -> dict[str, Any]:
         return read_row(row, {name: name for name in TargetSentiment.columns}, for_prediction=True)
     except CellError as error:
         raise DataError(str(error)) from error
-
-
-def _check(rows: Rows) -> None:
-    problems = []
-    for i, row in enumerate(rows):
-        try:
-            _asked(row)
-        except DataError as error:
-            problems.append(f"{rows.where(i)}: {error}")
-    if problems:
-        raise DataError(problems)
 
 
 def _targets(batch: Batch) -> Tensor:

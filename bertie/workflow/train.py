@@ -81,9 +81,10 @@ def run_training(request: TrainRequest, say: Callable[[str], None]) -> TrainResu
         claim_run(request, run)
         prepared = prepare(request, recipe, run, notes)
         predictor = make_predictor(prepared, folder.name)
-        training = plan(prepared, predictor, run, request, began)
         if prepared.recipe.linear_start:
             any(floor.start(prepared.task) for floor in prepared.floors.fitted)
+        # Only now: a head at random is unsure of every row, and each would be answered twice.
+        training = plan(prepared, predictor, run, request, began)
         model = TrainingModel(prepared.start.encoder, prepared.task)
         notes.say(f"training: {estimate_seconds(model, prepared.examples, training).forecast(training)}")
         fitted = fit(model, prepared.examples, training, run, dev_score(predictor, prepared), reporters(training, run))

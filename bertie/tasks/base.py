@@ -210,6 +210,12 @@ class Task(nn.Module, ABC):
         """
         return rows
 
+    def expect(self, rows: Rows, judged: Rows) -> list[str]:
+        """Told once, before training, the training rows and those by which the model is judged meanwhile, which stand
+        for its use; returns what a person should know of what that changes.
+        """
+        return []
+
     def settle(self, prefix: str) -> None:
         """Told once, before training, what the chosen model wants before a text whose vector is wanted."""
 

@@ -20,6 +20,7 @@ from torch import Tensor
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError, UsageError
 from bertie.data.batches import Batch, Example, stack
+from bertie.data.label_shift import label_shift
 from bertie.data.rows import Rows
 from bertie.metrics.labels import multi_label, single_label
 from bertie.metrics.samples import F1Sample
@@ -56,6 +57,9 @@ class ClassificationSettings(TaskSettings):
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` weighs a class by rows / (classes * rows of the class); of several labels, the yes of each by its
     noes / yeses."""
+    shares: Literal["dev", "train"] = "dev"
+    """How often each label is expected: as in the dev rows, where they clearly differ from the training rows, or always
+    as in those. Cross-entropy of one label without class weights only."""
     label_smoothing: float = 0.0
     """Part of the target that is spread over all classes, 0 to below 1 (Szegedy et al. 2016, section 7); cross-entropy
     of one label only."""
@@ -97,6 +101,7 @@ class Classification(Task):
         self.columns = PAIR if pair else ("text",)
         self.index = {label: i for i, label in enumerate(self.labels)}
         self.class_weights = torch.tensor(list(weights)) if weights else None  # (C,)
+        self.shift: Tensor | None = None  # (C,)
 
     @classmethod
     def from_rows(cls, rows: Rows, settings: dict[str, Any]) -> Classification:
@@ -128,6 +133,24 @@ class Classification(Task):
             raise DataError(problems)
         return rows.with_column("label", [labels[0] for labels in gold])
 
+    def expect(self, rows: Rows, judged: Rows) -> list[str]:
+        """Learns to answer for the shares of labels in `judged`: the loss is that of logits with log(training's share
+        / expected share) added (Menon et al. 2021, equation 10), so what is answered needs no correction later.
+        """
+        options = self.settings
+        if self.several or options.shares == "train" or options.class_weights != "none" or options.loss == "focal":
+            return []
+        shift = label_shift(dict(Counter(rows.column("label"))), dict(Counter(judged.column("label"))))
+        if not shift:
+            return []
+        self.shift = torch.tensor([shift[label] for label in self.labels])
+        most = max(shift, key=lambda label: abs(shift[label]))
+        before, after = (part.column("label").count(most) / len(part) for part in (rows, judged))
+        return [
+            f"labels are given in other shares in dev ({most!r} {after:.1%}) than in train ({before:.1%}): the model "
+            "learns to expect those of dev; --set task.shares=train keeps those of train"
+        ]
+
     def description(self) -> dict[str, Any]:
         weights = [] if self.class_weights is None else self.class_weights.tolist()
         return {
@@ -149,6 +172,9 @@ class Classification(Task):
         self.head = ClassificationHead(
             hidden_size, len(self.labels), dropout=options.dropout, pooling=options.pooling, normalise=options.normalise
         )
+        if self.shift is not None:
+            with torch.no_grad():
+                self.head.output.bias.add_(self.shift)
 
     def start_from(self, weight: Tensor, bias: Tensor) -> None:
         """Puts a linear solution (C, D), (C,) on pooled states into the head (Kumar et al. 2022: probe, tune)."""
@@ -156,7 +182,7 @@ class Classification(Task):
             raise UsageError(f"a linear start needs pooling 'mean', found {self.settings.pooling!r}")
         with torch.no_grad():
             self.head.output.weight.copy_(weight)
-            self.head.output.bias.copy_(bias)
+            self.head.output.bias.copy_(bias if self.shift is None else bias + self.shift.to(bias))
 
     def encode(self, rows: Sequence[dict[str, Any]], tokenizer: Tokenizer, max_length: int) -> list[Example]:
         first, second = self.columns if self.pair else ("text", None)
@@ -189,7 +215,8 @@ class Classification(Task):
             return binary_cross_entropy(output, batch.targets, positive_weights=weights)
         if options.loss == "focal":
             return focal_loss(output, batch.targets, gamma=options.focal_gamma, class_weights=weights)
-        return cross_entropy(output, batch.targets, class_weights=weights, label_smoothing=options.label_smoothing)
+        learned = output if self.shift is None else output - self.shift.to(output)  # (R, C), as in the training rows
+        return cross_entropy(learned, batch.targets, class_weights=weights, label_smoothing=options.label_smoothing)
 
     def answer(self, output: Tensor, batch: Batch) -> list[Answer]:
         rows = (output.sigmoid() if self.several else output.softmax(-1)).float().tolist()  # (R, C)

@@ -80,6 +80,8 @@ def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes)
     rows = same_rows(splits, chosen.get("rows", {}), run)
     task = make_task(request.task, splits.train, recipe)
     splits = judged(splits, task)
+    for note in task.expect(splits.train, splits.dev):
+        say(note)
     model = request.model or chosen.get("model")
     same_terms(run, chosen.get("terms", {}), terms(recipe, str(model), task))
     limit = request.seconds * CHOOSING_SHARE

@@ -66,6 +66,48 @@ def test_balanced_weights_are_those_of_the_kind() -> None:
     assert made(several).class_weights is None
 
 
+def shares(**counts: int) -> Rows:
+    return Rows([{"text": "t", "label": label} for label, count in counts.items() for _ in range(count)])
+
+
+def test_the_shares_of_dev_are_expected_and_the_loss_stays_that_of_the_training_shares() -> None:
+    train, dev = shares(a=90, b=10), shares(a=50, b=50)
+    told, plain = Classification.from_rows(train, {}), Classification.from_rows(train, {})
+    [note] = told.expect(train, dev)
+    assert "'b' 50.0%" in note and "train (10.0%)" in note and "task.shares=train" in note
+    for task in (told, plain):
+        task.build_head(32)
+        task.start_from(torch.zeros(2, 32), torch.tensor([0.9, 0.1]).log())
+        task.eval()
+    states, mask = torch.zeros(1, 3, 32), torch.ones(1, 3, dtype=torch.bool)
+    batch = told.collate([Example((Encoded([2, 3], [0, 0], [(0, 0), (0, 0)], [None, None], False),), target=1)], 0)
+    output = {"told": told.head(states, mask), "plain": plain.head(states, mask)}
+    torch.testing.assert_close(told.loss(output["told"], batch), plain.loss(output["plain"], batch))
+    assert plain.answer(output["plain"], batch)[0]["scores"]["b"] == pytest.approx(0.1, abs=1e-4)
+    assert told.answer(output["told"], batch)[0]["scores"]["b"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_head_at_random_begins_with_the_expected_shares() -> None:
+    train = shares(a=90, b=10)
+    heads = []
+    for dev in (shares(a=50, b=50), train):
+        task = Classification.from_rows(train, {})
+        task.expect(train, dev)
+        torch.manual_seed(0)
+        task.build_head(32)
+        heads.append(task.head.output.bias.detach())
+    moved = heads[0] - heads[1]
+    assert moved[1] > 1.0 and moved[0] < 0.0
+
+
+def test_shares_are_left_alone_where_they_do_not_differ_or_somebody_decided() -> None:
+    train, dev = shares(a=90, b=10), shares(a=50, b=50)
+    assert Classification.from_rows(train, {}).expect(train, shares(a=44, b=6)) == []
+    for chosen in ({"shares": "train"}, {"class_weights": "balanced"}, {"loss": "focal"}):
+        assert Classification.from_rows(train, dict(chosen)).expect(train, dev) == []
+    assert Classification.from_rows(SEVERAL, {}).expect(SEVERAL, SEVERAL) == []
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [

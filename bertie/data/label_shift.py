@@ -14,8 +14,8 @@ import numpy as np
 from scipy.stats import binom
 
 CHANCE = 1e-3
-"""Probability that any label of rows drawn alike differs so much (exact binomial, Bonferroni) below which the difference
-of one is taken for real. One test of all labels together would not see one that differs among 150 that do not."""
+"""Probability that any label of rows drawn alike differs so much (exact binomial, Bonferroni) below which it is taken
+for real. One test of all labels together would not see the one that differs among 150 that do not."""
 
 
 def label_shift(learned: Mapping[str, int], expected: Mapping[str, int]) -> dict[str, float]:

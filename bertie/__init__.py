@@ -12,12 +12,13 @@ from bertie.core.version import __version__
 
 if TYPE_CHECKING:
     from bertie.predict import load
-    from bertie.workflow.api import evaluate, train
+    from bertie.workflow.api import evaluate, pretrain, train
     from bertie.workflow.embed import embed
     from bertie.workflow.extension import extend
     from bertie.workflow.retrieval import Retriever
+    from bertie.workflow.vocabulary import train_tokenizer
 
-__all__ = ["Retriever", "__version__", "embed", "evaluate", "extend", "load", "train"]
+__all__ = ["Retriever", "__version__", "embed", "evaluate", "extend", "load", "pretrain", "train", "train_tokenizer"]
 
 
 def __getattr__(name: str) -> Any:
@@ -30,7 +31,7 @@ def __getattr__(name: str) -> Any:
         from bertie.workflow.extension import extend
 
         return extend
-    if name in ("train", "evaluate"):
+    if name in ("train", "evaluate", "pretrain"):
         from bertie.workflow import api
 
         return getattr(api, name)
@@ -38,6 +39,10 @@ def __getattr__(name: str) -> Any:
         from bertie.workflow.embed import embed
 
         return embed
+    if name == "train_tokenizer":
+        from bertie.workflow.vocabulary import train_tokenizer
+
+        return train_tokenizer
     if name == "Retriever":
         from bertie.workflow.retrieval import Retriever
 

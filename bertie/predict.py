@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from bertie.bundle import folder as bundle
 from bertie.bundle import golden
@@ -64,6 +63,11 @@ class Predictor:
         """Rows as the model sees them."""
         return self.task.encode(rows, self.model.tokenizer, self.model.max_length)
 
+    def answers(self, examples: Sequence[Example]) -> list[Answer]:
+        """One answer per example, for who has encoded them; in float32."""
+        found = self._answers(examples, range(len(examples)), torch.float32)
+        return [found[i] for i in range(len(examples))]
+
     def _block(self, rows: list[dict[str, Any]]) -> list[Answer]:
         examples = self.encode(rows)
         # A task that cannot tell what rounding changed would have every row computed twice.
@@ -86,7 +90,7 @@ class Predictor:
         device = next(self.model.encoder.parameters()).device
         batch = self.task.collate(examples, self.model.tokenizer.pad_id).to(device)
         with torch.inference_mode(), autocast(device, dtype):
-            output: Tensor = self.task(self.model.encoder, batch)
+            output = self.task(self.model.encoder, batch)
             return self.task.answer(output, batch)
 
     def _row(self, row: str | Mapping[str, Any], index: int) -> dict[str, Any]:

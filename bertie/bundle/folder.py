@@ -31,6 +31,7 @@ from bertie.core.registry import Registry
 from bertie.core.version import __version__
 from bertie.nn import checkpoint
 from bertie.nn.encoder import Encoder
+from bertie.objectives.pretraining import Pretraining
 from bertie.tasks.base import Task
 from bertie.text.tokenizer import Tokenizer
 
@@ -70,7 +71,7 @@ def save(model: Model, folder: Path, documents: Mapping[str, str], add: Callable
     weights = [*model.encoder.state_dict().values(), *model.task.state_dict().values()]
     new = folder / NEW
     with new_folder(new, sum(tensor.nbytes for tensor in weights)) as making:
-        checkpoint.save(model.encoder, making / "model")
+        checkpoint.save(model.encoder, making / "model", heads=model.task.heads())
         model.tokenizer.save(making / "model")
         head = {name: tensor.detach().cpu().contiguous() for name, tensor in model.task.state_dict().items()}
         save_file(head, making / "head.safetensors")
@@ -100,7 +101,9 @@ def read(folder: Path) -> Model:
             "install the version that wrote it"
         )
     encoder = checkpoint.load(folder / "model").encoder
-    task = TASKS.get(description["task"]["name"]).from_description(description["task"]["description"])
+    name = description["task"]["name"]
+    kind = Pretraining if name == Pretraining.name else TASKS.get(name)
+    task: Task = kind.from_description(description["task"]["description"])
     task.build_head(encoder.config.hidden_size)
     _load_head(task, folder / "head.safetensors")
     return Model(

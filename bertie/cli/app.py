@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import typer
 
-from bertie.cli import data, model, service
+from bertie.cli import data, model, pretrain, service, vocabulary
 from bertie.core.errors import BertieError
 
 app = typer.Typer(
@@ -30,7 +30,9 @@ app.command()(model.train)
 app.command()(model.evaluate)
 app.command()(model.predict)
 app.command()(model.embed)
+app.command()(pretrain.pretrain)
 app.command()(model.export)
+app.command()(vocabulary.tokenizer)
 app.command()(service.serve)
 app.command()(service.doctor)
 app.add_typer(data.commands, name="data", help="Look at data before training on it.")

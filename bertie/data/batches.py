@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -34,6 +34,27 @@ class Example:
     def cost(self) -> int:
         """Padded tokens that it brings into a batch: all its windows, sides or candidates count."""
         return self.length * len(self.sequences)
+
+
+@runtime_checkable
+class Rounds(Protocol):
+    """Examples that are others in each epoch: masks drawn anew, longer passages later. Made as they are read."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of what they are made from: equal ones give equal examples."""
+
+    def at(self, epoch: int) -> Sequence[Example]:
+        """Those of an epoch, counted from 0; the same whenever it is asked."""
+
+
+Examples = Sequence[Example] | Rounds
+"""What a training reads."""
+
+
+def of_epoch(examples: Examples, epoch: int) -> Sequence[Example]:
+    """The examples of one epoch."""
+    return examples.at(epoch) if isinstance(examples, Rounds) else examples
 
 
 @dataclass(frozen=True)

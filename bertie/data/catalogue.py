@@ -164,11 +164,13 @@ def _locate(package: Package) -> Path | None:
     return place if package.convert or hub.problem_with(place) is None else None
 
 
-def _from_folder(folder: Path) -> ModelSource:
+def _from_folder(given: Path) -> ModelSource:
+    """A folder in the Hugging Face format, or one that holds such a folder as `model`: a bundle."""
+    folder = given / "model" if not (given / "config.json").exists() and (given / "model").is_dir() else given
     if problem := hub.problem_with(folder):
         found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
         raise ModelError(f"{folder}: {problem}, found {found}; expected a Hugging Face model folder")
-    return ModelSource(name=str(folder), folder=folder, origin="folder")
+    return ModelSource(name=str(given), folder=folder, origin="folder")
 
 
 def _is_path(text: str) -> bool:

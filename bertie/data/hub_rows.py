@@ -1,12 +1,13 @@
 """Hub: a data set of the Hugging Face hub to rows.
 
 In:  `hub:name` or `hub:name:config`
-Out: Rows of its train, dev and test splits; class numbers become class names
+Out: Rows of its train, dev and test splits, class numbers become class names; or the raw records of its train split
 Knows nothing of files and splitting. Imported only when somebody asks for the hub: `datasets` is slow to import.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import datasets
@@ -22,12 +23,7 @@ _SPLITS = {"train": "train", "validation": "dev", "dev": "dev", "valid": "dev", 
 
 def load_parts(data: str, columns: Columns, skip_bad_rows: bool) -> dict[str, Rows]:
     """Rows by "train", "dev", "test". DataError: the hub cannot be reached, or has no such data set."""
-    name, _, config = data.removeprefix("hub:").partition(":")
-    if not name:
-        raise DataError(f"{data}: expected hub:NAME or hub:NAME:CONFIG, such as hub:glue:sst2")
-    loaded = _load(name, config or None)
-    if "train" not in loaded:
-        raise DataError(f"hub:{name}: there is no train split; it has {', '.join(loaded)}; download it and name a file")
+    name, loaded = _named(data)
     parts: dict[str, Rows] = {}
     for split, table in loaded.items():
         part = _SPLITS.get(split)
@@ -35,6 +31,33 @@ def load_parts(data: str, columns: Columns, skip_bad_rows: bool) -> dict[str, Ro
         if part and not hidden:
             parts[part] = rows_from_table(_table(f"hub:{name}/{split}", table), columns, skip_bad_rows=skip_bad_rows)
     return parts
+
+
+class TrainRecords:
+    """The records of the train split, read from the hub's cache as they are asked for and never held."""
+
+    def __init__(self, data: str) -> None:
+        name, loaded = _named(data)
+        self.source = f"hub:{name}/train"
+        self._data = loaded["train"]
+        self.identity = str(self._data._fingerprint)  # the library's own name of this content
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        return enumerate(self._data, start=1)
+
+
+def _named(data: str) -> tuple[str, dict[str, Any]]:
+    """The data set's name and its splits, of which one is train."""
+    name, _, config = data.removeprefix("hub:").partition(":")
+    if not name:
+        raise DataError(f"{data}: expected hub:NAME or hub:NAME:CONFIG, such as hub:glue:sst2")
+    loaded = _load(name, config or None)
+    if "train" not in loaded:
+        raise DataError(f"hub:{name}: there is no train split; it has {', '.join(loaded)}; download it and name a file")
+    return name, loaded
 
 
 def _load(name: str, config: str | None) -> dict[str, Any]:

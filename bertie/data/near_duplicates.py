@@ -82,10 +82,10 @@ def one_apart(first: str, second: str) -> bool:
 
 def _candidates(shingles: Sequence[Hashes]) -> set[tuple[int, int]]:
     filled = np.array([i for i, hashes in enumerate(shingles) if len(hashes)], dtype=np.int64)
-    signatures = _signatures([shingles[i] for i in filled])  # (N, bands * rows)
+    made = signatures([shingles[i] for i in filled], _BANDS * _ROWS)
     found: set[tuple[int, int]] = set()
     for band in range(_BANDS):
-        keys = _band_keys(signatures[:, band * _ROWS : (band + 1) * _ROWS])
+        keys = band_keys(made[:, band * _ROWS : (band + 1) * _ROWS])
         order = np.argsort(keys, kind="stable")
         for bucket in _runs(keys[order]):
             members = filled[order[bucket]]
@@ -98,24 +98,24 @@ def _candidates(shingles: Sequence[Hashes]) -> set[tuple[int, int]]:
     return found
 
 
-def _signatures(shingles: Sequence[Hashes]) -> Hashes:
-    """(N, bands * rows): the smallest value of each hash function over the shingles of each text."""
+def signatures(shingles: Sequence[Hashes], functions: int) -> Hashes:
+    """(N, functions): the smallest value of each hash function over the shingles of each text, which has some."""
     rng = np.random.default_rng(0)
-    functions = _BANDS * _ROWS
     masks = rng.integers(0, 2**32, functions, dtype=np.uint32)
     factors = rng.integers(0, 2**31, functions, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
-    signatures = np.empty((len(shingles), functions), dtype=np.uint32)
+    made = np.empty((len(shingles), functions), dtype=np.uint32)
     for start in range(0, len(shingles), _CHUNK):
         chunk = shingles[start : start + _CHUNK]
         values = np.concatenate(chunk)
         starts = np.cumsum([0, *map(len, chunk[:-1])])
         for f in range(functions):
             mixed = (values ^ masks[f]) * factors[f]
-            signatures[start : start + len(chunk), f] = np.minimum.reduceat(mixed ^ (mixed >> np.uint32(15)), starts)
-    return signatures
+            made[start : start + len(chunk), f] = np.minimum.reduceat(mixed ^ (mixed >> np.uint32(15)), starts)
+    return made
 
 
-def _band_keys(band: Hashes) -> NDArray[np.uint64]:
+def band_keys(band: Hashes) -> NDArray[np.uint64]:
+    """(N,): one hash of the values (N, rows) of a band."""
     keys = np.zeros(len(band), dtype=np.uint64)
     for column in band.T:
         keys = (keys ^ column.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)

@@ -134,6 +134,17 @@ def sign_interval(gains: int, losses: int, rows: int, level: float = LEVEL) -> I
     return Interval((gains - losses) / rows, scale * (2 * low - 1), scale * (2 * high - 1))
 
 
+def ratio_interval(
+    parts: ArrayLike, wholes: ArrayLike, seed: int = 0, resamples: int = RESAMPLES, level: float = LEVEL
+) -> Interval:
+    """Interval of sum(parts) / sum(wholes) over rows that weigh differently; DataError where the wholes are all 0."""
+    first, second = _pair(parts, wholes)
+    if not second.sum() > 0:
+        raise DataError("a ratio needs a row that weighs something; give rows with something to be answered")
+    distinct, times = np.unique(np.stack([first, second], axis=1), axis=0, return_counts=True)
+    return _bootstrap(distinct, times, lambda sums: sums[:, 0] / np.maximum(sums[:, 1], 1e-12), seed, resamples, level)
+
+
 def percentile_interval(value: float, drawn: Floats, level: float = LEVEL) -> Interval:
     """Interval of a figure from its values (R,) in as many resamples.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from bertie.metrics.correlation import Kind, correlation_interval, paired_correlation_difference
-from bertie.metrics.intervals import Interval, f1_interval, paired_f1_difference
+from bertie.metrics.intervals import Interval, f1_interval, paired_f1_difference, ratio_interval
 from bertie.metrics.labels import AVERAGES, Outcomes
 
 
@@ -61,6 +61,26 @@ class CorrelationSample(Sample):
     def difference(self, other: Sample, name: str) -> Interval:
         assert isinstance(other, CorrelationSample), "two models are compared by the same metric"
         return paired_correlation_difference(self.gold, self.predicted, other.predicted, cast(Kind, name))
+
+
+@dataclass(frozen=True)
+class RatioSample(Sample):
+    """A sum over rows divided by another one: of the questions that each row asks, those that were answered rightly."""
+
+    name: str
+    right: Sequence[float]
+    asked: Sequence[float]
+
+    @property
+    def names(self) -> Collection[str]:  # type: ignore[override]
+        return (self.name,)
+
+    def interval(self, name: str) -> Interval:
+        return ratio_interval(self.right, self.asked)
+
+    def difference(self, other: Sample, name: str) -> Interval:
+        assert isinstance(other, RatioSample), "two models are compared by the same metric"
+        return ratio_interval([a - b for a, b in zip(self.right, other.right, strict=True)], self.asked)
 
 
 @dataclass(frozen=True)

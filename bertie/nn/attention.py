@@ -42,7 +42,9 @@ def rotate(heads: Tensor, rotary: Rotary) -> Tensor:
     return turned.to(heads.dtype)
 
 
-def additive_mask(attention_mask: Tensor | None, length: int, window: int | None, like: Tensor) -> Tensor | None:
+def additive_mask(
+    attention_mask: Tensor | None, length: int, window: int | None, like: Tensor, *, causal: bool = False
+) -> Tensor | None:
     """What is added to the scores so that nobody sees padding, nor past half a window to each side.
 
     Args:
@@ -50,15 +52,19 @@ def additive_mask(attention_mask: Tensor | None, length: int, window: int | None
         length: T.
         window: width of the local window in tokens; None: everything is seen.
         like: a tensor of the type and device wanted.
+        causal: nobody sees what comes after it (Vaswani et al. 2017, section 3.2.3).
 
     Returns:
         (B, 1, 1, T), (1, 1, T, T) or (B, 1, T, T) of zeros and the lowest finite number, so that a text of padding
         alone gives no NaN; None where nothing has to be hidden, which is the fast case.
     """
     hidden = None if attention_mask is None else attention_mask[:, None, None, :] == 0  # (B, 1, 1, T)
-    if window is not None and length > window // 2 + 1:
+    if causal or (window is not None and length > window // 2 + 1):
         position = torch.arange(length, device=like.device)
-        far = (position[:, None] - position).abs() > window // 2  # (T, T)
+        ahead = position - position[:, None]  # (T, T), how far the second comes after the first
+        far = ahead > 0 if causal else torch.zeros_like(ahead, dtype=torch.bool)
+        if window is not None:
+            far = far | (ahead.abs() > window // 2)
         hidden = far[None, None] if hidden is None else hidden | far  # (1 or B, 1, T, T)
     if hidden is None:
         return None

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from bertie.nn.attention import Rotary, additive_mask, rotary_angles
 from bertie.nn.config import EncoderConfig
+from bertie.nn.dropout import Dropout
 from bertie.nn.embeddings import Embeddings
 from bertie.nn.layers import Block
 
@@ -39,7 +40,12 @@ class Encoder(nn.Module):
         self.apply(self._initialise)
 
     def forward(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        *,
+        causal: bool = False,
     ) -> Tensor:
         """Encode a batch of texts.
 
@@ -47,15 +53,16 @@ class Encoder(nn.Module):
             input_ids: (B, T) long.
             attention_mask: (B, T), 1 for tokens, 0 for padding. None: nothing is padded, which is faster than ones.
             token_type_ids: (B, T) long, None for segment 0.
+            causal: each token sees itself and those before it, as a model that predicts the next one must.
 
         Returns:
             Last hidden states (B, T, D).
         """
-        return self.encode(self.embeddings(input_ids, token_type_ids), attention_mask)
+        return self.encode(self.embeddings(input_ids, token_type_ids), attention_mask, causal=causal)
 
-    def encode(self, states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+    def encode(self, states: Tensor, attention_mask: Tensor | None = None, *, causal: bool = False) -> Tensor:
         """Embedded tokens (B, T, D), and a mask as in `forward`, to last hidden states (B, T, D)."""
-        for block, mask, rotary in self._steps(states, attention_mask):
+        for block, mask, rotary in self._steps(states, attention_mask, causal):
             states = block(states, mask, rotary)
         return self._finish(states)
 
@@ -88,14 +95,22 @@ class Encoder(nn.Module):
             assert isinstance(block, Block)
             block.attention.dropout = rate
 
-    def _steps(self, states: Tensor, attention_mask: Tensor | None) -> Iterator[Step]:
+    def set_dropout(self, rate: float) -> None:
+        """Dropout on states and embeddings while training, instead of the checkpoint's; the config stays as it is."""
+        for module in self.modules():
+            if isinstance(module, Dropout):
+                module.rate = rate
+
+    def _steps(self, states: Tensor, attention_mask: Tensor | None, causal: bool = False) -> Iterator[Step]:
         """Each block in order, with the mask and the angles of its kind, which are made once for all blocks."""
         length, config = states.shape[1], self.config
         made: dict[bool, tuple[Tensor | None, Rotary | None]] = {}
         for n in range(config.layers):
             local = config.is_local(n)
             if local not in made:
-                mask = additive_mask(attention_mask, length, config.local_window if local else None, states)
+                mask = additive_mask(
+                    attention_mask, length, config.local_window if local else None, states, causal=causal
+                )
                 theta = config.rope_theta_local if local else config.rope_theta_global
                 turns = config.positions == "rotary"
                 made[local] = (mask, rotary_angles(length, config.head_size, theta, states) if turns else None)

@@ -190,6 +190,8 @@ class Task(nn.Module, ABC):
     name: ClassVar[str]
     kind: ClassVar[str] = "labels"
     """Kind of rows that it reads, of `data/kinds.py`."""
+    labelled: ClassVar[bool] = True
+    """Whether it is judged by what rows say of a text; else by the text itself."""
     han_isolated: ClassVar[bool] = False
     """Whether its answers are places in a text, so that a piece must not reach over several Han characters."""
     defaults: ClassVar[Defaults] = Defaults()
@@ -255,6 +257,12 @@ class Task(nn.Module, ABC):
     def build_head(self, hidden_size: int) -> None:
         """Makes the head's parameters for an encoder of this width."""
 
+    def heads(self) -> dict[str, Tensor]:
+        """Weights of its head that other programs know, by the names of `LoadedEncoder.heads`; they are stored beside
+        the encoder too.
+        """
+        return {}
+
     @abstractmethod
     def encode(self, rows: Sequence[dict[str, Any]], tokenizer: Tokenizer, max_length: int) -> list[Example]:
         """Rows to examples; a row without a label gets target None."""
@@ -264,15 +272,17 @@ class Task(nn.Module, ABC):
         """Examples to one Batch with targets (None where any example has none)."""
 
     @abstractmethod
-    def forward(self, encoder: Encoder, batch: Batch) -> Tensor:
-        """The batch through encoder and head. Output (R, ...) in the order of the rows."""
+    def forward(self, encoder: Encoder, batch: Batch) -> Any:
+        """The batch through encoder and head. Output (R, ...) in the order of the rows, a tensor in nearly all tasks:
+        whatever `loss` and `answer` take.
+        """
 
     @abstractmethod
-    def loss(self, output: Tensor, batch: Batch) -> Tensor:
+    def loss(self, output: Any, batch: Batch) -> Tensor:
         """One number, the mean over the rows of the batch."""
 
     @abstractmethod
-    def answer(self, output: Tensor, batch: Batch) -> list[Answer]:
+    def answer(self, output: Any, batch: Batch) -> list[Answer]:
         """One answer per row."""
 
     def unsure(self, answer: Answer) -> bool:

@@ -21,5 +21,5 @@ def fold(text: str) -> str:
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     words = _NOT_WORD.sub(" ", plain).strip()
     if not words:
-        return "".join(plain.split())
+        return unicodedata.normalize("NFKC", "".join(plain.split()))  # marks that met have an order of their own
     return re.sub(r"(?<=[^\x00-\u024f]) | (?=[^\x00-\u024f])", "", words)

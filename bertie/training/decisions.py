@@ -17,7 +17,7 @@ import torch
 from bertie.core.config import to_dict
 from bertie.core.errors import UsageError
 from bertie.core.runtime import choose_device, choose_dtype, set_threads
-from bertie.data.batches import Example
+from bertie.data.batches import Example, Examples, Rounds
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
 
@@ -40,9 +40,12 @@ class Decisions:
     """The limit for which that plan was made."""
 
 
-def decide(examples: Sequence[Example], settings: Training, run: RunFolder) -> Decisions:
+def decide(examples: Examples, settings: Training, run: RunFolder) -> Decisions:
     """The run's decisions, made now where this is its first session."""
-    run_of = {"rows": len(examples), "fingerprint": fingerprint(examples), **plain(settings)}
+    if isinstance(examples, Rounds):
+        run_of = {"fingerprint": examples.fingerprint, **plain(settings)}
+    else:
+        run_of = {"rows": len(examples), "fingerprint": fingerprint(examples), **plain(settings)}
     found = run.read("decisions")
     if found is None:
         dtype, reason = choose_dtype(choose_device(settings.device), settings.dtype)

@@ -17,7 +17,7 @@ import torch
 from bertie.core.errors import DataError, UsageError
 from bertie.core.runtime import seed_everything
 from bertie.core.signals import StopSignal
-from bertie.data.batches import Example
+from bertie.data.batches import Examples, Rounds, of_epoch
 from bertie.training.decisions import Decisions, decide
 from bertie.training.devices import make_accelerator, mean
 from bertie.training.hooks import Hook, Saver, Step, Stopper
@@ -58,7 +58,7 @@ class FitResult:
 
 def fit(
     model: TrainingModel,
-    examples: Sequence[Example],
+    examples: Examples,
     settings: Training,
     run: RunFolder,
     evaluate: Callable[[], Evaluation],
@@ -68,7 +68,7 @@ def fit(
 
     Args:
         model: its encoder and task are trained in place and end with the best weights seen.
-        examples: encoded rows with targets.
+        examples: encoded rows with targets, or rounds of them.
         settings: how to train.
         run: where log, checkpoints and the best weights go, entered by the caller; a stopped run goes on.
         evaluate: judges the model as it is; larger is better. Called before the first step too: a head may start from a
@@ -80,7 +80,7 @@ def fit(
         UsageError: the folder holds a run of other settings or rows.
         BertieError: ten steps in a row without a finite loss.
     """
-    if not examples:
+    if not isinstance(examples, Rounds) and not examples:
         raise DataError("there is nothing to train on: 0 rows; give a file with labelled rows")
     if not (settings.epochs and settings.rows_per_batch and settings.optimizer.rate):
         raise UsageError(
@@ -96,7 +96,7 @@ def fit(
         session = Session(model, trained, optimizer, accelerator, settings, run, evaluate, hooks=list(hooks))
         try:
             if (end := session.finished()) is None:
-                session.start(costs(examples), decisions)
+                session.start(costs(of_epoch(examples, 0)), decisions)
                 end = train(session, examples)
             session.finish(end)
         finally:
@@ -106,12 +106,11 @@ def fit(
     return _result(session, end, decisions)
 
 
-def train(session: Session, examples: Sequence[Example]) -> End:
+def train(session: Session, examples: Examples) -> End:
     """The loop itself, from where the session's state stands to the end. Returns why it ended."""
     model, trained, optimizer, accelerator = session.model, session.trained, session.optimizer, session.accelerator
-    settings, state = session.settings, session.state
+    settings, state, trainable = session.settings, session.state, parameters(optimizer.param_groups)
     processes, rank = accelerator.num_processes, accelerator.process_index
-    row_costs, trainable = costs(examples), parameters(optimizer.param_groups)
     trained.train()
     with StopSignal() as stop:
         stopper = Stopper(stop, session.save, session.run)
@@ -120,13 +119,14 @@ def train(session: Session, examples: Sequence[Example]) -> End:
             session.judge()
             stopper.look(state.step)
         while (end := session.ended()) is None:
+            row_costs = costs(drawn := of_epoch(examples, state.epoch))
             steps = epoch_steps(row_costs, settings, state.epoch, processes)
             for batches in steps[state.position :]:
                 rate = set_rate(optimizer, factor(settings.schedule, session.plan.middle(state.step)))
                 mine = shares(batches, rank, processes)
                 total = torch.zeros((), device=accelerator.device)
                 for n, share in enumerate(mine, start=1):
-                    batch = model.collate([examples[i] for i in share.indices]).to(accelerator.device)
+                    batch = model.collate([drawn[i] for i in share.indices]).to(accelerator.device)
                     # Processes exchange gradients once a step, with its last batch.
                     with accelerator.no_sync(trained) if n < len(mine) else nullcontext():
                         part = trained(batch) * share.weight

@@ -57,7 +57,8 @@ def shares(batches: Sequence[Sequence[int]], rank: int, processes: int) -> list[
 
 def costs(examples: Sequence[Example]) -> list[int]:
     """Padded tokens that each row brings into a batch: all its windows, sides or candidates count."""
-    return [example.cost for example in examples]
+    known: list[int] | None = getattr(examples, "costs", None)  # of examples that are made as they are read
+    return [example.cost for example in examples] if known is None else known
 
 
 def padded_tokens(row_costs: Sequence[int], batches: Sequence[Sequence[int]]) -> int:

@@ -14,7 +14,7 @@ vocabulary's size are gone from memory and checkpoints in any case.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bertie.data.batches import Example
+from bertie.data.batches import Examples, Rounds
 from bertie.training.model import TrainingModel
 from bertie.training.settings import Optimizer
 
@@ -67,15 +67,18 @@ class UsedRows(nn.Module):
 
 
 @contextmanager
-def used_rows(model: TrainingModel, examples: Sequence[Example], settings: Optimizer) -> Iterator[None]:
+def used_rows(model: TrainingModel, examples: Examples, settings: Optimizer) -> Iterator[None]:
     """Trains only the used rows where that is exact and pays; else does nothing."""
     embeddings = model.encoder.embeddings
     table = embeddings.word_embeddings
+    exact = settings.name in EXACT and table.weight.requires_grad and not model.whole_vocabulary
+    if not exact or isinstance(examples, Rounds) or _shared(model, table.weight):
+        yield
+        return
     used = torch.tensor(
         sorted({i for e in examples for s in e.sequences for i in s.ids} | {model.encoder.config.pad_id})
     )
-    exact = settings.name in EXACT and table.weight.requires_grad and not model.whole_vocabulary
-    if not exact or len(used) > WORTH * table.num_embeddings or _shared(model, table.weight):
+    if len(used) > WORTH * table.num_embeddings:
         yield
         return
     standing_in = UsedRows(table, used.to(table.weight.device))

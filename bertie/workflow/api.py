@@ -17,8 +17,12 @@ import tomli_w
 
 from bertie.core.errors import ConfigError
 from bertie.workflow.evaluate import run_evaluation
+from bertie.workflow.pretrain import PretrainResult, run_pretraining
+from bertie.workflow.pretrain_request import PretrainRequest
 from bertie.workflow.request import Reading, Say, TrainRequest
 from bertie.workflow.train import TrainResult, run_training
+
+PRETRAIN_PATHS = ("out", "recipe", "tokenizer", "words")
 
 
 def train(
@@ -43,6 +47,19 @@ def train(
     overrides = (*options.pop("overrides", ()), *_assignments("", settings or {}))
     request = TrainRequest(data=str(data), reading=reading, overrides=overrides, **options)
     return run_training(request, say or _to_stderr)
+
+
+def pretrain(
+    *corpus: str | Path, settings: dict[str, Any] | None = None, say: Say | None = None, **options: Any
+) -> PretrainResult:
+    """Pre-trains on files or folders of raw text, or `hub:name`, and leaves a verified bundle.
+
+    `options` are the other fields of `PretrainRequest`: objective, model, preset, tokenizer, out, budget, seed, ...
+    """
+    options |= {name: Path(options[name]) for name in PRETRAIN_PATHS if options.get(name) is not None}
+    overrides = (*options.pop("overrides", ()), *_assignments("", settings or {}))
+    request = PretrainRequest(corpus=tuple(map(str, corpus)), overrides=overrides, **options)
+    return run_pretraining(request, say or _to_stderr)
 
 
 def evaluate(model: str | Path, data: str | Path, *, metric: str | None = None, **options: Any) -> dict[str, Any]:

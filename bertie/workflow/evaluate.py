@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bertie.core.errors import DataError, ModelError
+from bertie.data.corpus_reader import open_sources
 from bertie.data.rows import Rows
 from bertie.data.sources import read, split_files
 from bertie.evaluation.floor_files import load_floors
@@ -38,7 +39,9 @@ def run_evaluation(
 ) -> dict[str, Any]:
     """Scores a bundle on the rows of a file, or of the test file of a folder."""
     predictor = load(model)
-    rows = predictor.task.accept(labelled_rows(data, reading or Reading(), predictor.task.kind))
+    reading = reading or Reading()
+    read = labelled_rows if predictor.task.labelled else text_rows
+    rows = predictor.task.accept(read(data, reading, predictor.task.kind))
     for note in rows.notes:
         say(note)
     began = time.monotonic()
@@ -61,6 +64,13 @@ def labelled_rows(data: str, reading: Reading, kind: str) -> Rows:
     if chosen is None:
         raise DataError(f"{path}: holds no test or dev file to evaluate on; name a file")
     return read(chosen, read_options(reading, kind))
+
+
+def text_rows(data: str, reading: Reading, kind: str) -> Rows:
+    """The documents of a text, for a model that is judged by how well it foretells them."""
+    sources = open_sources([data], reading.text_column, reading.encoding)
+    rows = [{"text": text} for source in sources for _, text in source.read()]
+    return Rows(rows, data, notes=[source.note for source in sources], kind=kind)
 
 
 def floor_answers(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bertie.text.normalise import fold
@@ -29,5 +29,6 @@ def test_different(one: str, other: str) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=())))
+@example("¯¸")
 def test_folding_twice_changes_nothing(text: str) -> None:
     assert fold(fold(text)) == fold(text)

@@ -1,0 +1,205 @@
+"""Corpus reader: files, folders and hub data sets to a stream of raw documents.
+
+In:  names as a person gives them, perhaps the text's column and an encoding
+Out: documents one by one, each with its place; DataError as `file:line: ...`
+Knows nothing of cleaning, tokenizers and shards.
+
+In plain text an empty line ends a document, and a file without one has a document a line. Nothing is held but the
+document that is read.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from bertie.core.errors import DataError
+from bertie.data.columns import TEXT_NAMES, folded
+from bertie.data.encoding import detect
+from bertie.data.readers import open_file, refusal
+from bertie.data.table import NUL, TOO_LONG, Placed, Table, bounded_lines
+
+DOCUMENT_LIMIT = 1_000_000
+"""Characters after which a document of plain text ends with its line: an endless text is never held whole."""
+_TABLES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+_PLAIN = (".txt", ".text", ".md")
+_FOREIGN = {
+    b"PK\x03\x04": "a zip, Excel or Word file",
+    b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
+    b"\x1f\x8b": "a gzip file",
+    b"%PDF": "a PDF file",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ\x00": "an xz file",
+    b"(\xb5/\xfd": "a zstd file",
+}
+
+Found = tuple[int, str]
+"""A document and the line, or record number, on which it begins."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file, or one data set of the hub, which can be read again and again."""
+
+    name: str
+    read: Callable[[], Iterator[Found]]
+    note: str
+    """What was recognised, for a person."""
+    path: Path | None = None
+    """Where the file lies; None for the hub."""
+    identity: str = ""
+    """What stands for the content of a data set of the hub; files are looked into."""
+
+
+def open_sources(names: Sequence[str], text_column: str | None, encoding: str | None) -> list[Source]:
+    """The sources in order, those of a folder by their paths. DataError: no such thing, or not what can be read.
+
+    The encoding of every file is checked to its end here; what is wrong in a single line shows when it is read.
+    """
+    found: list[Source] = []
+    for name in names:
+        if name.startswith("hub:"):
+            found.append(_hub(name, text_column))
+        elif Path(name).is_dir():
+            found += [_file(path, text_column, encoding) for path in _files(Path(name))]
+        else:
+            found.append(_file(Path(name), text_column, encoding))
+    if not found:
+        raise DataError("found no corpus, expected one or more files, folders or hub:NAME; name them")
+    seen: set[Path] = set()
+    for path in (source.path.resolve() for source in found if source.path):
+        if path in seen:
+            raise DataError(f"{path}: is named twice; name each file once (a folder names all files in it)")
+        seen.add(path)
+    return found
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        every = sorted(path for path in folder.rglob("*") if path.is_file())
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be listed ({error.strerror or error})") from error
+    shown = [path for path in every if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    found = [path for path in shown if path.suffix.lower() in (*_PLAIN, *_TABLES)]
+    if not found:
+        holds = ", ".join(path.name for path in shown[:8]) or "nothing"
+        raise DataError(f"{folder}: holds {holds}, expected files that end with {', '.join((*_PLAIN, *_TABLES))}")
+    return found
+
+
+def _file(path: Path, text_column: str | None, encoding: str | None) -> Source:
+    try:
+        with path.open("rb") as binary:
+            head = binary.read(8)
+            foreign = next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), None)
+            if foreign:
+                raise DataError(
+                    f"{path}: is {foreign}, expected plain text, JSON lines or Parquet; unpack or convert it"
+                )
+            if not head:
+                raise DataError(f"{path}:1: the file is empty, expected text; delete it or leave it out")
+            if head.startswith(b"PAR1") or path.suffix.lower() in _TABLES:
+                return _table(path, text_column, encoding)
+            found = detect(binary, str(path), encoding)
+            parted = _has_empty_line(io.TextIOWrapper(binary, found))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such file or folder; check the name") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    how = "an empty line ends a document" if parted else "no empty line, so each line is a document"
+    return Source(str(path), lambda: _plain(path, found, parted), f"{path}: plain text in {found}; {how}", path)
+
+
+def _has_empty_line(stream: TextIO) -> bool:
+    """Whether an empty line stands between two lines of text; reads only as far as the first."""
+    text, gap = False, False
+    for _, line in bounded_lines(stream):
+        if line is None or line.strip("\ufeff \t\r\u3000"):
+            if gap:
+                return True
+            text = True
+        else:
+            gap = text
+    return False
+
+
+def _plain(path: Path, encoding: str, parted: bool) -> Iterator[Found]:
+    lines: list[str] = []
+    begin, size = 1, 0
+    with path.open(encoding=encoding, errors="strict") as stream:
+        for number, line in bounded_lines(stream):
+            if line is None or "\0" in line:
+                raise DataError(f"{path}:{number}: {TOO_LONG if line is None else NUL}")
+            if line.strip():
+                begin = begin if lines else number
+                lines.append(line.removeprefix("\ufeff") if number == 1 else line)
+                size += len(line)
+            if lines and (not parted or not line.strip() or size >= DOCUMENT_LIMIT):
+                yield begin, "\n".join(lines)
+                lines, size = [], 0
+    if lines:
+        yield begin, "\n".join(lines)
+
+
+def _table(path: Path, text_column: str | None, encoding: str | None) -> Source:
+    opened = open_file(path, encoding, for_prediction=True)
+
+    def read() -> Iterator[Found]:
+        table = opened.table()
+        yield from _column(opened.records(table), table, text_column)
+        if table.problems:
+            raise refusal(opened.source, table.problems)
+
+    first = opened.table()
+    column = next((_chosen(record, first, text_column) for _, record in opened.records(first)), None)
+    if column is None:
+        raise refusal(opened.source, first.problems or [(1, "found no records, expected at least one; add some")])
+    return Source(str(path), read, f"{path}: column {column!r} of a table in {opened.encoding}", path)
+
+
+def _column(placed: Iterator[Placed], table: Table, text_column: str | None) -> Iterator[Found]:
+    """The texts of a table; what is no text is a problem of the table, nothing (null) is an empty document."""
+    column: str | None = None
+    for line, record in placed:
+        column = column or _chosen(record, table, text_column)
+        value = record.get(column)
+        if isinstance(value, str) or value is None:
+            yield line, value or ""
+        else:
+            what = f"{column!r} is a {type(value).__name__}, expected a text"
+            table.problems.append((line, f"{what}; choose another column with --text-column"))
+
+
+def _chosen(record: dict[str, Any], table: Table, text_column: str | None) -> str:
+    """The column that holds the text: what the person named, else the first of the usual names."""
+    names = list(dict.fromkeys([*table.header, *record]))
+    if text_column is not None:
+        if text_column in names:
+            return text_column
+        found = f"there is no column {text_column!r}"
+    else:
+        by_name = {folded(name): name for name in reversed(names)}
+        usual = next((by_name[name] for name in TEXT_NAMES if name in by_name), None)
+        if usual is not None:
+            return usual
+        found = "no column is named text"
+    shown = ", ".join(repr(name) for name in names[:10])
+    raise DataError(f"{table.top}: {found}; found {shown or 'none'}; name the text's column with --text-column")
+
+
+def _hub(name: str, text_column: str | None) -> Source:
+    # `datasets` takes seconds to import; only who names the hub pays for it.
+    hub = importlib.import_module("bertie.data.hub_rows")
+    records = hub.TrainRecords(name)
+    table = Table(records.source)
+
+    def read() -> Iterator[Found]:
+        yield from _column(iter(records), table, text_column)
+        if table.problems:
+            raise refusal(table.source, table.problems)
+
+    return Source(records.source, read, f"{records.source}: {len(records)} records", identity=records.identity)

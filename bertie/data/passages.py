@@ -1,0 +1,246 @@
+"""Passages: what a model reads in pre-training, cut out of tokenised documents anew in each round.
+
+    documents --cut--> chunks --join--> one part, or two of which the second may be another's --mask--> Example
+
+In:  tokenised documents with their words and sentences, lengths, a seed
+Out: Examples with `Passage` targets; the same seed and round give the same ones in whatever order they are read
+Knows nothing of models, losses or of how documents were tokenised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Literal, Protocol, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bertie.data.batches import Example
+from bertie.data.masking import Flags, Ids, Unit, Vocabulary, choose, hidden, shown
+from bertie.text.marks import SENTENCE, WORD
+from bertie.text.tokenizer import Encoded
+
+# T tokens, M masked ones
+Join = Literal["next", "order"]
+"""How two parts are joined: the part that follows or one of another text; in their order or swapped."""
+NEIGHBOURS = 200
+"""A part of another text is taken from one of about the same length, so many places away in order of length: else its
+length alone would tell that it does not belong."""
+FEWEST = 4
+"""Tokens from which a piece of text is worth reading."""
+
+
+class Document(Protocol):
+    """One tokenised text."""
+
+    @property
+    def ids(self) -> NDArray[np.integer]:
+        """(T,), without specials."""
+
+    @property
+    def marks(self) -> NDArray[np.uint8]:
+        """(T,), bits of WORD and SENTENCE."""
+
+
+class Documents(Protocol):
+    """Tokenised texts, one at a time."""
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each."""
+
+    def __getitem__(self, index: int, /) -> Document: ...
+
+
+@dataclass(frozen=True)
+class Passage:
+    """What a sequence, as the model sees it, was made from; the target of an example holds one for each sequence."""
+
+    plain: Ids
+    """(T,), specials included, nothing masked."""
+    places: Ids
+    """(M,), ascending: where pieces are to be guessed."""
+    joined: int = -1
+    """1: its two parts stand as they stood in the text; 0: they do not; -1: it has one part."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrangement:
+    """How passages are made."""
+
+    vocabulary: Vocabulary
+    cls: int
+    sep: int
+    length: int
+    """Most tokens, specials included."""
+    join: Join | None = None
+    rate: float = 0.15
+    """Part of the pieces that are to be guessed; 0: none."""
+    unit: Unit = "word"
+    judging: bool = False
+    """Every place asked for is shown as the mask, as when a model is judged."""
+
+    def encoded(self, first: Ids, second: Ids) -> tuple[Ids, Ids, Flags]:
+        """Two parts (the second may be empty) with specials: ids, segments, and which may be asked for; (T,) each."""
+        behind = [second, [self.sep]] if len(second) else []
+        ids = np.concatenate([[self.cls], first, [self.sep], *behind]).astype(np.int64)
+        types = np.zeros(len(ids), dtype=np.int64)
+        types[len(first) + 2 :] = 1
+        askable = np.ones(len(ids), dtype=bool)
+        askable[[0, len(first) + 1, len(ids) - 1]] = False
+        return ids, types, askable
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A stretch of a document that fits a passage."""
+
+    document: int
+    start: int
+    middle: int
+    """Where its second part begins, at a sentence or at least at a word; its end where it has only one."""
+    end: int
+
+    @property
+    def parts(self) -> int:
+        """One or two."""
+        return 1 if self.middle == self.end else 2
+
+
+class Passages(Sequence[Example]):
+    """One round over some documents. Made lazily: of a passage only its place and its length are held."""
+
+    def __init__(self, documents: Documents, chosen: Sequence[int], how: Arrangement, seed: Sequence[int]) -> None:
+        """`chosen` names the documents; `seed` the run, the round and what else makes the draws different."""
+        self.documents, self.how, self.seed = documents, how, tuple(seed)
+        room = how.length - (3 if how.join else 2)
+        self.chunks = [chunk for index in chosen for chunk in self._cut(int(index), room)]
+        self.seconds, self.joined = self._joined(np.random.default_rng((*self.seed, 0)), room)
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+    @cached_property
+    def costs(self) -> list[int]:
+        """Tokens of each passage."""
+        firsts = (chunk.middle - chunk.start for chunk in self.chunks)
+        seconds = (end - start for _, start, end in self.seconds)
+        return [a + b + (3 if b else 2) for a, b in zip(firsts, seconds, strict=True)]
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Example]: ...
+    def __getitem__(self, index: int | slice) -> Example | list[Example]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        random = np.random.default_rng((*self.seed, 1, index))
+        plain, types, askable, begins = self._ids(index)
+        how = self.how
+        places = choose(begins, askable, how.rate, how.unit, random) if how.rate else np.zeros(0, dtype=np.int64)
+        seen = hidden(plain, places, how.vocabulary) if how.judging else shown(plain, places, how.vocabulary, random)
+        side = [int(kind) if inside else None for kind, inside in zip(types, askable, strict=True)]
+        sequence = Encoded(seen.tolist(), types.tolist(), [(0, 0)] * len(seen), side, False)
+        return Example((sequence,), (Passage(plain, places, self.joined[index]),))
+
+    def _cut(self, index: int, room: int) -> list[Chunk]:
+        """A document in equal chunks of at most `room` tokens."""
+        length = int(self.documents.lengths[index])
+        count = max(1, -(-length // room))
+        edges = [length * k // count for k in range(count + 1)]
+        stretches = [(a, b) for a, b in pairwise(edges) if b - a >= FEWEST]
+        if not self.how.join:
+            return [Chunk(index, start, end, end) for start, end in stretches]
+        marks = np.asarray(self.documents[index].marks)
+        return [Chunk(index, start, _middle(marks, start, end), end) for start, end in stretches]
+
+    def _joined(self, random: np.random.Generator, room: int) -> tuple[list[tuple[int, int, int]], list[int]]:
+        """The second part of each passage as (document, start, end), and whether it is the one that belongs there."""
+        own = [(chunk.document, chunk.middle, chunk.end) for chunk in self.chunks]
+        if self.how.join is None:
+            return own, [-1] * len(own)
+        belongs = [1 if draw < 0.5 else 0 for draw in random.random(len(own))]
+        joined = [flag if chunk.parts == 2 else -1 for flag, chunk in zip(belongs, self.chunks, strict=True)]
+        if self.how.join == "order":
+            return own, joined
+        pairs = [i for i, chunk in enumerate(self.chunks) if chunk.parts == 2]
+        pairs.sort(key=lambda i: self.chunks[i].end - self.chunks[i].start)
+        seconds = list(own)
+        for rank, i in enumerate(pairs):
+            if joined[i] == 0:
+                other = self._stranger(pairs, rank, random)
+                if other is None:
+                    joined[i] = 1  # there is no other text
+                else:
+                    left = room - (self.chunks[i].middle - self.chunks[i].start)
+                    document, start, end = own[other]
+                    seconds[i] = (document, start, min(end, start + left))
+        return seconds, joined
+
+    def _stranger(self, pairs: list[int], rank: int, random: np.random.Generator) -> int | None:
+        """A chunk of another document of about the same length."""
+        low, high = max(0, rank - NEIGHBOURS), min(len(pairs), rank + NEIGHBOURS + 1)
+        for _ in range(10):
+            other = pairs[int(random.integers(low, high))]
+            if self.chunks[other].document != self.chunks[pairs[rank]].document:
+                return other
+        return None
+
+    def _ids(self, index: int) -> tuple[Ids, Ids, Flags, Flags]:
+        """Ids, segments, which may be asked for, which begin a word; (T,) each."""
+        chunk, second = self.chunks[index], self.seconds[index]
+        parts = [(chunk.document, chunk.start, chunk.middle), second]
+        if self.how.join == "order" and self.joined[index] == 0:
+            parts.reverse()
+        ids = [np.asarray(self.documents[d].ids[a:b]).astype(np.int64) for d, a, b in parts]
+        marks = [np.asarray(self.documents[d].marks[a:b]) for d, a, b in parts]
+        whole, types, askable = self.how.encoded(*ids)
+        begins = np.zeros(len(whole), dtype=bool)
+        begins[askable] = (np.concatenate(marks) & WORD) > 0
+        return whole, types, askable, begins
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How the rounds of a training follow each other."""
+
+    rounds: int
+    """All that are planned."""
+    a_pass: int
+    """Rounds of one pass over the documents."""
+    short: tuple[int, float] = (64, 0.0)
+    """Most tokens of a passage in the first rounds, and the part of all rounds that has so few."""
+
+
+class Curriculum:
+    """Rounds of pre-training: each reads its part of the documents; short passages come first.
+
+    A round, which the loop takes for an epoch, is a part of a pass over all documents, so that a model is judged often
+    enough however large the corpus is.
+    """
+
+    def __init__(self, documents: Documents, how: Arrangement, seed: int, pace: Pace, fingerprint: str) -> None:
+        """`fingerprint` is that of the documents."""
+        self.documents, self.how, self.seed, self.pace = documents, how, seed, pace
+        self.fingerprint = f"{fingerprint} {how} {seed} {pace}"
+
+    def at(self, epoch: int) -> Passages:
+        """The examples of a round, counted from 0."""
+        number, part = divmod(epoch, self.pace.a_pass)
+        order = np.random.default_rng((self.seed, 2, number)).permutation(len(self.documents.lengths))
+        length, share = self.pace.short
+        how = self.how if epoch >= share * self.pace.rounds else replace(self.how, length=min(length, self.how.length))
+        chosen: list[int] = np.array_split(order, self.pace.a_pass)[part].tolist()
+        return Passages(self.documents, chosen, how, (self.seed, 3, epoch))
+
+
+def _middle(marks: NDArray[np.uint8], start: int, end: int) -> int:
+    """Where a chunk is parted: at the sentence nearest to its middle, else at the word; its end where there is none."""
+    for mark in (SENTENCE, WORD):
+        places = np.flatnonzero(marks[start + 1 : end] & mark) + start + 1
+        if len(places):
+            return int(places[np.abs(places - (start + end) / 2).argmin()])
+    return end

@@ -1,0 +1,348 @@
+"""Pre-training as a task: objectives with weights, composed over the same passages (Devlin et al. 2019, section 3.1).
+
+In:  passages of a corpus; or a person's texts, with or without hidden pieces
+Out: the weighted sum of the objectives' losses; `{"candidates"}` for a text with a hidden piece, else how well the text
+     is foretold, `{"loss", "perplexity", ...}`
+Knows nothing of corpora, of single objectives or of how a model is stored.
+"""
+
+# S passages, T tokens, M places asked for, V pieces of the vocabulary
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import bertie.objectives
+from bertie.core.config import from_dict, to_dict
+from bertie.core.errors import DataError, UsageError
+from bertie.core.registry import Registry
+from bertie.data.batches import Batch, Example, stack
+from bertie.data.masking import Unit, Vocabulary, choose, hidden
+from bertie.data.passages import Arrangement, Join, Passage
+from bertie.data.rows import Rows
+from bertie.metrics.samples import RatioSample
+from bertie.nn.config import EncoderConfig
+from bertie.nn.encoder import Encoder
+from bertie.objectives.base import Objective, Outcome, Views
+from bertie.tasks.base import Answer, Scores, Task
+from bertie.text.tokenizer import Encoded, Tokenizer
+
+OBJECTIVES: Registry[Objective] = Registry(bertie.objectives, Objective, "objective")  # type: ignore[type-abstract]
+CANDIDATES = 5
+"""Pieces that are named for a hidden one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainingSettings:
+    """What a recipe may say about the task."""
+
+    rate: float = 0.15
+    """Part of the pieces that is hidden."""
+    unit: Unit = "word"
+    """What is hidden together: `token` single pieces, `word` whole words (Chinese by the dictionary; Cui et al. 2021),
+    `span` runs of words (Joshi et al. 2020)."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.rate < 1.0:
+            raise ValueError(f"rate is {self.rate}, expected more than 0 and less than 1")
+
+
+@dataclass(frozen=True)
+class Asked(Passage):
+    """A passage of a person's text with hidden pieces: nobody knows what stands there."""
+
+    spell: Callable[[int], str] = str
+    """A piece's id to the piece."""
+
+
+class Pretraining(Task):
+    """Several objectives on one encoder."""
+
+    name = "pretraining"
+    labelled = False
+    columns = ("text",)
+
+    def __init__(
+        self,
+        weights: Mapping[str, float],
+        shape: EncoderConfig,
+        vocabulary: Vocabulary,
+        *,
+        settings: PretrainingSettings,
+    ) -> None:
+        """`weights`: the objectives by name, each with the factor of its loss; `shape` is the encoder's."""
+        super().__init__()
+        self.weights, self.shape, self.vocabulary, self.settings = dict(weights), shape, vocabulary, settings
+        classes = {name: OBJECTIVES.get(name) for name in self.weights}
+        self.join = _one_join(classes)
+        self.masks = any(kind.masks for kind in classes.values())
+        self.asking = next((name for name, kind in classes.items() if kind.answers), None)
+        self.register_buffer("log_shares", torch.zeros(shape.vocab_size))  # (V,)
+        self.log_shares: Tensor
+
+    @classmethod
+    def of(cls, objective: str, encoder: Encoder, tokenizer: Tokenizer, settings: dict[str, Any]) -> Pretraining:
+        """The task of `--objective`, for an encoder and the tokenizer of its texts."""
+        options = from_dict(PretrainingSettings, settings, "task")
+        weights = read_objectives(objective)
+        specials = (tokenizer.pad_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.unk_id)
+        mask = tokenizer.mask_id
+        if mask is None and any(OBJECTIVES.get(name).masks for name in weights):
+            raise UsageError(
+                "the tokenizer has no mask token, which masked_lm needs; take --objective causal_lm, or a tokenizer of "
+                "bertie tokenizer"
+            )
+        known = Vocabulary(tokenizer.vocab_size, tokenizer.unk_id if mask is None else mask, (*specials, mask or 0))
+        return cls(weights, encoder.config, known, settings=options)
+
+    @classmethod
+    def from_rows(cls, rows: Rows, settings: dict[str, Any]) -> Pretraining:
+        """Refused: what it needs to know is not in rows."""
+        raise UsageError("pre-training learns from text: bertie pretrain CORPUS; bertie train needs a task with labels")
+
+    def description(self) -> dict[str, Any]:
+        return {
+            "objectives": self.weights,
+            "shape": asdict(self.shape),
+            "vocabulary": {**asdict(self.vocabulary), "specials": list(self.vocabulary.specials)},
+            "settings": to_dict(self.settings),
+        }
+
+    @classmethod
+    def from_description(cls, description: dict[str, Any]) -> Pretraining:
+        known = description["vocabulary"]
+        return cls(
+            description["objectives"],
+            EncoderConfig(**description["shape"]),
+            Vocabulary(known["size"], known["mask"], tuple(known["specials"])),
+            settings=from_dict(PretrainingSettings, description["settings"], "task"),
+        )
+
+    def build_head(self, hidden_size: int) -> None:
+        self.objectives = nn.ModuleDict({name: OBJECTIVES.get(name)(self.shape) for name in self.weights})
+
+    def know(self, counts: np.ndarray[Any, np.dtype[np.int64]]) -> None:
+        """Told how often each piece (V,) stands in the training text: what a model is measured beside."""
+        smoothed = torch.from_numpy(counts[: self.shape.vocab_size].astype(np.float64) + 1.0)
+        found = torch.ones(self.shape.vocab_size, dtype=torch.float64)
+        found[: len(smoothed)] = smoothed
+        self.log_shares.copy_((found / found.sum()).log())
+
+    def take_heads(self, heads: Mapping[str, Tensor]) -> list[str]:
+        """Puts output layers that came with a checkpoint into the objectives that have such; returns their names."""
+        taken = []
+        for name in self.weights:
+            own = self.objective(name).heads()
+            if own and all(part in heads and heads[part].shape == weight.shape for part, weight in own.items()):
+                with torch.no_grad():
+                    for part, weight in own.items():
+                        weight.copy_(heads[part])
+                taken.append(name)
+        return taken
+
+    def heads(self) -> dict[str, Tensor]:
+        return {name: weight for one in self.weights for name, weight in self.objective(one).heads().items()}
+
+    def rows_of(self, examples: Sequence[Example], tokenizer: Tokenizer) -> Rows:
+        """The texts of passages, as far as pieces give them back."""
+        texts = [tokenizer.decode(passage.plain.tolist()) for example in examples for passage in example.target]
+        return Rows([{"text": text} for text in texts], "held-out text")
+
+    def arrangement(self, tokenizer: Tokenizer, length: int) -> Arrangement:
+        """How passages are to be made for these objectives."""
+        rate = self.settings.rate if self.masks else 0.0
+        return Arrangement(
+            vocabulary=self.vocabulary,
+            cls=tokenizer.cls_id,
+            sep=tokenizer.sep_id,
+            length=length,
+            join=self.join,
+            rate=rate,
+            unit=self.settings.unit,
+        )
+
+    def encode(self, rows: Sequence[dict[str, Any]], tokenizer: Tokenizer, max_length: int) -> list[Example]:
+        """A text with the mask token in it asks what stands there; of any other some pieces are hidden, always the
+        same ones. A text longer than the model is read in parts that do not overlap."""
+        texts = [row["text"] for row in rows]
+        windows = tokenizer.encode_windows(texts, None, max_length, overlap=0.0, most=10**6)
+        return [self._example(one, tokenizer) for one in windows]
+
+    def collate(self, examples: Sequence[Example], pad_id: int) -> Batch:
+        return stack(examples, pad_id)
+
+    def forward(self, encoder: Encoder, batch: Batch) -> Views:
+        """The ways in which the batch can be read; each is computed when it is asked for."""
+        return Views(encoder, batch)
+
+    def loss(self, output: Views, batch: Batch) -> Tensor:
+        """The weighted sum of the means over what each objective asks."""
+        parts = [self.weights[name] * _mean(outcome) for name, outcome in self.outcomes(output).items()]
+        return torch.stack(parts).sum()
+
+    def outcomes(self, output: Views) -> dict[str, Outcome]:
+        """What each objective finds."""
+        return {name: self.objective(name).outcome(output) for name in self.weights}
+
+    def objective(self, name: str) -> Objective:
+        """One of the objectives."""
+        found = self.objectives[name]
+        assert isinstance(found, Objective)
+        return found
+
+    def answer(self, output: Views, batch: Batch) -> list[Answer]:
+        if self.asking is None:
+            raise UsageError(f"{', '.join(self.weights)}: guesses no pieces; pre-train with masked_lm or causal_lm too")
+        objective = self.objective(self.asking)
+        rows, columns = output.places
+        if not objective.masks:
+            rows, columns = (part.to(columns.device) for part in _all_but_first(output))
+        scores = objective.scores(output, rows, columns).float()  # (M, V)
+        found = _Guesses(scores, output.plain[rows, columns], self.log_shares, batch.row.to(rows.device)[rows])
+        return [
+            found.candidates(r, example.target[0].spell) if isinstance(example.target[0], Asked) else found.foretold(r)
+            for r, example in enumerate(batch.examples)
+        ]
+
+    def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
+        """Loss, perplexity and the share of right guesses over all places; the cross-entropy of single pieces, with
+        their shares in the training text, at the same places."""
+        told = [answer for answer in answers if "positions" in answer]
+        places = sum(answer["positions"] for answer in told)
+        if not places:
+            raise DataError(f"{rows.source}: no text in which a piece could be asked for; give texts without the mask")
+        loss = sum(answer["loss"] * answer["positions"] for answer in told) / places
+        usual = sum(answer["unigram"] * answer["positions"] for answer in told) / places
+        right = sum(answer["right"] for answer in told)
+        name = "masked_accuracy" if self.masks else "next_piece_accuracy"
+        metrics = {
+            name: right / places,
+            "loss": loss,
+            "perplexity": math.exp(min(loss, 700.0)),
+            "unigram_entropy": usual,
+            "positions": float(places),
+        }
+        sample = RatioSample(name, [answer["right"] for answer in told], [answer["positions"] for answer in told])
+        return Scores(name, metrics, {}, sample)
+
+    def _example(self, windows: Sequence[Encoded], tokenizer: Tokenizer) -> Example:
+        known, mask = self.vocabulary, tokenizer.mask_id
+        asks = any(mask in window.ids for window in windows) and self.masks
+        made: list[Encoded] = []
+        targets: list[Passage] = []
+        for window in windows:
+            ids = np.array(window.ids, dtype=np.int64)
+            if asks:
+                places = np.flatnonzero(ids == mask)
+                targets.append(Asked(ids, places, spell=partial(_spelled, tokenizer)))
+                made.append(window)
+                continue
+            askable = np.array([side is not None for side in window.sequence])
+            places = np.zeros(0, dtype=np.int64)
+            if self.masks and askable.any():
+                places = choose(askable, askable, self.settings.rate, "token", _random(ids))
+                if not len(places):  # a short text is asked for one piece at least
+                    places = np.flatnonzero(askable)[:1]
+            targets.append(Passage(ids, places))
+            shown = hidden(ids, places, known).tolist()
+            made.append(Encoded(shown, window.type_ids, window.offsets, window.sequence, window.truncated))
+        return Example(tuple(made), tuple(targets))
+
+
+class _Guesses:
+    """Scores at the places of a batch, as answers of its rows."""
+
+    def __init__(self, scores: Tensor, gold: Tensor, log_shares: Tensor, row: Tensor) -> None:
+        """Scores (M, V), what stands there (M,), the unigrams (V,), the row of each place (M,)."""
+        self.scores, self.gold, self.row = scores, gold, row
+        self.outcome = Outcome.of(scores, gold)
+        self.usual = -log_shares[gold]  # (M,)
+        self.usually = gold == log_shares.argmax()  # (M,)
+
+    def foretold(self, r: int) -> Answer:
+        """How well the pieces of a row that were asked for are guessed."""
+        own = self.row == r
+        places = int(own.sum())
+        if not places:
+            return {"loss": 0.0, "perplexity": 1.0, "positions": 0, "right": 0, "unigram": 0.0, "unigram_right": 0}
+        loss = float(self.outcome.nats[own].mean())
+        return {
+            "loss": loss,
+            "perplexity": math.exp(min(loss, 700.0)),
+            "positions": places,
+            "right": int(self.outcome.right[own].sum()),
+            "unigram": float(self.usual[own].mean()),
+            "unigram_right": int(self.usually[own].sum()),
+        }
+
+    def candidates(self, r: int, spell: Callable[[int], str]) -> Answer:
+        """The likeliest pieces at the first hidden place of a row; at all of them where there are several."""
+        shares = F.softmax(self.scores[self.row == r], dim=-1)  # (M of the row, V)
+        best = [_named(one.topk(min(CANDIDATES, len(one))), spell) for one in shares]
+        answer: Answer = {"candidates": best[0]}
+        return answer if len(best) == 1 else {**answer, "masks": [{"candidates": one} for one in best]}
+
+
+def read_objectives(text: str) -> dict[str, float]:
+    """`masked_lm:1,next_sentence:0.5` to names and weights; a name alone weighs 1."""
+    weights: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, weight = part.strip().partition(":")
+        OBJECTIVES.get(name)
+        try:
+            value = float(weight or 1.0)
+        except ValueError:
+            value = math.nan
+        if not 0.0 < value < math.inf:
+            raise UsageError(f"objective {part.strip()!r}: the weight is {weight!r}, expected a number above 0")
+        if name in weights:
+            raise UsageError(f"objective {name!r} is named twice; give it one weight, {name}:W")
+        weights[name] = value
+    return weights
+
+
+def _one_join(classes: Mapping[str, type[Objective]]) -> Join | None:
+    joins = {kind.join: name for name, kind in classes.items() if kind.join is not None}
+    if len(joins) > 1:
+        raise UsageError(f"{' and '.join(joins.values())} want passages joined in two ways; take one of them")
+    return next(iter(joins), None)
+
+
+def _random(ids: np.ndarray[Any, np.dtype[np.int64]]) -> np.random.Generator:
+    """Draws that depend on the text alone."""
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(ids.tobytes()).digest()[:8], "little"))
+
+
+def _all_but_first(output: Views) -> tuple[Tensor, Tensor]:
+    """Rows and columns of all tokens behind the first of each passage."""
+    rows, columns = output.mask[:, 1:].nonzero(as_tuple=True)
+    return rows, columns + 1
+
+
+def _mean(outcome: Outcome) -> Tensor:
+    """The loss of one objective; 0 with a gradient where nothing was asked."""
+    nats = outcome.nats.mean() if len(outcome.nats) else outcome.nats.sum()
+    return nats if outcome.beside is None else nats + outcome.beside
+
+
+def _spelled(tokenizer: Tokenizer, piece: int) -> str:
+    """A piece as it stands in the vocabulary; some vocabularies have rows that nothing stands for."""
+    try:
+        return tokenizer.token(piece)
+    except UsageError:
+        return f"[unused {piece}]"
+
+
+def _named(best: Any, spell: Callable[[int], str]) -> list[dict[str, Any]]:
+    pairs = zip(best.values.tolist(), best.indices.tolist(), strict=True)
+    return [{"token": spell(piece), "score": score} for score, piece in pairs]

@@ -1,0 +1,144 @@
+"""What a person asks for in pre-training: the request, the recipe, the sizes of encoders that start from nothing.
+
+In:  plain values from the command line or from Python
+Out: typed, checked dataclasses
+Knows nothing of how the work is done.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from bertie.core.config import load_toml, override
+from bertie.core.errors import UsageError
+from bertie.nn.config import EncoderConfig
+from bertie.training.settings import Optimizer, Schedule, Training
+from bertie.workflow.request import DEFAULT_BUDGET, seconds
+
+Preset = Literal["tiny", "mini", "small", "base"]
+SHAPES: dict[str, tuple[int, int]] = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "base": (12, 768)}
+"""Layers and width (Turc et al. 2019, table 1; Devlin et al. 2019); heads of 64, a feed-forward part of 4 widths."""
+
+
+def shape(preset: str, vocabulary: int, pad_id: int, dropout: float) -> EncoderConfig:
+    """An encoder that starts from nothing."""
+    if preset not in SHAPES:
+        raise UsageError(f"--preset {preset!r}: there are {', '.join(SHAPES)}")
+    layers, width = SHAPES[preset]
+    return EncoderConfig(
+        vocab_size=vocabulary,
+        hidden_size=width,
+        layers=layers,
+        heads=width // 64,
+        intermediate_size=4 * width,
+        dropout=dropout,
+        attention_dropout=0.0,
+        pad_id=pad_id,
+    )
+
+
+def _training() -> Training:
+    """Of a small budget (Izsak et al. 2021, section 4): one high peak, then straight down to zero at the end of it."""
+    return Training(
+        rows_per_batch=64,
+        tokens_per_batch=4096,
+        keep="last",
+        optimizer=Optimizer(betas=(0.9, 0.98), epsilon=1e-6, head_rate_factor=1.0, layer_decay=1.0),
+        schedule=Schedule(warmup=0.08),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainRecipe:
+    """Every setting of a pre-training; `recipe.toml` in its bundle is one of these."""
+
+    max_length: int = 128
+    """Tokens of a passage, specials included."""
+    short_length: int = 64
+    """Tokens of a passage in the first part of the training, where most is learned and attention costs less (Devlin et
+    al. 2019, section A.2)."""
+    short_share: float = 0.6
+    """That part, 0 to 1."""
+    dropout: float = 0.0
+    """Dropout in the encoder; a model that sees its text only a few times needs none (Izsak et al. 2021)."""
+    vocabulary: int = 8000
+    """Pieces of the vocabulary that is trained on the corpus, where no tokenizer is given."""
+    held_out: float = 0.02
+    """Part of the documents on which the model is judged and never trained."""
+    task: dict[str, Any] = field(default_factory=dict)
+    """Settings of the objectives: rate, unit."""
+    training: Training = field(default_factory=_training)
+    """Settings of the loop. `epochs` counts rounds, each a part of a pass over the corpus; 0: as many as the time
+    holds."""
+
+    def __post_init__(self) -> None:
+        for name in ("short_share", "dropout", "held_out"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 0 to below 1")
+        for name in ("max_length", "short_length"):
+            if getattr(self, name) < 8:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected at least 8 tokens")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainRequest:
+    """A pre-training as a person asks for it."""
+
+    corpus: tuple[str, ...]
+    """Files, folders, or hub:name."""
+    objective: str = "masked_lm"
+    """Names with weights, `masked_lm:1,next_sentence:1`."""
+    model: str | None = None
+    """An encoder to go on with: alias, folder or hub name; otherwise one starts from nothing."""
+    preset: str = "mini"
+    """Size of an encoder that starts from nothing."""
+    tokenizer: Path | None = None
+    """Folder of a tokenizer; otherwise the model's, or one is trained on the corpus."""
+    words: Path | None = None
+    """A file with a word a line that are hidden as a whole, beside those of the dictionary."""
+    recipe: Path | None = None
+    """TOML file of settings."""
+    overrides: tuple[str, ...] = ()
+    """Settings on top of the recipe, as NAME=VALUE."""
+    out: Path | None = None
+    """Folder of the bundle; otherwise runs/NAME."""
+    budget: str | float | None = None
+    """Time for the whole command, such as 2h, or a number of seconds."""
+    resume: bool = False
+    """Go on with the run in `out`."""
+    overwrite: bool = False
+    """Replace what is in `out`."""
+    seed: int | None = None
+    """Seed of the weights, the masks and the order; otherwise the recipe's `training.seed`."""
+    text_column: str | None = None
+    """Column that holds the text, in JSON lines and Parquet."""
+    encoding: str | None = None
+    """Encoding of the files, where it is not recognised."""
+
+    def __post_init__(self) -> None:
+        if not self.corpus:
+            raise UsageError("no corpus: name text files, folders or hub:name")
+        if self.budget is not None:
+            seconds(self.budget)
+        if self.model is not None and self.tokenizer is not None:
+            raise UsageError("--model brings its own tokenizer; leave --tokenizer out")
+
+    @property
+    def folder(self) -> Path:
+        """Where the bundle goes."""
+        name = re.sub(r"[^\w.-]+", "-", Path(self.corpus[0].removeprefix("hub:")).stem) or "corpus"
+        return self.out or Path("runs") / f"pretrain-{name}"
+
+    @property
+    def seconds(self) -> float:
+        """The budget in seconds."""
+        return DEFAULT_BUDGET if self.budget is None else seconds(self.budget)
+
+    def settings(self) -> PretrainRecipe:
+        """The recipe file with the overrides on top."""
+        recipe = load_toml(PretrainRecipe, self.recipe) if self.recipe else PretrainRecipe()
+        seed = [] if self.seed is None else [f"training.seed={self.seed}"]
+        return override(recipe, [*self.overrides, *seed])

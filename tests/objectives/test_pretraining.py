@@ -1,0 +1,168 @@
+"""Pre-training as a task: objectives read and composed, learned by heart, answers to a person's texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from bertie.bundle.folder import Model
+from bertie.core.errors import UsageError
+from bertie.data.batches import Example, stack
+from bertie.data.passages import Passages
+from bertie.nn import checkpoint
+from bertie.objectives.pretraining import OBJECTIVES, Pretraining, read_objectives
+from bertie.predict import Predictor
+from bertie.text.tokenizer import Tokenizer
+from bertie.training.model import TrainingModel
+from tests.data.test_passages import Text
+
+TEXTS = [
+    "the service was very good",
+    "the food was not good, very slow service",
+    "这手机很好，送货快",
+    "房间不是很满意，失望",
+]
+
+
+class Texts:
+    """Our texts, tokenised; each piece is a word, each text has two sentences."""
+
+    def __init__(self, tokenizer: Tokenizer, texts: list[str]) -> None:
+        self.ids = [tokenizer.encode(text).ids[1:-1] for text in texts]
+        self.lengths = torch.tensor([len(ids) for ids in self.ids]).numpy()
+
+    def __getitem__(self, index: int, /) -> Text:
+        ids = torch.tensor(self.ids[index], dtype=torch.int32).numpy()
+        marks = torch.ones(len(ids), dtype=torch.uint8).numpy()
+        marks[[0, len(ids) // 2]] = 3
+        return Text(ids, marks)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_model: Path) -> Tokenizer:
+    return Tokenizer.from_folder(tiny_model)
+
+
+def made(tiny_model: Path, tokenizer: Tokenizer, objective: str) -> TrainingModel:
+    torch.manual_seed(0)
+    encoder = checkpoint.load(tiny_model).encoder
+    encoder.set_dropout(0.0)
+    task = Pretraining.of(objective, encoder, tokenizer, {})
+    task.build_head(32)
+    return TrainingModel(encoder, task, whole_vocabulary=True)
+
+
+def batch_of(model: TrainingModel, tokenizer: Tokenizer) -> list[Example]:
+    task = model.task
+    assert isinstance(task, Pretraining)
+    return Passages(Texts(tokenizer, TEXTS), range(4), task.arrangement(tokenizer, 32), (1,))[:]
+
+
+def test_names_and_weights_are_read() -> None:
+    assert read_objectives("masked_lm") == {"masked_lm": 1.0}
+    assert read_objectives("masked_lm:1, next_sentence:0.5") == {"masked_lm": 1.0, "next_sentence": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("masked", "objective 'masked' does not exist; choose one of causal_lm, contrastive, masked_lm"),
+        ("masked_lm:x", "the weight is 'x', expected a number above 0"),
+        ("masked_lm:-1", "expected a number above 0"),
+        ("masked_lm,masked_lm", "is named twice"),
+    ],
+)
+def test_a_wrong_objective_is_named(text: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        read_objectives(text)
+
+
+def test_two_ways_of_joining_are_refused(tiny_model: Path, tokenizer: Tokenizer) -> None:
+    with pytest.raises(UsageError, match="next_sentence and sentence_order want passages joined in two ways"):
+        made(tiny_model, tokenizer, "masked_lm,next_sentence,sentence_order")
+
+
+@pytest.mark.parametrize(
+    "objective", [*OBJECTIVES.classes(), "masked_lm:1,next_sentence:1", "masked_lm:1,causal_lm:0.5"]
+)
+def test_passages_are_learned_by_heart(objective: str, tiny_model: Path, tokenizer: Tokenizer) -> None:
+    model = made(tiny_model, tokenizer, objective)
+    examples = batch_of(model, tokenizer)
+    batch = model.collate(examples)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    first = float(model(batch).detach())
+    for _ in range(150):
+        optimizer.zero_grad()
+        model(batch).backward()
+        optimizer.step()
+    task = model.task
+    assert isinstance(task, Pretraining)
+    outcomes = task.outcomes(task(model.encoder, batch))
+    assert set(outcomes) == set(task.weights)
+    # Nothing tells which text begins, so of what comes next not all can be known; the generator's pieces go by lot.
+    enough = {name: {"causal_lm": 0.7, "replaced_token": 0.9}.get(name, 1.0) for name in outcomes}
+    assert all(outcome.right.float().mean() >= enough[name] for name, outcome in outcomes.items()), first
+    assert all(p.grad is not None for p in task.parameters())
+
+
+def test_the_loss_is_the_weighted_sum(tiny_model: Path, tokenizer: Tokenizer) -> None:
+    model = made(tiny_model, tokenizer, "masked_lm:2,next_sentence:0.5")
+    batch = model.collate(batch_of(model, tokenizer))
+    task = model.task
+    assert isinstance(task, Pretraining)
+    means = {name: outcome.nats.mean() for name, outcome in task.outcomes(task(model.encoder, batch)).items()}
+    torch.testing.assert_close(model(batch), 2 * means["masked_lm"] + 0.5 * means["next_sentence"])
+
+
+def test_the_causal_model_sees_nothing_of_what_comes(tiny_model: Path, tokenizer: Tokenizer) -> None:
+    encoder = checkpoint.load(tiny_model).encoder
+    ids = torch.tensor([tokenizer.encode(TEXTS[1]).ids])
+    changed = ids.clone()
+    changed[0, 6:] = 9
+    with torch.no_grad():
+        one, other = encoder(ids, causal=True), encoder(changed, causal=True)
+        torch.testing.assert_close(one[:, :6], other[:, :6])
+        assert not torch.allclose(encoder(ids)[:, :6], encoder(changed)[:, :6])
+
+
+def predictor(tiny_model: Path, tokenizer: Tokenizer, objective: str) -> Predictor:
+    model = made(tiny_model, tokenizer, objective)
+    return Predictor(Model(model.encoder, model.task, tokenizer, 32))
+
+
+@pytest.mark.parametrize("objective", ["masked_lm", "causal_lm"])
+def test_a_text_is_foretold_alike_alone_and_in_company(objective: str, tiny_model: Path, tokenizer: Tokenizer) -> None:
+    ready = predictor(tiny_model, tokenizer, objective)
+    together = ready.predict([*TEXTS, "", "good " * 100])
+    for text, answer in zip(TEXTS, together, strict=False):
+        [alone] = ready.predict([text])
+        assert alone["positions"] == answer["positions"] > 0
+        assert alone["loss"] == pytest.approx(answer["loss"], abs=1e-4)
+    assert together[4]["positions"] <= 1 and together[4]["note"] == "the text is empty"
+    assert together[5]["positions"] > (10 if objective == "masked_lm" else 90)  # read to its end
+
+
+def test_what_stands_at_the_mask_is_guessed(tiny_model: Path, tokenizer: Tokenizer) -> None:
+    ready = predictor(tiny_model, tokenizer, "masked_lm")
+    one, two = ready.predict(["the [MASK] was good", "[MASK]货很[MASK]"])
+    assert len(one["candidates"]) == 5 and all(isinstance(one["token"], str) for one in one["candidates"])
+    scores = [candidate["score"] for candidate in one["candidates"]]
+    assert scores == sorted(scores, reverse=True) and 0.0 < scores[0] < 1.0
+    assert len(two["masks"]) == 2 and two["masks"][0]["candidates"] == two["candidates"]
+
+
+def test_an_objective_that_guesses_nothing_says_so(tiny_model: Path, tokenizer: Tokenizer) -> None:
+    with pytest.raises(UsageError, match="next_sentence: guesses no pieces; pre-train with masked_lm or causal_lm too"):
+        predictor(tiny_model, tokenizer, "next_sentence").predict(["good"])
+
+
+def test_the_task_comes_back_from_its_description(tiny_model: Path, tokenizer: Tokenizer) -> None:
+    model = made(tiny_model, tokenizer, "masked_lm:1,causal_lm:0.5")
+    again = Pretraining.from_description(model.task.description())
+    again.build_head(32)
+    again.load_state_dict(model.task.state_dict())
+    assert again.description() == model.task.description()
+    batch = stack(batch_of(model, tokenizer), 0)
+    torch.testing.assert_close(again.loss(again(model.encoder, batch), batch), model(batch))

@@ -1,0 +1,158 @@
+"""Pre-training from text to a bundle: made, judged, used, gone on with."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+import bertie
+from bertie.core.errors import BertieError, DataError, UsageError
+from bertie.workflow.evaluate import run_evaluation
+from bertie.workflow.pretrain import PretrainResult, run_pretraining
+from bertie.workflow.pretrain_request import PretrainRequest
+
+FAST = ("training.epochs=3", "max_length=32", "short_length=16", "vocabulary=400", "held_out=0.1")
+
+
+def quiet(line: str) -> None:
+    """Nobody listens."""
+
+
+def corpus(folder: Path, documents: int = 60) -> Path:
+    """Made-up notes about goods and weather in two languages."""
+    draw = random.Random(0)
+    things = ["phone", "room", "coffee", "train", "river", "手机", "房间", "咖啡", "火车", "河水"]
+    english = ["The {} was very good today.", "We did not like the {} at all.", "A {} costs more than last year."]
+    chinese = ["今天的{}非常好。", "我们不太喜欢这个{}。", "{}比去年贵了一些。"]
+    lines = []
+    for number in range(documents):
+        thing = draw.choice(things)
+        patterns = english if thing.isascii() else chinese
+        lines += [draw.choice(patterns).format(thing) for _ in range(draw.randint(3, 9))] + [
+            f"No. {number} {thing}",
+            "",
+        ]
+    path = folder / "corpus.txt"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def run(text: Path, out: Path, **options: Any) -> PretrainResult:
+    options.setdefault("overrides", FAST)
+    return run_pretraining(PretrainRequest(corpus=(str(text),), preset="tiny", out=out, **options), quiet)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PretrainResult]:
+    folder = tmp_path_factory.mktemp("pretrain")
+    text = corpus(folder)
+    return text, run(text, folder / "out", objective="masked_lm:1,next_sentence:0.5")
+
+
+def test_a_bundle_is_left_that_says_what_was_learned(made: tuple[Path, PretrainResult]) -> None:
+    _, result = made
+    metrics = result.evaluation["metrics"]
+    assert {"masked_accuracy", "loss", "perplexity", "unigram_entropy"} <= set(metrics)
+    assert metrics["loss"] > 0.0 and metrics["unigram_entropy"] > 0.0
+    assert set(result.evaluation["floors"]) == {"unigrams"}
+    kept = json.loads((result.folder / "metrics.json").read_text(encoding="utf-8"))
+    assert "next_sentence_accuracy" in kept["held_out"] and "probe_accuracy" in kept["held_out"]
+    assert "unigrams" in (result.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_it_fills_in_and_is_judged_on_a_text_file(made: tuple[Path, PretrainResult]) -> None:
+    text, result = made
+    [answer] = bertie.load(result.folder).predict(["今天的[MASK]非常好。"])
+    assert len(answer["candidates"]) == 5
+    judged = run_evaluation(result.folder, str(text), say=quiet)
+    assert judged["task"] == "pretraining" and judged["rows"] == 60
+    assert judged["metrics"]["positions"] > 300
+
+
+def test_transformers_reads_its_encoder_and_its_masked_language_model(made: tuple[Path, PretrainResult]) -> None:
+    _, result = made
+    theirs = AutoModelForMaskedLM.from_pretrained(result.folder / "model").eval()
+    tokenizer = AutoTokenizer.from_pretrained(result.folder / "model")
+    inputs = tokenizer("今天的[MASK]非常好。", return_tensors="pt")
+    place = int((inputs["input_ids"][0] == tokenizer.mask_token_id).nonzero())
+    with torch.no_grad():
+        shares = theirs(**inputs).logits[0, place].softmax(-1)
+    [answer] = bertie.load(result.folder).predict(["今天的[MASK]非常好。"])
+    best = answer["candidates"][0]
+    assert float(shares.max()) == pytest.approx(best["score"], abs=1e-4)
+    assert tokenizer.convert_ids_to_tokens(int(shares.argmax())) == best["token"]
+
+
+def test_a_classifier_starts_from_it(made: tuple[Path, PretrainResult], tmp_path: Path) -> None:
+    rows = "".join(
+        f"the {w} was good,x\nwe did not like the {w},y\n" for w in ("phone", "room", "tea", "bus", "sea") * 3
+    )
+    (tmp_path / "rows.csv").write_text("text,label\n" + rows, encoding="utf-8")
+    settings = {"training.epochs": 1}
+    result = bertie.train(tmp_path / "rows.csv", model=str(made[1].folder), out=tmp_path / "m", settings=settings)
+    assert result.evaluation["rows"] > 0
+
+
+def test_pre_training_goes_on_from_a_bundle_with_its_output_layer(
+    made: tuple[Path, PretrainResult], tmp_path: Path
+) -> None:
+    text, before = made
+    after = run_pretraining(
+        PretrainRequest(
+            corpus=(str(text),),
+            model=str(before.folder),
+            out=tmp_path / "on",
+            overrides=("training.epochs=1", "max_length=32", "held_out=0.1"),
+        ),
+        quiet,
+    )
+    assert after.evaluation["metrics"]["loss"] < before.evaluation["metrics"]["loss"] + 0.1
+
+
+def test_from_python(tmp_path: Path) -> None:
+    settings = {"training.epochs": 1, "max_length": 32, "vocabulary": 400, "held_out": 0.1}
+    text = corpus(tmp_path, 30)
+    result = bertie.pretrain(
+        text,
+        objective="masked_lm:1,causal_lm:0.5",
+        preset="tiny",
+        out=str(tmp_path / "p"),
+        settings=settings,
+        say=quiet,
+    )
+    assert result.predictor.predict(["手机[MASK]"])[0]["candidates"]
+
+
+def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
+    text = corpus(tmp_path, 30)
+    first, second = run(text, tmp_path / "a"), run(text, tmp_path / "b")
+    weights = [(one.folder / "model" / "model.safetensors").read_bytes() for one in (first, second)]
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize(
+    ("content", "error"), [(b"", DataError), (b"one line\n", DataError), (b"\x00\x01\x02\xff" * 50, DataError)]
+)
+def test_a_corpus_that_is_none_is_refused(content: bytes, error: type[BertieError], tmp_path: Path) -> None:
+    (tmp_path / "c.txt").write_bytes(content)
+    with pytest.raises(error) as caught:
+        run(tmp_path / "c.txt", tmp_path / "out")
+    assert "c.txt" in str(caught.value)
+
+
+def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--model brings its own tokenizer"):
+        PretrainRequest(corpus=("x",), model="minilm", tokenizer=tmp_path)
+    with pytest.raises(UsageError, match="--preset 'huge': there are tiny, mini, small, base"):
+        run_pretraining(
+            PretrainRequest(corpus=(str(corpus(tmp_path)),), preset="huge", out=tmp_path / "o", overrides=FAST), quiet
+        )
+    with pytest.raises(UsageError, match="task 'pretraining' does not exist"):
+        (tmp_path / "r.csv").write_text("text,label\na,x\nb,y\nc,x\nd,y\n", encoding="utf-8")
+        bertie.train(tmp_path / "r.csv", task="pretraining", out=tmp_path / "q")

@@ -29,6 +29,7 @@ _TOTAL = 30_000_000  # words that the library is shown; of a larger text the cou
 _LINE = 1000
 _PREFIX = "##"
 _GOES_ON = "\ue001"
+_STEP = 0.0001  # in the library's code
 
 Counts = Mapping[str, int]
 
@@ -97,11 +98,15 @@ def learn_unigram(counts: Counts, size: int, wanted: list[str]) -> models.Model:
 def _settled(scores: dict[str, float]) -> dict[str, float]:
     """Scores that do not depend on the order of the words.
 
-    Characters that are no likely pieces get scores below all others from the library, in the order of a hash table;
-    here they get one and the same. What is left is the order in which floating-point numbers were summed.
+    Characters that are no likely pieces get the lowest score from the library, each a little more than the one before
+    it, in the order of a hash table; here they all get the lowest. What is left of any order is that in which
+    floating-point numbers are summed, far below the digits that are kept.
     """
-    least = min((score for piece, score in scores.items() if len(piece) > 1), default=0.0)
-    return {piece: round(score if score >= least else least - 1.0, 4) for piece, score in scores.items()}
+    least, characters = min(scores.values()), sum(len(piece) == 1 for piece in scores)
+    reached = least + _STEP * (characters + 1)
+    return {
+        piece: round(least if len(piece) == 1 and score <= reached else score, 4) for piece, score in scores.items()
+    }
 
 
 def _with_words(scores: dict[str, float], wanted: list[str]) -> dict[str, float]:

@@ -24,7 +24,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import bertie
 from bertie.core.errors import BertieError, StorageError
 from bertie.data.corpus_shards import write_shard
 from bertie.text.tokenizer import Tokenizer
@@ -106,7 +105,7 @@ class _Pool:
 
 def _started() -> subprocess.Popen[str]:
     # The package is found by the worker where it was found here; one process computes with one thread.
-    place = str(Path(bertie.__file__).parents[1])
+    place = str(Path(__file__).parents[2])  # where the package lies
     path = os.pathsep.join(filter(None, [place, os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1", "TOKENIZERS_PARALLELISM": "false"}
     return subprocess.Popen(

@@ -44,7 +44,7 @@ def _training() -> Training:
     """Of a small budget (Izsak et al. 2021, section 4): one high peak, then straight down to zero at the end of it."""
     return Training(
         rows_per_batch=64,
-        tokens_per_batch=4096,
+        tokens_per_batch=2048,
         keep="last",
         optimizer=Optimizer(betas=(0.9, 0.98), epsilon=1e-6, head_rate_factor=1.0, layer_decay=1.0),
         schedule=Schedule(warmup=0.08),

@@ -10,6 +10,7 @@ Knows nothing of the command line.
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -35,6 +36,7 @@ from bertie.predict import ROWS_PER_BATCH, TOKENS_PER_BATCH, Predictor, load
 from bertie.tasks.base import Answer
 from bertie.text.learned_pieces import FewPieces
 from bertie.text.tokenizer import Tokenizer
+from bertie.training.decisions import same_run
 from bertie.training.estimate import estimate_seconds
 from bertie.training.hooks import reporters
 from bertie.training.loop import fit
@@ -49,6 +51,8 @@ from bertie.workflow.pretrain_request import PretrainRecipe, PretrainRequest, sh
 from bertie.workflow.probe import Probe, usual_probe
 from bertie.workflow.vocabulary import VocabularyRequest, read_words, run_vocabulary
 
+TOKENIZER = "tokenizer"
+"""Folder of the vocabulary that is learned here, in that of the run."""
 ROUND_TOKENS = 1_000_000
 """Tokens of a round at most; a model is judged after each."""
 FEWEST_ROUNDS = 10
@@ -109,8 +113,10 @@ def run_pretraining(request: PretrainRequest, say: Callable[[str], None]) -> Pre
         claim_run(request, run)
         if not request.resume:
             run.clear()
+            shutil.rmtree(run.path / TOKENIZER, ignore_errors=True)
         seed_everything(recipe.training.seed)
         ready = prepare(request, recipe, run, notes)
+        same_terms(ready, request, run)
         model = TrainingModel(ready.encoder, ready.task, whole_vocabulary=True)
         training, rounds = plan(ready, model, request, run, began)
         ready = replace(ready, recipe=replace(recipe, training=training))
@@ -137,7 +143,7 @@ def run_pretraining(request: PretrainRequest, say: Callable[[str], None]) -> Pre
 def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, notes: Notes) -> Ready:
     """Vocabulary, corpus, encoder and objectives."""
     words = read_words(request.words) if request.words else ()
-    folder = run.path / "tokenizer"
+    folder = run.path / TOKENIZER
     loaded = None
     if request.model is not None:
         source = resolve(request.model)
@@ -156,7 +162,10 @@ def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, no
         encoding=request.encoding,
         user_words=words,
     )
-    corpus = prepare_corpus(request.corpus, tokenizer, run.path / "corpus", options, notes.say)
+    # What a run that was killed has tokenised is of use to the next one; what does not fit is made anew.
+    corpus = prepare_corpus(
+        request.corpus, tokenizer, run.path / "corpus", options, notes.say, overwrite=not request.resume
+    )
     for note in corpus.notes:
         notes.say(note)
     notes.say(
@@ -177,6 +186,18 @@ def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, no
     task.know(corpus.unigrams)
     task.to(device)
     return Ready(encoder, tokenizer, task, corpus, recipe, origin)
+
+
+def same_terms(ready: Ready, request: PretrainRequest, run: RunFolder) -> None:
+    """UsageError where a resumed run would be another one; the text and the settings have checks of their own."""
+    task = ready.task.description()
+    now = {"start": request.model or request.preset, "objectives": task["objectives"], "task": task["settings"]}
+    now |= {"max_length": ready.recipe.max_length, "short": [ready.recipe.short_length, ready.recipe.short_share]}
+    before = run.read("choice")
+    if before is None:
+        run.write("choice", now)
+    else:
+        same_run(run, before, now)
 
 
 def learn_vocabulary(request: PretrainRequest, size: int, folder: Path, say: Callable[[str], None]) -> None:

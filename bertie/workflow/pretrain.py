@@ -22,6 +22,7 @@ import torch
 
 from bertie.bundle.checksums import RUN_FOLDER
 from bertie.bundle.folder import Model
+from bertie.core.errors import UsageError
 from bertie.core.runtime import autocast, choose_device, choose_dtype, seed_everything
 from bertie.data.batches import pack
 from bertie.data.catalogue import resolve
@@ -180,6 +181,8 @@ def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, no
     device = choose_device(recipe.training.device)
     encoder.to(device)
     task = Pretraining.of(request.objective, encoder, tokenizer, recipe.task)
+    if task.asking is None:  # said now: the model is judged by its guesses in the end
+        raise UsageError(f"--objective {request.objective}: guesses no pieces; add masked_lm or causal_lm")
     task.build_head(encoder.config.hidden_size)
     if loaded is not None:
         task.take_heads(loaded.heads)

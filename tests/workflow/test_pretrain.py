@@ -153,6 +153,8 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
         run_pretraining(
             PretrainRequest(corpus=(str(corpus(tmp_path)),), preset="huge", out=tmp_path / "o", overrides=FAST), quiet
         )
+    with pytest.raises(UsageError, match="--objective next_sentence: guesses no pieces; add masked_lm or causal_lm"):
+        run(corpus(tmp_path), tmp_path / "n", objective="next_sentence")
     with pytest.raises(UsageError, match="task 'pretraining' does not exist"):
         (tmp_path / "r.csv").write_text("text,label\na,x\nb,y\nc,x\nd,y\n", encoding="utf-8")
         bertie.train(tmp_path / "r.csv", task="pretraining", out=tmp_path / "q")

@@ -215,6 +215,11 @@ class Pace:
     """Most tokens of a passage in the first rounds, and the part of all rounds that has so few."""
 
 
+def readable(documents: Documents) -> Ids:
+    """The documents that are long enough to be read."""
+    return np.flatnonzero(documents.lengths >= FEWEST)
+
+
 class Curriculum:
     """Rounds of pre-training: each reads its part of the documents; short passages come first.
 
@@ -225,12 +230,13 @@ class Curriculum:
     def __init__(self, documents: Documents, how: Arrangement, seed: int, pace: Pace, fingerprint: str) -> None:
         """`fingerprint` is that of the documents."""
         self.documents, self.how, self.seed, self.pace = documents, how, seed, pace
+        self.readable = readable(documents)
         self.fingerprint = f"{fingerprint} {how} {seed} {pace}"
 
     def at(self, epoch: int) -> Passages:
         """The examples of a round, counted from 0."""
         number, part = divmod(epoch, self.pace.a_pass)
-        order = np.random.default_rng((self.seed, 2, number)).permutation(len(self.documents.lengths))
+        order = np.random.default_rng((self.seed, 2, number)).permutation(self.readable)
         length, share = self.pace.short
         how = self.how if epoch >= share * self.pace.rounds else replace(self.how, length=min(length, self.how.length))
         chosen: list[int] = np.array_split(order, self.pace.a_pass)[part].tolist()

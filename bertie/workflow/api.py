@@ -17,7 +17,7 @@ import tomli_w
 
 from bertie.core.errors import ConfigError
 from bertie.workflow.evaluate import run_evaluation
-from bertie.workflow.pretrain import PretrainResult, run_pretraining
+from bertie.workflow.pretrain import run_pretraining
 from bertie.workflow.pretrain_request import PretrainRequest
 from bertie.workflow.request import Reading, Say, TrainRequest
 from bertie.workflow.train import TrainResult, run_training
@@ -51,7 +51,7 @@ def train(
 
 def pretrain(
     *corpus: str | Path, settings: dict[str, Any] | None = None, say: Say | None = None, **options: Any
-) -> PretrainResult:
+) -> TrainResult:
     """Pre-trains on files or folders of raw text, or `hub:name`, and leaves a verified bundle.
 
     `options` are the other fields of `PretrainRequest`: objective, model, preset, tokenizer, out, budget, seed, ...

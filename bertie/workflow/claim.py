@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from bertie.bundle import folder as bundle
 from bertie.core.config import to_dict
@@ -17,26 +17,10 @@ from bertie.core.errors import UsageError
 from bertie.tasks.base import Task
 from bertie.training.decisions import plain, same_run
 from bertie.training.run import RunFolder
-from bertie.workflow.request import Recipe
+from bertie.workflow.request import Recipe, RunRequest
 
 
-class Request(Protocol):
-    """What a request says about its folder."""
-
-    @property
-    def folder(self) -> Path:
-        """Where the bundle goes."""
-
-    @property
-    def resume(self) -> bool:
-        """Whether it goes on with the run there."""
-
-    @property
-    def overwrite(self) -> bool:
-        """Whether it replaces what is there."""
-
-
-def claim_folder(request: Request, run: RunFolder) -> None:
+def claim_folder(request: RunRequest, run: RunFolder) -> None:
     """Before the run folder is entered: a new or empty folder, a run to go on with, or a bundle to replace."""
     goes_on = request.resume and run.begun()
     bundle.free(request.folder, overwrite=request.overwrite or goes_on)
@@ -46,7 +30,7 @@ def claim_folder(request: Request, run: RunFolder) -> None:
         )
 
 
-def claim_run(request: Request, run: RunFolder) -> None:
+def claim_run(request: RunRequest, run: RunFolder) -> None:
     """Under the lock: work that was saved is lost only where somebody says so."""
     if run.saved() and not (request.resume or request.overwrite):
         raise UsageError(

@@ -7,6 +7,7 @@ Knows nothing of pages or of how anything was computed.
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,14 +57,24 @@ def report_of(
         data=data_parts(prepared),
         chosen=prepared.notes,
         recipe=words[1],
-        environment={
-            "bertie": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-            "threads": str(torch.get_num_threads()),
-        },
+        environment=environment(),
         seconds=seconds,
     )
+
+
+def environment() -> dict[str, str]:
+    """What computed a model."""
+    return {
+        "bertie": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "threads": str(torch.get_num_threads()),
+    }
+
+
+def as_json(content: Any) -> str:
+    """A document of a bundle."""
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
 def data_parts(prepared: Prepared) -> list[DataPart]:

@@ -15,24 +15,24 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from bertie.bundle.checksums import RUN_FOLDER
 from bertie.bundle.folder import Model
-from bertie.core.errors import UsageError
+from bertie.core.config import from_dict
+from bertie.core.errors import DataError, UsageError
 from bertie.core.runtime import autocast, choose_device, choose_dtype, seed_everything
 from bertie.data.batches import pack
 from bertie.data.catalogue import resolve
 from bertie.data.corpus import Corpus, CorpusOptions, prepare_corpus
-from bertie.data.passages import Arrangement, Curriculum, Pace, Passages
+from bertie.data.passages import FEWEST, Arrangement, Curriculum, Pace, Passages, readable
 from bertie.data.rows import Rows
 from bertie.evaluation.judge import Judgement, judge, to_json
 from bertie.nn import checkpoint
 from bertie.nn.encoder import Encoder
-from bertie.objectives.pretraining import Pretraining
+from bertie.objectives.pretraining import OBJECTIVES, Pretraining, PretrainingSettings, read_objectives
 from bertie.predict import ROWS_PER_BATCH, TOKENS_PER_BATCH, Predictor, load
 from bertie.tasks.base import Answer
 from bertie.text.learned_pieces import FewPieces
@@ -50,6 +50,7 @@ from bertie.workflow.preparation import Notes
 from bertie.workflow.pretrain_publication import Outcome, publish
 from bertie.workflow.pretrain_request import PretrainRecipe, PretrainRequest, shape
 from bertie.workflow.probe import Probe, usual_probe
+from bertie.workflow.train import TrainResult
 from bertie.workflow.vocabulary import VocabularyRequest, read_words, run_vocabulary
 
 TOKENIZER = "tokenizer"
@@ -68,15 +69,6 @@ CONTINUED_RATE = 1e-4
 """Highest learning rate of an encoder that has learned already."""
 RESERVE = 15.0
 """Seconds kept for judging at the end and for writing the bundle."""
-
-
-@dataclass(frozen=True)
-class PretrainResult:
-    """A finished pre-training."""
-
-    folder: Path
-    evaluation: dict[str, Any]
-    predictor: Predictor
 
 
 @dataclass(frozen=True)
@@ -104,7 +96,7 @@ class Ready:
         return Passages(shards, chosen.tolist(), replace(self.how, judging=True, unit="token"), (seed, 9))
 
 
-def run_pretraining(request: PretrainRequest, say: Callable[[str], None]) -> PretrainResult:
+def run_pretraining(request: PretrainRequest, say: Callable[[str], None]) -> TrainResult:
     """Pre-trains and leaves a bundle in the request's folder. Stopped by a signal, it saves and `resume` goes on."""
     began = time.monotonic()
     folder, recipe, notes = request.folder, request.settings(), Notes(say)
@@ -116,6 +108,7 @@ def run_pretraining(request: PretrainRequest, say: Callable[[str], None]) -> Pre
             run.clear()
             shutil.rmtree(run.path / TOKENIZER, ignore_errors=True)
         seed_everything(recipe.training.seed)
+        check(request, recipe)
         ready = prepare(request, recipe, run, notes)
         same_terms(ready, request, run)
         model = TrainingModel(ready.encoder, ready.task, whole_vocabulary=True)
@@ -138,7 +131,17 @@ def run_pretraining(request: PretrainRequest, say: Callable[[str], None]) -> Pre
         outcome = Outcome(judgement, result, fitted.best_step, notes.lines, rows)
         publish(predictor, ready.corpus, ready.recipe, outcome, run, folder)
         predictor = load(folder)
-    return PretrainResult(folder, result, predictor)
+    return TrainResult(folder, result, predictor)
+
+
+def check(request: PretrainRequest, recipe: PretrainRecipe) -> None:
+    """UsageError or ConfigError for what is wrong whatever the corpus holds: reading that may take hours."""
+    if not any(OBJECTIVES.get(name).answers for name in read_objectives(request.objective)):
+        # It is judged by its guesses in the end.
+        raise UsageError(f"--objective {request.objective}: guesses no pieces; add masked_lm or causal_lm")
+    from_dict(PretrainingSettings, recipe.task, "task")
+    if request.model is None:
+        shape(request.preset, recipe.vocabulary, 0, recipe.dropout)
 
 
 def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, notes: Notes) -> Ready:
@@ -173,6 +176,13 @@ def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, no
         f"corpus: {len(corpus.train):,} documents with {corpus.train.tokens:,} tokens to learn from, "
         f"{len(corpus.held_out):,} with {corpus.held_out.tokens:,} held out"
     )
+    for name, part in (("to learn from", corpus.train), ("held out", corpus.held_out)):
+        if not len(readable(part)):
+            raise DataError(
+                f"{request.corpus[0]}: of the {len(part)} documents {name} none has {FEWEST} pieces, expected longer "
+                "ones; give more text, put paragraphs that belong together without an empty line, or hold out another "
+                "part with --set held_out=0.1"
+            )
     if loaded is None:
         encoder = Encoder(shape(request.preset, tokenizer.vocab_size, tokenizer.pad_id, recipe.dropout))
     else:
@@ -181,8 +191,6 @@ def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, no
     device = choose_device(recipe.training.device)
     encoder.to(device)
     task = Pretraining.of(request.objective, encoder, tokenizer, recipe.task)
-    if task.asking is None:  # said now: the model is judged by its guesses in the end
-        raise UsageError(f"--objective {request.objective}: guesses no pieces; add masked_lm or causal_lm")
     task.build_head(encoder.config.hidden_size)
     if loaded is not None:
         task.take_heads(loaded.heads)
@@ -238,8 +246,8 @@ def plan(
 
 def rounds_for(ready: Ready, model: TrainingModel, training: Training, seconds: float) -> dict[str, int]:
     """How many rounds there are, and how many of them are one pass over the corpus."""
-    documents = len(ready.corpus.train)
-    a_pass = max(1, math.ceil(ready.corpus.train.tokens / ROUND_TOKENS))
+    documents = len(readable(ready.corpus.train))
+    a_pass = min(max(1, math.ceil(ready.corpus.train.tokens / ROUND_TOKENS)), documents)  # no round is empty
     if training.epochs:
         return {"rounds": training.epochs, "a_pass": a_pass}
     first = curriculum(ready, 1, a_pass).at(0)

@@ -7,20 +7,16 @@ Knows nothing of how the model was trained.
 
 from __future__ import annotations
 
-import json
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import tomli_w
-import torch
 
 from bertie.bundle import folder as bundle
 from bertie.bundle import golden
 from bertie.core.config import to_dict
-from bertie.core.version import __version__
 from bertie.data.corpus import Corpus
 from bertie.data.rows import Rows
 from bertie.evaluation.judge import Judgement
@@ -30,6 +26,7 @@ from bertie.evaluation.report import DataPart, Report, render
 from bertie.evaluation.verdict import FloorFigure
 from bertie.predict import Predictor
 from bertie.training.run import RunFolder
+from bertie.workflow.documents import as_json, environment
 from bertie.workflow.pretrain_request import PretrainRecipe
 
 GOLDEN_ROWS, GOLDEN_CHARACTERS = 8, 200
@@ -60,8 +57,8 @@ def publish(
     report = report_of(predictor, outcome, run.entries(), (folder.resolve().name, settings), parts)
     documents = {
         "recipe.toml": settings,
-        "metrics.json": _json({**outcome.evaluation, "held_out": _last(run.entries())}),
-        "data.json": _json({"fingerprint": corpus.fingerprint, "parts": [asdict(part) for part in parts]}),
+        "metrics.json": as_json({**outcome.evaluation, "held_out": _last(run.entries())}),
+        "data.json": as_json({"fingerprint": corpus.fingerprint, "parts": [asdict(part) for part in parts]}),
         "README.md": model_card(report),
         "report.html": render(report),
     }
@@ -94,12 +91,7 @@ def report_of(
         data=parts,
         chosen=outcome.notes,
         recipe=words[1],
-        environment={
-            "bertie": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-            "threads": str(torch.get_num_threads()),
-        },
+        environment=environment(),
         seconds=outcome.evaluation["seconds"],
     )
 
@@ -116,7 +108,3 @@ def _last(log: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The last judgement of the training: what each objective lost, and the probe."""
     judged = [entry for entry in log if "score" in entry]
     return dict(judged[-1]) if judged else {}
-
-
-def _json(content: Any) -> str:
-    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"

@@ -7,16 +7,14 @@ Knows nothing of how the work is done.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from bertie.core.config import load_toml, override
 from bertie.core.errors import UsageError
 from bertie.nn.config import EncoderConfig
 from bertie.training.settings import Optimizer, Schedule, Training
-from bertie.workflow.request import DEFAULT_BUDGET, seconds
+from bertie.workflow.request import RunRequest, folder_name
 
 Preset = Literal["tiny", "mini", "small", "base"]
 SHAPES: dict[str, tuple[int, int]] = {"tiny": (2, 128), "mini": (4, 256), "small": (4, 512), "base": (12, 768)}
@@ -84,7 +82,7 @@ class PretrainRecipe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PretrainRequest:
+class PretrainRequest(RunRequest):
     """A pre-training as a person asks for it."""
 
     corpus: tuple[str, ...]
@@ -99,20 +97,6 @@ class PretrainRequest:
     """Folder of a tokenizer; otherwise the model's, or one is trained on the corpus."""
     words: Path | None = None
     """A file with a word a line that are hidden as a whole, beside those of the dictionary."""
-    recipe: Path | None = None
-    """TOML file of settings."""
-    overrides: tuple[str, ...] = ()
-    """Settings on top of the recipe, as NAME=VALUE."""
-    out: Path | None = None
-    """Folder of the bundle; otherwise runs/NAME."""
-    budget: str | float | None = None
-    """Time for the whole command, such as 2h, or a number of seconds."""
-    resume: bool = False
-    """Go on with the run in `out`."""
-    overwrite: bool = False
-    """Replace what is in `out`."""
-    seed: int | None = None
-    """Seed of the weights, the masks and the order; otherwise the recipe's `training.seed`."""
     text_column: str | None = None
     """Column that holds the text, in JSON lines and Parquet."""
     encoding: str | None = None
@@ -121,24 +105,14 @@ class PretrainRequest:
     def __post_init__(self) -> None:
         if not self.corpus:
             raise UsageError("no corpus: name text files, folders or hub:name")
-        if self.budget is not None:
-            seconds(self.budget)
+        super().__post_init__()
         if self.model is not None and self.tokenizer is not None:
             raise UsageError("--model brings its own tokenizer; leave --tokenizer out")
 
     @property
-    def folder(self) -> Path:
-        """Where the bundle goes."""
-        name = re.sub(r"[^\w.-]+", "-", Path(self.corpus[0].removeprefix("hub:")).stem) or "corpus"
-        return self.out or Path("runs") / f"pretrain-{name}"
-
-    @property
-    def seconds(self) -> float:
-        """The budget in seconds."""
-        return DEFAULT_BUDGET if self.budget is None else seconds(self.budget)
+    def name(self) -> str:
+        return f"pretrain-{folder_name(self.corpus[0], 'corpus')}"
 
     def settings(self) -> PretrainRecipe:
         """The recipe file with the overrides on top."""
-        recipe = load_toml(PretrainRecipe, self.recipe) if self.recipe else PretrainRecipe()
-        seed = [] if self.seed is None else [f"training.seed={self.seed}"]
-        return override(recipe, [*self.overrides, *seed])
+        return self.settings_of(PretrainRecipe)

@@ -7,7 +7,6 @@ Knows nothing of how the model was trained.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from bertie.predict import Predictor
 from bertie.training.loop import FitResult
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
-from bertie.workflow.documents import data_parts, report_of
+from bertie.workflow.documents import as_json, data_parts, report_of
 from bertie.workflow.evaluate import FLOORS
 from bertie.workflow.preparation import Prepared
 
@@ -54,8 +53,8 @@ def publish(prepared: Prepared, predictor: Predictor, outcome: Outcome, run: Run
     report = report_of(prepared, outcome.judgement, run.entries(), words, seconds, outcome.fitted.best_step)
     documents = {
         "recipe.toml": settings,
-        "metrics.json": _json(outcome.evaluation),
-        "data.json": _json([asdict(part) for part in data_parts(prepared)]),
+        "metrics.json": as_json(outcome.evaluation),
+        "data.json": as_json([asdict(part) for part in data_parts(prepared)]),
         "README.md": model_card(report),
         "report.html": render(report),
     }
@@ -78,7 +77,3 @@ def golden_rows(predictor: Predictor, rows: Rows) -> list[dict[str, Any]]:
     answered = zip(inputs, predictor.predict(inputs), strict=True)
     clear = [row for row, answer in answered if not task.unsure(answer)]
     return sorted(clear or inputs, key=lambda row: sum(map(len, task.texts(row))))[:GOLDEN_ROWS]
-
-
-def _json(content: Any) -> str:
-    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"

@@ -8,16 +8,18 @@ Knows nothing of how the work is done.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bertie.core.config import load_toml, override
 from bertie.core.errors import UsageError
 from bertie.data.readers import Columns
 from bertie.training.settings import Training
 
+R = TypeVar("R")
 Say = Callable[[str], None]
 """Where a line goes that says what was chosen."""
 DEFAULT_BUDGET = 15 * 60.0
@@ -72,19 +74,9 @@ class Recipe:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainRequest:
-    """A training as a person asks for it."""
+class RunRequest(ABC):
+    """What every request says that ends with a bundle in a folder."""
 
-    data: str
-    """File, folder with train/dev/test, or hub:name."""
-    dev: str | None = None
-    """Rows to choose the best model by; otherwise split off."""
-    test: str | None = None
-    """Rows to judge it by; otherwise split off where `data` is one file."""
-    task: str | None = None
-    """Name of the task; otherwise the columns tell."""
-    model: str | None = None
-    """Alias, folder or hub name; otherwise chosen by measuring."""
     recipe: Path | None = None
     """TOML file of settings."""
     overrides: tuple[str, ...] = ()
@@ -98,30 +90,63 @@ class TrainRequest:
     overwrite: bool = False
     """Replace what is in `out`."""
     seed: int | None = None
-    """Seed of the split, the order and the dropout; otherwise the recipe's `training.seed`."""
-    reading: Reading = field(default_factory=Reading)
-    """How the files are read."""
+    """Seed of all that is random, the splits too; otherwise the recipe's `training.seed`."""
 
     def __post_init__(self) -> None:
         if self.budget is not None:
             seconds(self.budget)
 
     @property
+    @abstractmethod
+    def name(self) -> str:
+        """Of the folder, where `out` names none."""
+
+    @property
     def folder(self) -> Path:
         """Where the bundle goes."""
-        name = re.sub(r"[^\w.-]+", "-", Path(self.data.removeprefix("hub:")).stem) or "model"
-        return self.out or Path("runs") / name
+        return self.out or Path("runs") / self.name
 
     @property
     def seconds(self) -> float:
         """The budget in seconds."""
         return DEFAULT_BUDGET if self.budget is None else seconds(self.budget)
 
-    def settings(self) -> Recipe:
+    def settings_of(self, kind: type[R]) -> R:
         """The recipe file with the overrides on top."""
-        recipe = load_toml(Recipe, self.recipe) if self.recipe else Recipe()
+        recipe = load_toml(kind, self.recipe) if self.recipe else kind()
         seed = [] if self.seed is None else [f"training.seed={self.seed}"]
         return override(recipe, [*self.overrides, *seed])
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRequest(RunRequest):
+    """A training as a person asks for it."""
+
+    data: str
+    """File, folder with train/dev/test, or hub:name."""
+    dev: str | None = None
+    """Rows to choose the best model by; otherwise split off."""
+    test: str | None = None
+    """Rows to judge it by; otherwise split off where `data` is one file."""
+    task: str | None = None
+    """Name of the task; otherwise the columns tell."""
+    model: str | None = None
+    """Alias, folder or hub name; otherwise chosen by measuring."""
+    reading: Reading = field(default_factory=Reading)
+    """How the files are read."""
+
+    @property
+    def name(self) -> str:
+        return folder_name(self.data, "model")
+
+    def settings(self) -> Recipe:
+        """The recipe file with the overrides on top."""
+        return self.settings_of(Recipe)
+
+
+def folder_name(data: str, otherwise: str) -> str:
+    """The name of a file or of a data set of the hub as one of a folder."""
+    return re.sub(r"[^\w.-]+", "-", Path(data.removeprefix("hub:")).stem) or otherwise
 
 
 def seconds(budget: str | float) -> float:

@@ -14,8 +14,9 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer
 import bertie
 from bertie.core.errors import BertieError, DataError, UsageError
 from bertie.workflow.evaluate import run_evaluation
-from bertie.workflow.pretrain import PretrainResult, run_pretraining
+from bertie.workflow.pretrain import run_pretraining
 from bertie.workflow.pretrain_request import PretrainRequest
+from bertie.workflow.train import TrainResult
 
 FAST = ("training.epochs=3", "max_length=32", "short_length=16", "vocabulary=400", "held_out=0.1")
 
@@ -43,19 +44,19 @@ def corpus(folder: Path, documents: int = 60) -> Path:
     return path
 
 
-def run(text: Path, out: Path, **options: Any) -> PretrainResult:
+def run(text: Path, out: Path, **options: Any) -> TrainResult:
     options.setdefault("overrides", FAST)
     return run_pretraining(PretrainRequest(corpus=(str(text),), preset="tiny", out=out, **options), quiet)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PretrainResult]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainResult]:
     folder = tmp_path_factory.mktemp("pretrain")
     text = corpus(folder)
     return text, run(text, folder / "out", objective="masked_lm:1,next_sentence:0.5")
 
 
-def test_a_bundle_is_left_that_says_what_was_learned(made: tuple[Path, PretrainResult]) -> None:
+def test_a_bundle_is_left_that_says_what_was_learned(made: tuple[Path, TrainResult]) -> None:
     _, result = made
     metrics = result.evaluation["metrics"]
     assert {"masked_accuracy", "loss", "perplexity", "unigram_entropy"} <= set(metrics)
@@ -66,7 +67,7 @@ def test_a_bundle_is_left_that_says_what_was_learned(made: tuple[Path, PretrainR
     assert "unigrams" in (result.folder / "report.html").read_text(encoding="utf-8")
 
 
-def test_it_fills_in_and_is_judged_on_a_text_file(made: tuple[Path, PretrainResult]) -> None:
+def test_it_fills_in_and_is_judged_on_a_text_file(made: tuple[Path, TrainResult]) -> None:
     text, result = made
     [answer] = bertie.load(result.folder).predict(["今天的[MASK]非常好。"])
     assert len(answer["candidates"]) == 5
@@ -75,7 +76,7 @@ def test_it_fills_in_and_is_judged_on_a_text_file(made: tuple[Path, PretrainResu
     assert judged["metrics"]["positions"] > 300
 
 
-def test_transformers_reads_its_encoder_and_its_masked_language_model(made: tuple[Path, PretrainResult]) -> None:
+def test_transformers_reads_its_encoder_and_its_masked_language_model(made: tuple[Path, TrainResult]) -> None:
     _, result = made
     theirs = AutoModelForMaskedLM.from_pretrained(result.folder / "model").eval()
     tokenizer = AutoTokenizer.from_pretrained(result.folder / "model")
@@ -89,7 +90,7 @@ def test_transformers_reads_its_encoder_and_its_masked_language_model(made: tupl
     assert tokenizer.convert_ids_to_tokens(int(shares.argmax())) == best["token"]
 
 
-def test_a_classifier_starts_from_it(made: tuple[Path, PretrainResult], tmp_path: Path) -> None:
+def test_a_classifier_starts_from_it(made: tuple[Path, TrainResult], tmp_path: Path) -> None:
     rows = "".join(
         f"the {w} was good,x\nwe did not like the {w},y\n" for w in ("phone", "room", "tea", "bus", "sea") * 3
     )
@@ -100,7 +101,7 @@ def test_a_classifier_starts_from_it(made: tuple[Path, PretrainResult], tmp_path
 
 
 def test_pre_training_goes_on_from_a_bundle_with_its_output_layer(
-    made: tuple[Path, PretrainResult], tmp_path: Path
+    made: tuple[Path, TrainResult], tmp_path: Path
 ) -> None:
     text, before = made
     after = run_pretraining(
@@ -144,6 +145,26 @@ def test_a_corpus_that_is_none_is_refused(content: bytes, error: type[BertieErro
     with pytest.raises(error) as caught:
         run(tmp_path / "c.txt", tmp_path / "out")
     assert "c.txt" in str(caught.value)
+
+
+def test_documents_too_short_to_read_are_refused_and_among_others_left_out(tmp_path: Path) -> None:
+    (tmp_path / "short.txt").write_text("好\n\n坏\n\n中\n\n大\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"short.txt: of the 2 documents to learn from none has 4 pieces"):
+        run(tmp_path / "short.txt", tmp_path / "out")
+    text = corpus(tmp_path, 30)
+    text.write_text(text.read_text(encoding="utf-8") + "\n\n好\n" * 40, encoding="utf-8")
+    assert run(text, tmp_path / "mixed").evaluation["rows"] > 0
+
+
+def test_what_is_wrong_whatever_the_corpus_holds_is_said_before_it_is_read(tmp_path: Path) -> None:
+    for options, says in (
+        ({"preset": "huge"}, "--preset 'huge'"),
+        ({"objective": "填空"}, "objective '填空' does not exist"),
+        ({"overrides": ("task.rate=2",)}, "rate is 2.0"),
+    ):
+        request = PretrainRequest(corpus=(str(tmp_path / "nowhere.txt"),), out=tmp_path / "o", **options)
+        with pytest.raises(BertieError, match=says):
+            run_pretraining(request, quiet)
 
 
 def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:

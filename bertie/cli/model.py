@@ -24,7 +24,9 @@ Sets = Annotated[
 def extensions(
     with_: Annotated[
         list[Path] | None,
-        typer.Option("--with", metavar="FILE", help="A Python file of your own with tasks or floors, which is run."),
+        typer.Option(
+            "--with", metavar="FILE", help="A Python file of your own with tasks, floors or objectives, which is run."
+        ),
     ] = None,
     version: options.Version = False,
 ) -> None:

@@ -1,7 +1,7 @@
-"""Extensions: a Python file of somebody's own, with tasks or floors in it.
+"""Extensions: a Python file of somebody's own, with tasks, floors or objectives in it.
 
 In:  the path of a file
-Out: its tasks and floors are found by their names, for as long as the process lives
+Out: its classes are found by their names, for as long as the process lives
 Knows nothing of what they do. Only the file that a person names is run: a bundle names its task, never a file.
 """
 
@@ -14,16 +14,17 @@ from pathlib import Path
 from bertie.bundle.folder import TASKS
 from bertie.core.errors import UsageError
 from bertie.evaluation.floor_files import FLOORS
+from bertie.objectives.pretraining import OBJECTIVES
 
 
 def extend(path: str | Path) -> list[str]:
-    """Runs the file and adds every class with a `name` that is a task or a floor; the same file twice changes nothing.
+    """Runs the file and adds every class with a `name` that is a task, a floor or an objective; twice changes nothing.
 
     Returns:
         The names that were found.
 
     Raises:
-        UsageError: there is no such file, it holds no task and no floor, or a name is taken.
+        UsageError: there is no such file, it holds none of them, or a name is taken.
     """
     file = Path(path).resolve()
     if file.suffix != ".py" or not file.is_file():
@@ -39,7 +40,9 @@ def extend(path: str | Path) -> list[str]:
         except BaseException:
             del sys.modules[name]
             raise
-    found = [*TASKS.extend(sys.modules[name]), *FLOORS.extend(sys.modules[name])]
+    found = [one for registry in (TASKS, FLOORS, OBJECTIVES) for one in registry.extend(sys.modules[name])]
     if not found:
-        raise UsageError(f"{path}: holds no task and no floor; give a subclass of Task or Floor a `name`")
+        raise UsageError(
+            f"{path}: holds no task and no floor; give a subclass of Task or Floor a `name`, or of Objective"
+        )
     return found

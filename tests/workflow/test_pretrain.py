@@ -13,6 +13,7 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 import bertie
 from bertie.core.errors import BertieError, DataError, UsageError
+from bertie.objectives.pretraining import OBJECTIVES
 from bertie.workflow.evaluate import run_evaluation
 from bertie.workflow.pretrain import run_pretraining
 from bertie.workflow.pretrain_request import PretrainRequest
@@ -145,6 +146,33 @@ def test_a_corpus_that_is_none_is_refused(content: bytes, error: type[BertieErro
     with pytest.raises(error) as caught:
         run(tmp_path / "c.txt", tmp_path / "out")
     assert "c.txt" in str(caught.value)
+
+
+OWN = """
+import torch
+from bertie.objectives.base import Objective, Outcome
+
+class Length(Objective):
+    '''Is a passage long?'''
+    name = "length"
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.output = torch.nn.Linear(config.hidden_size, 1)
+
+    def outcome(self, views):
+        long = views.mask.sum(dim=1) > 20
+        return Outcome.yes_or_no(self.output(views.states.mean(dim=1)).squeeze(-1), long)
+"""
+
+
+def test_an_objective_of_ones_own_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OBJECTIVES, "_classes", OBJECTIVES.classes())  # for this test alone
+    (tmp_path / "length.py").write_text(OWN, encoding="utf-8")
+    assert bertie.extend(tmp_path / "length.py") == ["length"]
+    result = run(corpus(tmp_path, 30), tmp_path / "own", objective="masked_lm:1,length:0.2")
+    kept = json.loads((result.folder / "metrics.json").read_text(encoding="utf-8"))
+    assert "length_accuracy" in kept["held_out"]
 
 
 def test_documents_too_short_to_read_are_refused_and_among_others_left_out(tmp_path: Path) -> None:

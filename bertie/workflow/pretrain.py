@@ -13,30 +13,17 @@ import math
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
-
-import numpy as np
-import torch
+from dataclasses import replace
 
 from bertie.bundle.checksums import RUN_FOLDER
 from bertie.bundle.folder import Model
 from bertie.core.config import from_dict
-from bertie.core.errors import DataError, UsageError
-from bertie.core.runtime import autocast, choose_device, choose_dtype, seed_everything
-from bertie.data.batches import pack
-from bertie.data.catalogue import resolve
-from bertie.data.corpus import Corpus, CorpusOptions, prepare_corpus
-from bertie.data.passages import FEWEST, Arrangement, Curriculum, Pace, Passages, readable
-from bertie.data.rows import Rows
-from bertie.evaluation.judge import Judgement, judge, to_json
-from bertie.nn import checkpoint
-from bertie.nn.encoder import Encoder
-from bertie.objectives.pretraining import OBJECTIVES, Pretraining, PretrainingSettings, read_objectives
-from bertie.predict import ROWS_PER_BATCH, TOKENS_PER_BATCH, Predictor, load
-from bertie.tasks.base import Answer
-from bertie.text.learned_pieces import FewPieces
-from bertie.text.tokenizer import Tokenizer
+from bertie.core.errors import UsageError
+from bertie.core.runtime import seed_everything
+from bertie.data.passages import Curriculum, Pace, readable
+from bertie.evaluation.judge import to_json
+from bertie.objectives.pretraining import OBJECTIVES, PretrainingSettings, read_objectives
+from bertie.predict import Predictor, load
 from bertie.training.decisions import same_run
 from bertie.training.estimate import estimate_seconds
 from bertie.training.hooks import reporters
@@ -44,56 +31,27 @@ from bertie.training.loop import fit
 from bertie.training.model import TrainingModel
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
-from bertie.training.state import Evaluation
 from bertie.workflow.claim import claim_folder, claim_run
 from bertie.workflow.preparation import Notes
+from bertie.workflow.pretrain_judging import evaluation, judged
 from bertie.workflow.pretrain_publication import Outcome, publish
 from bertie.workflow.pretrain_request import PretrainRecipe, PretrainRequest, shape
-from bertie.workflow.probe import Probe, usual_probe
+from bertie.workflow.pretrain_start import TOKENIZER, Ready, prepare
+from bertie.workflow.probe import usual_probe
 from bertie.workflow.train import TrainResult
-from bertie.workflow.vocabulary import VocabularyRequest, read_words, run_vocabulary
 
-TOKENIZER = "tokenizer"
-"""Folder of the vocabulary that is learned here, in that of the run."""
 ROUND_TOKENS = 1_000_000
 """Tokens of a round at most; a model is judged after each."""
 FEWEST_ROUNDS = 10
 """Rounds of a training that takes its whole time, so that its curve can be seen."""
 SPARE = 1.1
 """Rounds are planned for so much more than the time, as the first steps that tell how long one takes are slow."""
-JUDGED_TOKENS = 60_000
-"""Held-out tokens by which a model is judged in between: some seconds."""
 RATES = {128: 2e-3, 256: 1e-3, 512: 7e-4, 768: 4e-4}
 """Highest learning rate from random weights, by width."""
 CONTINUED_RATE = 1e-4
 """Highest learning rate of an encoder that has learned already."""
 RESERVE = 15.0
 """Seconds kept for judging at the end and for writing the bundle."""
-
-
-@dataclass(frozen=True)
-class Ready:
-    """What training starts from."""
-
-    encoder: Encoder
-    tokenizer: Tokenizer
-    task: Pretraining
-    corpus: Corpus
-    recipe: PretrainRecipe
-    origin: str
-
-    @property
-    def how(self) -> Arrangement:
-        """How its passages are made."""
-        return self.task.arrangement(self.tokenizer, min(self.recipe.max_length, self.encoder.config.max_length))
-
-    def held_out(self, tokens: int | None = None) -> Passages:
-        """Passages of the held-out documents, every place shown as the mask; at most so many tokens, evenly spread."""
-        shards, seed = self.corpus.held_out, self.recipe.training.seed
-        chosen = np.arange(len(shards))
-        if tokens is not None and shards.tokens > tokens:
-            chosen = chosen[:: math.ceil(shards.tokens / tokens)]
-        return Passages(shards, chosen.tolist(), replace(self.how, judging=True, unit="token"), (seed, 9))
 
 
 def run_pretraining(request: PretrainRequest, say: Callable[[str], None]) -> TrainResult:
@@ -144,61 +102,6 @@ def check(request: PretrainRequest, recipe: PretrainRecipe) -> None:
         shape(request.preset, recipe.vocabulary, 0, recipe.dropout)
 
 
-def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, notes: Notes) -> Ready:
-    """Vocabulary, corpus, encoder and objectives."""
-    words = read_words(request.words) if request.words else ()
-    folder = run.path / TOKENIZER
-    loaded = None
-    if request.model is not None:
-        source = resolve(request.model)
-        loaded, tokenizer, origin = checkpoint.load(source.folder), Tokenizer.from_folder(source.folder), source.name
-    elif request.tokenizer is not None:
-        tokenizer, origin = Tokenizer.from_folder(request.tokenizer), f"random weights, {request.preset}"
-    else:
-        origin = f"random weights, {request.preset}"
-        if not (folder / "tokenizer.json").exists():
-            learn_vocabulary(request, recipe.vocabulary, folder, notes.say)
-        tokenizer = Tokenizer.from_folder(folder)
-    options = CorpusOptions(
-        held_out=recipe.held_out,
-        seed=recipe.training.seed,
-        text_column=request.text_column,
-        encoding=request.encoding,
-        user_words=words,
-    )
-    # What a run that was killed has tokenised is of use to the next one; what does not fit is made anew.
-    corpus = prepare_corpus(
-        request.corpus, tokenizer, run.path / "corpus", options, notes.say, overwrite=not request.resume
-    )
-    for note in corpus.notes:
-        notes.say(note)
-    notes.say(
-        f"corpus: {len(corpus.train):,} documents with {corpus.train.tokens:,} tokens to learn from, "
-        f"{len(corpus.held_out):,} with {corpus.held_out.tokens:,} held out"
-    )
-    for name, part in (("to learn from", corpus.train), ("held out", corpus.held_out)):
-        if not len(readable(part)):
-            raise DataError(
-                f"{request.corpus[0]}: of the {len(part)} documents {name} none has {FEWEST} pieces, expected longer "
-                "ones; give more text, put paragraphs that belong together without an empty line, or hold out another "
-                "part with --set held_out=0.1"
-            )
-    if loaded is None:
-        encoder = Encoder(shape(request.preset, tokenizer.vocab_size, tokenizer.pad_id, recipe.dropout))
-    else:
-        encoder = loaded.encoder.train()
-        encoder.set_dropout(recipe.dropout)
-    device = choose_device(recipe.training.device)
-    encoder.to(device)
-    task = Pretraining.of(request.objective, encoder, tokenizer, recipe.task)
-    task.build_head(encoder.config.hidden_size)
-    if loaded is not None:
-        task.take_heads(loaded.heads)
-    task.know(corpus.unigrams)
-    task.to(device)
-    return Ready(encoder, tokenizer, task, corpus, recipe, origin)
-
-
 def same_terms(ready: Ready, request: PretrainRequest, run: RunFolder) -> None:
     """UsageError where a resumed run would be another one; the text and the settings have checks of their own."""
     task = ready.task.description()
@@ -209,23 +112,6 @@ def same_terms(ready: Ready, request: PretrainRequest, run: RunFolder) -> None:
         run.write("choice", now)
     else:
         same_run(run, before, now)
-
-
-def learn_vocabulary(request: PretrainRequest, size: int, folder: Path, say: Callable[[str], None]) -> None:
-    """A vocabulary of the corpus in `folder`, of as many pieces as it gives where that is fewer."""
-    asked = VocabularyRequest(
-        corpus=request.corpus,
-        out=folder,
-        size=size,
-        words=request.words,
-        text_column=request.text_column,
-        encoding=request.encoding,
-    )
-    try:
-        made = run_vocabulary(asked, say)
-    except FewPieces as few:
-        made = run_vocabulary(replace(asked, size=few.found), say)
-    say(f"vocabulary: {made.pieces:,} pieces of the corpus; --tokenizer takes another")
 
 
 def plan(
@@ -268,52 +154,3 @@ def curriculum(ready: Ready, rounds: int, a_pass: int) -> Curriculum:
 def _rate(width: int) -> float:
     """That of the nearest width in the table."""
     return RATES[min(RATES, key=lambda known: abs(known - width))]
-
-
-def evaluation(ready: Ready, model: TrainingModel, probe: Probe | None) -> Callable[[], Evaluation]:
-    """What the loop calls to judge the model as it is: losses on held-out passages, and the probe."""
-    passages = ready.held_out(JUDGED_TOKENS)
-    device = next(ready.encoder.parameters()).device
-    dtype, _ = choose_dtype(device, ready.recipe.training.dtype)
-    batches = pack(range(len(passages)), passages.costs, ROWS_PER_BATCH, TOKENS_PER_BATCH)
-
-    def evaluate() -> Evaluation:
-        nats: dict[str, list[torch.Tensor]] = {}
-        right: dict[str, list[torch.Tensor]] = {}
-        for indices in batches:
-            batch = model.collate([passages[i] for i in indices]).to(device)
-            with autocast(device, dtype):
-                found = ready.task.outcomes(ready.task(ready.encoder, batch))
-            for name, outcome in found.items():
-                nats.setdefault(name, []).append(outcome.nats)
-                right.setdefault(name, []).append(outcome.right)
-        losses = {name: float(torch.cat(parts).mean()) for name, parts in nats.items()}
-        metrics = {f"{name}_loss": loss for name, loss in losses.items()}
-        metrics |= {f"{name}_accuracy": float(torch.cat(parts).float().mean()) for name, parts in right.items()}
-        if ready.task.asking is not None:
-            metrics["perplexity"] = math.exp(min(losses[ready.task.asking], 700.0))
-        if probe is not None:
-            metrics["probe_accuracy"] = probe.score(ready.encoder, dtype)
-        return Evaluation(-sum(ready.task.weights[name] * loss for name, loss in losses.items()), metrics)
-
-    return evaluate
-
-
-def judged(predictor: Predictor, ready: Ready) -> tuple[Rows, Judgement]:
-    """The model on all held-out passages; beside it the shares of single pieces in the training text."""
-    passages = ready.held_out()
-    answers = predictor.answers(passages)
-    rows = ready.task.rows_of(passages, ready.tokenizer)
-    floor = [unigram_answer(answer) for answer in answers]
-    return rows, judge(ready.task, rows, answers, [("unigrams", floor)])
-
-
-def unigram_answer(answer: Answer) -> Answer:
-    """What somebody says who knows only how often each piece is written."""
-    loss = answer["unigram"]
-    return {
-        **answer,
-        "loss": loss,
-        "perplexity": math.exp(min(loss, 700.0)),
-        "right": answer["unigram_right"],
-    }

@@ -1,0 +1,141 @@
+"""What a pre-training starts from: vocabulary, corpus, encoder and objectives.
+
+In:  PretrainRequest, its recipe and run folder
+Out: Ready
+Knows nothing of the loop, of rounds or of how a model is judged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from bertie.core.errors import DataError
+from bertie.core.runtime import choose_device
+from bertie.data.catalogue import resolve
+from bertie.data.corpus import Corpus, CorpusOptions, prepare_corpus
+from bertie.data.passages import FEWEST, Arrangement, Passages, readable
+from bertie.nn import checkpoint
+from bertie.nn.checkpoint import LoadedEncoder
+from bertie.nn.encoder import Encoder
+from bertie.objectives.pretraining import Pretraining
+from bertie.text.learned_pieces import FewPieces
+from bertie.text.tokenizer import Tokenizer
+from bertie.training.run import RunFolder
+from bertie.workflow.preparation import Notes
+from bertie.workflow.pretrain_request import PretrainRecipe, PretrainRequest, shape
+from bertie.workflow.vocabulary import VocabularyRequest, read_words, run_vocabulary
+
+TOKENIZER = "tokenizer"
+"""Folder of the vocabulary that is learned here, in that of the run."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What training starts from."""
+
+    encoder: Encoder
+    tokenizer: Tokenizer
+    task: Pretraining
+    corpus: Corpus
+    recipe: PretrainRecipe
+    origin: str
+
+    @property
+    def how(self) -> Arrangement:
+        """How its passages are made."""
+        return self.task.arrangement(self.tokenizer, min(self.recipe.max_length, self.encoder.config.max_length))
+
+    def held_out(self, tokens: int | None = None) -> Passages:
+        """Passages of the held-out documents, every place shown as the mask; at most so many tokens, evenly spread."""
+        shards, seed = self.corpus.held_out, self.recipe.training.seed
+        chosen = np.arange(len(shards))
+        if tokens is not None and shards.tokens > tokens:
+            chosen = chosen[:: math.ceil(shards.tokens / tokens)]
+        return Passages(shards, chosen.tolist(), replace(self.how, judging=True, unit="token"), (seed, 9))
+
+
+def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, notes: Notes) -> Ready:
+    """Vocabulary, corpus, encoder and objectives."""
+    loaded, tokenizer, origin = first_weights(request, recipe, run.path / TOKENIZER, notes.say)
+    corpus = read_corpus(request, recipe, tokenizer, run, notes.say)
+    if loaded is None:
+        encoder = Encoder(shape(request.preset, tokenizer.vocab_size, tokenizer.pad_id, recipe.dropout))
+    else:
+        encoder = loaded.encoder.train()
+        encoder.set_dropout(recipe.dropout)
+    device = choose_device(recipe.training.device)
+    encoder.to(device)
+    task = Pretraining.of(request.objective, encoder, tokenizer, recipe.task)
+    task.build_head(encoder.config.hidden_size)
+    if loaded is not None:
+        task.take_heads(loaded.heads)
+    task.know(corpus.unigrams)
+    task.to(device)
+    return Ready(encoder, tokenizer, task, corpus, recipe, origin)
+
+
+def first_weights(
+    request: PretrainRequest, recipe: PretrainRecipe, folder: Path, say: Callable[[str], None]
+) -> tuple[LoadedEncoder | None, Tokenizer, str]:
+    """The encoder to go on with, if any, the tokenizer, and what to call them; a vocabulary is learned in `folder`."""
+    if request.model is not None:
+        source = resolve(request.model)
+        return checkpoint.load(source.folder), Tokenizer.from_folder(source.folder), source.name
+    if request.tokenizer is None and not (folder / "tokenizer.json").exists():
+        learn_vocabulary(request, recipe.vocabulary, folder, say)
+    return None, Tokenizer.from_folder(request.tokenizer or folder), f"random weights, {request.preset}"
+
+
+def read_corpus(
+    request: PretrainRequest,
+    recipe: PretrainRecipe,
+    tokenizer: Tokenizer,
+    run: RunFolder,
+    say: Callable[[str], None],
+) -> Corpus:
+    """The corpus in pieces of the tokenizer; DataError where no document of a part is long enough."""
+    options = CorpusOptions(
+        held_out=recipe.held_out,
+        seed=recipe.training.seed,
+        text_column=request.text_column,
+        encoding=request.encoding,
+        user_words=read_words(request.words) if request.words else (),
+    )
+    # What a run that was killed has tokenised is of use to the next one; what does not fit is made anew.
+    corpus = prepare_corpus(request.corpus, tokenizer, run.path / "corpus", options, say, overwrite=not request.resume)
+    for note in corpus.notes:
+        say(note)
+    say(
+        f"corpus: {len(corpus.train):,} documents with {corpus.train.tokens:,} tokens to learn from, "
+        f"{len(corpus.held_out):,} with {corpus.held_out.tokens:,} held out"
+    )
+    for name, part in (("to learn from", corpus.train), ("held out", corpus.held_out)):
+        if not len(readable(part)):
+            raise DataError(
+                f"{request.corpus[0]}: of the {len(part)} documents {name} none has {FEWEST} pieces, expected longer "
+                "ones; give more text, put paragraphs that belong together without an empty line, or hold out another "
+                "part with --set held_out=0.1"
+            )
+    return corpus
+
+
+def learn_vocabulary(request: PretrainRequest, size: int, folder: Path, say: Callable[[str], None]) -> None:
+    """A vocabulary of the corpus in `folder`, of as many pieces as it gives where that is fewer."""
+    asked = VocabularyRequest(
+        corpus=request.corpus,
+        out=folder,
+        size=size,
+        words=request.words,
+        text_column=request.text_column,
+        encoding=request.encoding,
+    )
+    try:
+        made = run_vocabulary(asked, say)
+    except FewPieces as few:
+        made = run_vocabulary(replace(asked, size=few.found), say)
+    say(f"vocabulary: {made.pieces:,} pieces of the corpus; --tokenizer takes another")

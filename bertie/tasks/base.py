@@ -11,23 +11,18 @@ Knows nothing of files, of the training loop or of how a model is stored.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
 from bertie.core.errors import DataError
 from bertie.data.batches import Batch, Example
 from bertie.data.mining import Vectors
 from bertie.data.rows import Rows
-from bertie.metrics.labels import single_label
-from bertie.metrics.samples import F1Sample, Sample
+from bertie.metrics.samples import Sample
 from bertie.nn.encoder import Encoder
-from bertie.nn.losses import balanced_weights, cross_entropy
 from bertie.text.tokenizer import Encoded, Tokenizer
 
 Answer = dict[str, Any]
@@ -69,9 +64,15 @@ class Defaults:
     """Most rows a batch; short ones where a row teaches many things at once."""
     max_length: int = 256
     """Tokens of a sequence."""
+    layer_decay: float | None = None
+    """From layer to layer of a deep encoder, downwards; None: as for every task."""
+    fewest_epochs: int = 4
+    """Epochs of a training at least, where there are not few rows."""
+    minutes: float = 15.0
+    """Time for the whole command, where nobody says how long it may take."""
 
 
-UNIT_DEFAULTS = Defaults(rate_factor=2.0, head_rate_factor=20.0, most_rows=16)
+UNIT_DEFAULTS = Defaults(rate_factor=2.0, head_rate_factor=20.0, most_rows=16, minutes=25.0)
 """Of tasks that tag units: a row teaches many of them at once, and which tags follow each other begins at nothing."""
 
 
@@ -126,59 +127,6 @@ class Mistake:
     predicted: str
     confidence: float
     """How sure the model was of what is wrong, 0 to 1."""
-
-
-@dataclass(frozen=True)
-class OneLabel:
-    """What every task with one label a row does with its labels; such a task holds one."""
-
-    # R rows, C labels
-    names: list[str]
-    """In sorted order."""
-    weights: list[float] = field(default_factory=list)
-    """Loss weight of each; empty: all one."""
-
-    @classmethod
-    def of(cls, rows: Rows, class_weights: str, advice: str) -> OneLabel:
-        """The labels of training rows; DataError, with the advice, where there are fewer than two.
-
-        `class_weights`: `none`, or `balanced`, rows / (labels * rows of the label).
-        """
-        counts = Counter(rows.column("label"))
-        if len(counts) < 2:
-            names = ", ".join(map(repr, counts)) or "none"
-            raise DataError(f"{rows.source}: found {len(counts)} label ({names}), expected at least two; {advice}")
-        labels = sorted(counts)
-        balanced = balanced_weights(torch.tensor([counts[label] for label in labels])).tolist()
-        return cls(labels, balanced if class_weights == "balanced" else [])
-
-    def target(self, row: Mapping[str, Any]) -> int | None:
-        """Index of the row's label; None where it has none, or one that training never saw."""
-        label = row.get("label")
-        return self.names.index(label) if label in self.names else None
-
-    def loss(self, logits: Tensor, targets: Tensor | None, smoothing: float) -> Tensor:
-        """Mean cross-entropy of logits (R, C) and targets (R,)."""
-        assert targets is not None, "a batch without targets has no loss"
-        weights = torch.tensor(self.weights, device=logits.device) if self.weights else None
-        return cross_entropy(logits, targets, class_weights=weights, label_smoothing=smoothing)
-
-    def answers(self, logits: Tensor) -> list[Answer]:
-        """Logits (R, C) to `{"label", "score", "scores"}`."""
-        named = [dict(zip(self.names, row, strict=True)) for row in logits.softmax(-1).float().tolist()]
-        best = [max(scores, key=lambda label: scores[label]) for scores in named]
-        return [{"label": one, "score": scores[one], "scores": scores} for one, scores in zip(best, named, strict=True)]
-
-    def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
-        """Accuracy first."""
-        judged = single_label(rows.column("label"), [answer["label"] for answer in answers], self.names)
-        return Scores("accuracy", judged.metrics, judged.per_row, F1Sample(judged.outcomes), judged.details)
-
-    @staticmethod
-    def tie_break(answers: Sequence[Answer], rows: Rows) -> float:
-        """Mean probability of the right answers."""
-        judged = zip(answers, rows.column("label"), strict=True)
-        return float(np.mean([answer["scores"].get(label, 0.0) for answer, label in judged]))
 
 
 class Task(nn.Module, ABC):
@@ -303,6 +251,21 @@ class Task(nn.Module, ABC):
     def tie_break(self, answers: Sequence[Answer], rows: Rows) -> float:
         """0 to 1, larger is better: tells two models apart whose scores are equal. 0 where a task cannot."""
         return 0.0
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether its probabilities can be set right on rows that it did not learn from."""
+        return False
+
+    def recalibrated(self, answers: Sequence[Answer], rows: Rows) -> list[Answer]:
+        """Answers to the judged rows as they would be after `calibrate`; so models are compared while they train."""
+        return list(answers)
+
+    def calibrate(self, answers: Sequence[Answer], rows: Rows) -> list[str]:
+        """Told once, after training, its answers to the judged rows: sets its probabilities right on them and returns
+        what a person should know of that.
+        """
+        return []
 
     def mistake(self, row: Mapping[str, Any], answer: Answer) -> Mistake | None:
         """What is wrong about an answer; None where it is right, or the task has no words for it."""

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError, UsageError
@@ -33,7 +33,8 @@ from bertie.nn.losses import (
     cross_entropy,
     focal_loss,
 )
-from bertie.tasks.base import Answer, Mistake, Scores, Task, TaskSettings
+from bertie.tasks.base import Answer, Mistake, Scores
+from bertie.tasks.one_label import CalibratedSettings, CalibratedTask
 from bertie.text.tokenizer import Tokenizer
 
 PAIR = ("text_a", "text_b")
@@ -43,7 +44,7 @@ moved none by more than 0.011, so a distance between two by at most 0.022, and l
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassificationSettings(TaskSettings):
+class ClassificationSettings(CalibratedSettings):
     """What a recipe may say about the task."""
 
     pooling: Literal["mean", "first", "attention", "pooler"] = "mean"
@@ -54,9 +55,6 @@ class ClassificationSettings(TaskSettings):
     """Share of the pooled vector that is dropped in training."""
     loss: Literal["cross_entropy", "focal"] = "cross_entropy"
     """Loss for one label a row; several labels always use binary cross-entropy."""
-    class_weights: Literal["none", "balanced"] = "none"
-    """`balanced` weighs a class by rows / (classes * rows of the class); of several labels, the yes of each by its
-    noes / yeses."""
     shares: Literal["dev", "train"] = "dev"
     """How often each label is expected: as in the dev rows, where they clearly differ from the training rows, or always
     as in those. Cross-entropy of one label without class weights only."""
@@ -81,10 +79,11 @@ class ClassificationSettings(TaskSettings):
             raise ValueError("label_smoothing is no part of the focal loss, expected one of the two; leave one out")
 
 
-class Classification(Task):
+class Classification(CalibratedTask):
     """Pooled states through one linear layer; softmax for one label, sigmoids for several."""
 
     name = "classification"
+    settings: ClassificationSettings
 
     def __init__(
         self,
@@ -175,6 +174,14 @@ class Classification(Task):
         if self.shift is not None:
             with torch.no_grad():
                 self.head.output.bias.add_(self.shift)
+
+    @property
+    def label_names(self) -> list[str]:
+        return [] if self.several else self.labels
+
+    @property
+    def last_layer(self) -> nn.Linear:
+        return self.head.output
 
     def start_from(self, weight: Tensor, bias: Tensor) -> None:
         """Puts a linear solution (C, D), (C,) on pooled states into the head (Kumar et al. 2022: probe, tune)."""

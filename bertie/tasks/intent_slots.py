@@ -52,7 +52,8 @@ from bertie.metrics.spans import span_scores
 from bertie.nn.encoder import Encoder
 from bertie.nn.heads import ClassificationHead
 from bertie.nn.tag_head import TagHead, tag_names
-from bertie.tasks.base import UNIT_DEFAULTS, Answer, Mistake, OneLabel, Scores, Task, UnitSettings
+from bertie.tasks.base import UNIT_DEFAULTS, Answer, Mistake, Scores, Task, UnitSettings
+from bertie.tasks.one_label import OneLabel
 from bertie.text.tokenizer import Encoded, Tokenizer
 
 # R rows, S sequences, T tokens, N units of the longest, D width, F features, I intents, C = 1 + 2 L tags

@@ -110,7 +110,7 @@ class QuestionAnswering(Task):
 
     name = "question_answering"
     kind = "question_answering"
-    defaults = Defaults(rate_factor=1.5, head_rate_factor=10.0, max_length=512)
+    defaults = Defaults(rate_factor=1.5, head_rate_factor=10.0, max_length=512, minutes=40.0)
     han_isolated = True
     columns = ("context", "question")
 

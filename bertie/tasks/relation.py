@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError, ModelError, UsageError
@@ -35,7 +35,8 @@ from bertie.metrics.relations import OFFICIAL, DirectedSample, are_directed, dir
 from bertie.metrics.samples import F1Sample
 from bertie.nn.encoder import Encoder
 from bertie.nn.relation_head import RelationHead, entity_states, joined
-from bertie.tasks.base import Answer, Mistake, OneLabel, Scores, Task, TaskSettings
+from bertie.tasks.base import Answer, Defaults, Mistake, Scores
+from bertie.tasks.one_label import CalibratedSettings, CalibratedTask, OneLabel
 from bertie.text.entities import EntityText, Place, encode_entities, find_markers
 from bertie.text.tokenizer import Tokenizer
 
@@ -44,7 +45,7 @@ SIDES = ("head", "tail")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RelationSettings(TaskSettings):
+class RelationSettings(CalibratedSettings):
     """What a recipe may say about the task."""
 
     long_texts: Literal["cut", "windows"] = "cut"
@@ -60,8 +61,6 @@ class RelationSettings(TaskSettings):
     solution."""
     dropout: float = 0.1
     """Share of the features that is dropped in training."""
-    class_weights: Literal["none", "balanced"] = "none"
-    """`balanced` weighs a label by rows / (labels * rows of the label)."""
     label_smoothing: float = 0.0
     """Part of the target that is spread over all labels, 0 to below 1 (Szegedy et al. 2016, section 7)."""
 
@@ -72,13 +71,15 @@ class RelationSettings(TaskSettings):
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 0 to below 1")
 
 
-class Relation(Task):
+class Relation(CalibratedTask):
     """One linear layer over the first token's state and those of the two entities; softmax over the labels."""
 
     name = "relation"
     kind = "relation"
     han_isolated = True
     columns = ("text", *SIDES)
+    defaults = Defaults(rate_factor=5 / 3, layer_decay=1.0, fewest_epochs=7, minutes=25.0)
+    settings: RelationSettings
 
     def __init__(self, labels: OneLabel, *, settings: RelationSettings) -> None:
         super().__init__()
@@ -115,6 +116,14 @@ class Relation(Task):
     def build_head(self, hidden_size: int) -> None:
         options = self.settings
         self.head = RelationHead(hidden_size, len(self.labels.names), dense=options.dense, dropout=options.dropout)
+
+    @property
+    def label_names(self) -> list[str]:
+        return self.labels.names
+
+    @property
+    def last_layer(self) -> nn.Linear:
+        return self.head.output
 
     def start_from(self, weight: Tensor, bias: Tensor, centre: Tensor, scale: Tensor) -> None:
         """Puts a linear solution over `features` into the head (Kumar et al. 2022: probe, tune), as it describes."""

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError
@@ -34,7 +34,8 @@ from bertie.data.rows import Rows
 from bertie.data.targets import places_of
 from bertie.nn.encoder import Encoder
 from bertie.nn.relation_head import RelationHead, joined, near_mean
-from bertie.tasks.base import Answer, Mistake, OneLabel, Scores, Task, TaskSettings
+from bertie.tasks.base import Answer, Mistake, Scores
+from bertie.tasks.one_label import CalibratedSettings, CalibratedTask, OneLabel
 from bertie.text.entities import EntityText, encode_entities, find_markers
 from bertie.text.tokenizer import Tokenizer
 
@@ -44,7 +45,7 @@ MOST = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class TargetSentimentSettings(TaskSettings):
+class TargetSentimentSettings(CalibratedSettings):
     """What a recipe may say about the task."""
 
     long_texts: Literal["cut", "windows"] = "cut"
@@ -57,8 +58,6 @@ class TargetSentimentSettings(TaskSettings):
     """Tokens from the target at which a token counts 1 / e of the target's own."""
     dropout: float = 0.1
     """Share of the features that is dropped in training."""
-    class_weights: Literal["none", "balanced"] = "none"
-    """`balanced` weighs a label by rows / (labels * rows of the label)."""
     label_smoothing: float = 0.0
     """Part of the target that is spread over all labels, 0 to below 1 (Szegedy et al. 2016, section 7)."""
 
@@ -71,13 +70,14 @@ class TargetSentimentSettings(TaskSettings):
             raise ValueError(f"reach is {self.reach}, expected a number of tokens above 0")
 
 
-class TargetSentiment(Task):
+class TargetSentiment(CalibratedTask):
     """One linear layer over the states around the target; softmax over the labels."""
 
     name = "target_sentiment"
     kind = "target_sentiment"
     han_isolated = True
     columns = ("text", "target")
+    settings: TargetSentimentSettings
 
     def __init__(self, labels: OneLabel, *, settings: TargetSentimentSettings) -> None:
         super().__init__()
@@ -112,6 +112,14 @@ class TargetSentiment(Task):
 
     def build_head(self, hidden_size: int) -> None:
         self.head = RelationHead(hidden_size, len(self.labels.names), parts=1, dropout=self.settings.dropout)
+
+    @property
+    def label_names(self) -> list[str]:
+        return self.labels.names
+
+    @property
+    def last_layer(self) -> nn.Linear:
+        return self.head.output
 
     def start_from(self, weight: Tensor, bias: Tensor, centre: Tensor, scale: Tensor) -> None:
         """Puts a linear solution over `features` into the head (Kumar et al. 2022: probe, tune), as it describes."""

@@ -84,7 +84,7 @@ def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes)
         say(note)
     model = request.model or chosen.get("model")
     same_terms(run, chosen.get("terms", {}), terms(recipe, str(model), task))
-    limit = request.seconds * CHOOSING_SHARE
+    limit = request.seconds_or(60 * task.defaults.minutes) * CHOOSING_SHARE
     start = (
         load_start(model, han_isolated=task.han_isolated)
         if model

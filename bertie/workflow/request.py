@@ -109,7 +109,11 @@ class RunRequest(ABC):
     @property
     def seconds(self) -> float:
         """The budget in seconds."""
-        return DEFAULT_BUDGET if self.budget is None else seconds(self.budget)
+        return self.seconds_or(DEFAULT_BUDGET)
+
+    def seconds_or(self, usual: float) -> float:
+        """The budget in seconds, `usual` where there is none."""
+        return usual if self.budget is None else seconds(self.budget)
 
     def settings_of(self, kind: type[R]) -> R:
         """The recipe file with the overrides on top."""

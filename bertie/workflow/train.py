@@ -37,8 +37,8 @@ from bertie.workflow.request import TrainRequest
 COMPUTE = 6e13
 """Floating point operations of a training when no number of epochs is given, about five minutes of two cores: what is
 cheap is seen more often. Counted and not timed, so that every machine trains alike."""
-EPOCHS = (4, 8)
-"""Fewest and most epochs when none are given."""
+MOST_EPOCHS = 8
+"""When none are given; the fewest are the task's."""
 FEW_ROWS, FEW_EPOCHS = 1000, 4
 """With fewer rows: a low rate and so many epochs. 200 news texts, 859 to judge by: 2e-5 for three epochs made 8 answers
 right and 4 wrong beside the frozen encoder's, 5e-5 for three 12 and 12, with smoothed labels 6 and 20."""
@@ -93,6 +93,8 @@ def run_training(request: TrainRequest, say: Callable[[str], None]) -> TrainResu
         notes.say(
             f"trained {fitted.epochs} epochs in {fitted.seconds:.0f} s ({fitted.end}); {best_on_dev(run, fitted)}"
         )
+        for note in calibrate(predictor, prepared):
+            notes.say(note)
         answers = predictor.predict(list(prepared.test))
         judgement = judge(prepared.task, prepared.test, answers, prepared.floors.answers.items())
         evaluation = to_json(judgement, time.monotonic() - began)
@@ -114,11 +116,20 @@ def dev_score(predictor: Predictor, prepared: Prepared) -> Callable[[], Evaluati
 
     def evaluate() -> Evaluation:
         dev = prepared.splits.dev
-        answers = rough.predict(list(dev))
+        answers = prepared.task.recalibrated(rough.predict(list(dev)), dev)
         scores = prepared.task.score(answers, dev)
         return Evaluation(scores.value + TIE_BREAK * prepared.task.tie_break(answers, dev), scores.metrics)
 
     return evaluate
+
+
+def calibrate(predictor: Predictor, prepared: Prepared) -> list[str]:
+    """Sets the trained task's probabilities right on the dev rows, where it is one that has such."""
+    if not prepared.task.calibrates:
+        return []
+    rough = Predictor(predictor.model, predictor.name, predictor.dtype, exact=False)
+    dev = prepared.splits.dev
+    return prepared.task.calibrate(rough.predict(list(dev)), dev)
 
 
 def best_on_dev(run: RunFolder, fitted: FitResult) -> str:
@@ -157,9 +168,9 @@ def fill(training: Training, extent: Extent, defaults: Defaults) -> Training:
     rows, layers = extent.rows, extent.layers
     few = rows < FEW_ROWS
     rate = (FEW_RATE if few else SHALLOW_RATE if layers <= SHALLOW else RATE) * defaults.rate_factor
-    decay = 1.0 if few or layers <= SHALLOW else DEEP_DECAY
+    decay = 1.0 if few or layers <= SHALLOW else defaults.layer_decay or DEEP_DECAY
     keep: Literal["last", "best"] = "last" if extent.dev_rows < FEW_DEV else "best"
-    affordable = min(max(round(COMPUTE / extent.epoch_compute), EPOCHS[0]), EPOCHS[1])
+    affordable = min(max(round(COMPUTE / extent.epoch_compute), defaults.fewest_epochs), MOST_EPOCHS)
     return replace(
         training,
         epochs=training.epochs or (FEW_EPOCHS if few else affordable),
@@ -183,8 +194,11 @@ def plan(prepared: Prepared, predictor: Predictor, run: RunFolder, request: Trai
     decided = run.read("plan")
     if decided is None:
         judging = judging_seconds(predictor, prepared.test)
-        left = max(request.seconds - (time.monotonic() - began) - RESERVE - judging, 1.0)
-        decided = {"seconds": training.seconds or left, "budget": request.seconds}
+        if prepared.task.calibrates:
+            judging *= 1 + len(prepared.splits.dev) / len(prepared.test)
+        budget = request.seconds_or(60 * prepared.task.defaults.minutes)
+        left = max(budget - (time.monotonic() - began) - RESERVE - judging, 1.0)
+        decided = {"seconds": training.seconds or left, "budget": budget}
         run.write("plan", decided)
     else:
         allow_time(decided, run, request, training.seconds)

@@ -1,0 +1,93 @@
+"""Tasks whose probabilities are set right on dev rows: what they would answer is what they answer then."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from bertie.data.rows import Rows
+from bertie.tasks.base import Answer
+from bertie.tasks.classification import Classification
+from bertie.tasks.one_label import CalibratedTask
+from bertie.tasks.relation import Relation
+
+ROWS = 400
+LABELS = ("bad", "good")
+
+
+def told_apart(**settings: Any) -> Classification:
+    rows = Rows([{"text": f"text {i}", "label": LABELS[i % 2]} for i in range(20)], "rows.csv")
+    return Classification.from_rows(rows, settings)
+
+
+def moved(task: CalibratedTask) -> tuple[list[Answer], Rows]:
+    """Answers of somebody who is twice too sure, and who says "bad" too early; the rows that show it."""
+    generator = torch.Generator().manual_seed(0)
+    logits = 4.0 * torch.randn(ROWS, generator=generator)  # for "good"
+    right = torch.rand(ROWS, generator=generator) < (0.5 * logits + 1.0).sigmoid()
+    shares = logits.double().sigmoid().tolist()
+    answers = [
+        {"label": LABELS[p > 0.5], "score": max(p, 1 - p), "scores": {"bad": 1 - p, "good": p}, "note": "cut"}
+        for p in shares
+    ]
+    rows = [{"text": f"{i}", "label": LABELS[bool(one)]} for i, one in enumerate(right)]
+    return answers, Rows(rows, "dev.csv")
+
+
+def accuracy(answers: list[Answer], rows: Rows) -> float:
+    return sum(answer["label"] == row["label"] for answer, row in zip(answers, rows, strict=True)) / len(rows)
+
+
+def test_what_is_foretold_is_what_the_changed_head_answers() -> None:
+    task = told_apart(normalise=False, dropout=0.0)
+    task.build_head(1)
+    with torch.no_grad():  # a head that hands one number through as the logit of "good"
+        task.head.output.weight.copy_(torch.tensor([[0.0], [1.0]]))
+    answers, dev = moved(task)
+    foretold = task.recalibrated(answers, dev)
+    assert accuracy(foretold, dev) > accuracy(answers, dev) + 0.02
+    assert all(answer["note"] == "cut" for answer in foretold)
+    [note] = task.calibrate(answers, dev)
+    assert "400 dev rows" in note and "task.calibration=none" in note
+    number = torch.tensor([[math.log(answer["scores"]["good"] / answer["scores"]["bad"])] for answer in answers])
+    logits = task.head.output(number)
+    assert logits.softmax(-1)[:, 1].tolist() == pytest.approx([one["scores"]["good"] for one in foretold], abs=1e-4)
+
+
+def test_labels_that_training_never_saw_are_left_out() -> None:
+    task = told_apart()
+    answers, dev = moved(task)
+    with_new = Rows([*dev, {"text": "?", "label": "unknown"}], "dev.csv")
+    fitted = task.recalibrated([*answers, answers[0]], with_new)
+    assert fitted[:-1] == task.recalibrated(answers, dev)
+
+
+@pytest.mark.parametrize("settings", [{"calibration": "none"}, {"class_weights": "balanced"}])
+def test_nothing_is_moved_where_somebody_decided(settings: dict[str, Any]) -> None:
+    task = told_apart(**settings)
+    task.build_head(4)
+    before = task.last_layer.weight.clone()
+    answers, dev = moved(task)
+    assert not task.calibrates
+    assert task.recalibrated(answers, dev) == answers
+    assert task.calibrate(answers, dev) == []
+    assert torch.equal(task.last_layer.weight, before)
+
+
+def test_several_labels_a_row_are_not_calibrated() -> None:
+    rows = Rows([{"text": "a", "label": ["x", "y"]}, {"text": "b", "label": ["y"]}], "rows.csv")
+    task = Classification.from_rows(rows, {})
+    assert not task.calibrates and task.calibrate([], rows) == []
+
+
+def test_a_relation_is_calibrated_as_well() -> None:
+    text = {"text": "张三在北京。", "head": {"start": 0, "end": 2}, "tail": {"start": 3, "end": 5}}
+    task = Relation.from_rows(Rows([{**text, "label": label} for label in LABELS], "rows.jsonl"), {})
+    task.build_head(4)
+    weight = task.last_layer.weight.clone()
+    answers, dev = moved(task)
+    assert len(task.calibrate(answers, dev)) == 1
+    assert not torch.equal(task.last_layer.weight, weight)

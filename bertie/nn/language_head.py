@@ -34,6 +34,11 @@ class LanguageHead(nn.Module):
         nn.init.normal_(self.dense.weight, std=config.initializer_range)
         nn.init.zeros_(self.dense.bias)
 
+    @torch.no_grad()
+    def start_from_shares(self, log_shares: Tensor) -> None:
+        """Begins with how often each piece is written (V,), its logarithm: by small steps a bias takes thousands."""
+        self.bias.copy_(log_shares - log_shares.mean())
+
     def forward(self, states: Tensor, word_vectors: Tensor) -> Tensor:
         """(N, D) and (V, E) to (N, V)."""
         return F.linear(self.norm(self.activation(self.dense(states))), word_vectors, self.bias)

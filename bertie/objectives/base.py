@@ -136,6 +136,9 @@ class Objective(nn.Module, ABC):
         """Logits (M, V) of the piece at each place, for an objective that `answers`."""
         raise NotImplementedError(f"{self.name} guesses no pieces")
 
+    def start_from_shares(self, log_shares: Tensor) -> None:
+        """Told, before it learns from nothing, the logarithms of the shares of the pieces (V,)."""
+
     def heads(self) -> dict[str, Tensor]:
         """Weights that other programs know, by the names of `LoadedEncoder.heads`."""
         return {}

@@ -28,6 +28,9 @@ class CausalLanguageModel(Objective):
         rows, columns = views.mask[:, 1:].nonzero(as_tuple=True)  # (M,) each; what stands at columns + 1 is asked for
         return Outcome.of(self.scores(views, rows, columns + 1), views.plain[rows, columns + 1])
 
+    def start_from_shares(self, log_shares: Tensor) -> None:
+        self.head.start_from_shares(log_shares)
+
     def scores(self, views: Views, rows: Tensor, columns: Tensor) -> Tensor:
         """Of the piece at a place, by what stands before it."""
         logits: Tensor = self.head(views.causal[rows, columns - 1], views.word_vectors)

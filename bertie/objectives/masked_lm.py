@@ -29,6 +29,9 @@ class MaskedLanguageModel(Objective):
         rows, columns = views.places
         return Outcome.of(self.scores(views, rows, columns), views.plain[rows, columns])
 
+    def start_from_shares(self, log_shares: Tensor) -> None:
+        self.head.start_from_shares(log_shares)
+
     def scores(self, views: Views, rows: Tensor, columns: Tensor) -> Tensor:
         logits: Tensor = self.head(views.states[rows, columns], views.word_vectors)
         return logits

@@ -138,6 +138,11 @@ class Pretraining(Task):
         found[: len(smoothed)] = smoothed
         self.log_shares.copy_((found / found.sum()).log())
 
+    def start_from_shares(self) -> None:
+        """Lets heads that have learned nothing begin with what is known of single pieces."""
+        for name in self.weights:
+            self.objective(name).start_from_shares(self.log_shares)
+
     def take_heads(self, heads: Mapping[str, Tensor]) -> list[str]:
         """Puts output layers that came with a checkpoint into the objectives that have such; returns their names."""
         taken = []

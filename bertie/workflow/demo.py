@@ -31,7 +31,7 @@ TEXTS = {
     ],
     "zh": ["物流很快，包装完好，非常满意！", "用了两天就坏了，客服也不理人。", "酒店位置很好，但是房间太小。"],
 }
-BUDGET = "320s"
+BUDGET = "340s"
 """Half of this goes into judging and floors: the test rows pass through the model twice, frozen and tuned."""
 
 

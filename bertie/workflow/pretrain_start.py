@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from bertie.core.errors import DataError
 from bertie.core.runtime import choose_device
 from bertie.data.catalogue import resolve
+from bertie.data.cooccurrence import cooccurrence_vectors
 from bertie.data.corpus import Corpus, CorpusOptions, prepare_corpus
 from bertie.data.passages import FEWEST, Arrangement, Passages, readable
 from bertie.nn import checkpoint
@@ -75,8 +77,21 @@ def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, no
     if loaded is not None:
         task.take_heads(loaded.heads)
     task.know(corpus.unigrams)
+    if loaded is None:
+        task.start_from_shares()
+        if recipe.word_vectors == "cooccurrence":
+            start_from_cooccurrences(encoder, corpus, recipe.training.seed)
     task.to(device)
     return Ready(encoder, tokenizer, task, corpus, recipe, origin)
+
+
+def start_from_cooccurrences(encoder: Encoder, corpus: Corpus, seed: int) -> None:
+    """Word vectors that know which pieces stand together, as long as random ones; others stay random."""
+    table = encoder.embeddings.word_embeddings.weight  # (V, E)
+    found = torch.from_numpy(cooccurrence_vectors(corpus.train, len(table), table.shape[1], seed)).to(table)
+    length = encoder.config.initializer_range * math.sqrt(table.shape[1])
+    with torch.no_grad():
+        table.copy_(torch.where(found.any(dim=1, keepdim=True), found * length, table))
 
 
 def first_weights(

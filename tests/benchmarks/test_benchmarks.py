@@ -48,6 +48,23 @@ def run(script: str, *words: object) -> str:
 
 
 @pytest.mark.slow
+def test_pretrain_speed(tmp_path: Path) -> None:
+    corpus, page, figures = tmp_path / "text.txt", tmp_path / "page.md", tmp_path / "figures.json"
+    rng = random.Random(0)
+    documents = [" ".join(rng.choices(WORDS[4:], k=40)) + f" 今天天气{i % 7}很好。" for i in range(120)]
+    corpus.write_text("\n\n".join(documents), encoding="utf-8")
+    options = ("--tokens", 800, "--length", 32, "--vocabulary", 300, "--repeats", 1)
+    text = run("pretrain_speed.py", "--corpus", corpus, "--out", page, "--json", figures, *options)
+    assert page.read_text(encoding="utf-8") in text
+    assert "| transformers | float32 |" in text and "| losses of both heads apart |" in text
+    assert str(tmp_path) not in text
+    found: dict[str, list[dict[str, Any]]] = json.loads(figures.read_text(encoding="utf-8"))["runs"]
+    assert len({one["tokens"] for runs in found.values() for one in runs}) == 1
+    [ours] = found["bertie"]
+    assert ours["same_loss"] < 1e-5 and 0.0 < ours["waiting"] < 1.0
+
+
+@pytest.mark.slow
 def test_train_speed(data: Path, tiny_model: Path, tmp_path: Path) -> None:
     page, figures = tmp_path / "page.md", tmp_path / "figures.json"
     options = ("--rows", 32, "--test-rows", 12, "--repeats", 1, "--max-length", 32)

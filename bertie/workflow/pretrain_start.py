@@ -24,6 +24,7 @@ from bertie.data.passages import FEWEST, Arrangement, Passages, readable
 from bertie.nn import checkpoint
 from bertie.nn.checkpoint import LoadedEncoder
 from bertie.nn.encoder import Encoder
+from bertie.nn.first_tables import start_positions, start_words
 from bertie.objectives.pretraining import Pretraining
 from bertie.text.learned_pieces import FewPieces
 from bertie.text.tokenizer import Tokenizer
@@ -79,19 +80,18 @@ def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, no
     task.know(corpus.unigrams)
     if loaded is None:
         task.start_from_shares()
-        if recipe.word_vectors == "cooccurrence":
-            start_from_cooccurrences(encoder, corpus, recipe.training.seed)
+        if recipe.tables == "known":
+            start_tables(encoder, corpus, recipe.training.seed)
     task.to(device)
     return Ready(encoder, tokenizer, task, corpus, recipe, origin)
 
 
-def start_from_cooccurrences(encoder: Encoder, corpus: Corpus, seed: int) -> None:
-    """Word vectors that know which pieces stand together, as long as random ones; others stay random."""
-    table = encoder.embeddings.word_embeddings.weight  # (V, E)
-    found = torch.from_numpy(cooccurrence_vectors(corpus.train, len(table), table.shape[1], seed)).to(table)
-    length = encoder.config.initializer_range * math.sqrt(table.shape[1])
-    with torch.no_grad():
-        table.copy_(torch.where(found.any(dim=1, keepdim=True), found * length, table))
+def start_tables(encoder: Encoder, corpus: Corpus, seed: int) -> None:
+    """Words that know which pieces stand together, positions that know how far they are apart."""
+    table = encoder.embeddings.word_embeddings
+    vectors = cooccurrence_vectors(corpus.train, table.num_embeddings, table.embedding_dim, seed)
+    start_words(encoder, torch.from_numpy(vectors))
+    start_positions(encoder)
 
 
 def first_weights(

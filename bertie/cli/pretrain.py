@@ -29,6 +29,9 @@ def pretrain(
     model: Annotated[str | None, typer.Option(help="An encoder to go on with; otherwise random weights.")] = None,
     preset: Annotated[str, typer.Option(help="Size of random weights: tiny, mini, small, base.")] = "mini",
     tokenizer: Annotated[Path | None, typer.Option(help="Folder of a tokenizer; otherwise one is trained.")] = None,
+    new_vocabulary: Annotated[
+        int | None, typer.Option(help="Pieces of a vocabulary that is trained here in place of the model's.")
+    ] = None,
     words: Annotated[Path | None, typer.Option(help="A file with a word a line, to be hidden as a whole.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
     set_: Sets = None,
@@ -52,6 +55,7 @@ def pretrain(
         model=model,
         preset=preset,
         tokenizer=tokenizer,
+        new_vocabulary=new_vocabulary,
         words=words,
         recipe=recipe,
         overrides=tuple(set_ or ()),

@@ -50,6 +50,8 @@ RATES = {128: 2e-3, 256: 1e-3, 512: 7e-4, 768: 4e-4}
 """Highest learning rate from random weights, by width."""
 CONTINUED_RATE = 1e-4
 """Highest learning rate of an encoder that has learned already."""
+NEW_VOCABULARY_RATE = 5e-4
+"""The same with a new vocabulary."""
 RESERVE = 15.0
 """Seconds kept for judging at the end and for writing the bundle."""
 
@@ -72,7 +74,7 @@ def run_pretraining(request: PretrainRequest, say: Callable[[str], None]) -> Tra
         model = TrainingModel(ready.encoder, ready.task, whole_vocabulary=True)
         training, rounds = plan(ready, model, request, run, began)
         ready = replace(ready, recipe=replace(recipe, training=training))
-        probe = usual_probe(ready.tokenizer, notes.say)
+        probe = usual_probe(ready.tokenizer, notes.say, ready.encoder.config.max_length)
         notes.say(
             f"training: {training.epochs} rounds of about {ready.corpus.train.tokens // rounds.pace.a_pass:,} tokens, "
             f"{training.seconds or 0:.0f} s at most"
@@ -105,7 +107,9 @@ def check(request: PretrainRequest, recipe: PretrainRecipe) -> None:
 def same_terms(ready: Ready, request: PretrainRequest, run: RunFolder) -> None:
     """UsageError where a resumed run would be another one; the text and the settings have checks of their own."""
     task = ready.task.description()
-    now = {"start": request.model or request.preset, "objectives": task["objectives"], "task": task["settings"]}
+    start = request.model or request.preset
+    now = {"start": start, "new_vocabulary": request.new_vocabulary}
+    now |= {"objectives": task["objectives"], "task": task["settings"]}
     now |= {"max_length": ready.recipe.max_length, "short": [ready.recipe.short_length, ready.recipe.short_share]}
     before = run.read("choice")
     if before is None:
@@ -119,7 +123,7 @@ def plan(
 ) -> tuple[Training, Curriculum]:
     """The settings with rate, time and rounds, decided once and kept for a resume; and the rounds themselves."""
     training, config = ready.recipe.training, ready.encoder.config
-    rate = training.optimizer.rate or (CONTINUED_RATE if request.model else _rate(config.hidden_size))
+    rate = training.optimizer.rate or usual_rate(request, config.hidden_size)
     training = replace(training, optimizer=replace(training.optimizer, rate=rate))
     decided = run.read("plan")
     if decided is None:
@@ -151,6 +155,8 @@ def curriculum(ready: Ready, rounds: int, a_pass: int) -> Curriculum:
     return Curriculum(ready.corpus.train, ready.how, recipe.training.seed, pace, ready.corpus.fingerprint)
 
 
-def _rate(width: int) -> float:
-    """That of the nearest width in the table."""
-    return RATES[min(RATES, key=lambda known: abs(known - width))]
+def usual_rate(request: PretrainRequest, width: int) -> float:
+    """From random weights that of the nearest width in the table."""
+    if request.renews_vocabulary:
+        return NEW_VOCABULARY_RATE
+    return CONTINUED_RATE if request.model else RATES[min(RATES, key=lambda known: abs(known - width))]

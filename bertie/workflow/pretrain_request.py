@@ -97,7 +97,10 @@ class PretrainRequest(RunRequest):
     preset: str = "mini"
     """Size of an encoder that starts from nothing."""
     tokenizer: Path | None = None
-    """Folder of a tokenizer; otherwise the model's, or one is trained on the corpus."""
+    """Folder of a tokenizer; otherwise the model's, or one is trained on the corpus. Of a `model` the word vectors are
+    made anew for it."""
+    new_vocabulary: int | None = None
+    """Pieces of a vocabulary that is trained on the corpus and takes the place of the model's."""
     words: Path | None = None
     """A file with a word a line that are hidden as a whole, beside those of the dictionary."""
     text_column: str | None = None
@@ -109,12 +112,20 @@ class PretrainRequest(RunRequest):
         if not self.corpus:
             raise UsageError("no corpus: name text files, folders or hub:name")
         super().__post_init__()
-        if self.model is not None and self.tokenizer is not None:
-            raise UsageError("--model brings its own tokenizer; leave --tokenizer out")
+        if self.new_vocabulary is not None and (self.model is None or self.tokenizer is not None):
+            raise UsageError(
+                "--new-vocabulary takes the place of the vocabulary of --model; without a model say how many pieces "
+                "with --set vocabulary=8000, and beside --tokenizer leave it out"
+            )
 
     @property
     def name(self) -> str:
         return f"pretrain-{folder_name(self.corpus[0], 'corpus')}"
+
+    @property
+    def renews_vocabulary(self) -> bool:
+        """Whether a model that has learned gets another vocabulary."""
+        return self.model is not None and (self.tokenizer is not None or self.new_vocabulary is not None)
 
     def settings(self) -> PretrainRecipe:
         """The recipe file with the overrides on top."""

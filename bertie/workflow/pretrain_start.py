@@ -25,8 +25,10 @@ from bertie.nn import checkpoint
 from bertie.nn.checkpoint import LoadedEncoder
 from bertie.nn.encoder import Encoder
 from bertie.nn.first_tables import start_positions, start_words
+from bertie.nn.new_vocabulary import with_vocabulary
 from bertie.objectives.pretraining import Pretraining
 from bertie.text.learned_pieces import FewPieces
+from bertie.text.shared_pieces import shared_pieces
 from bertie.text.tokenizer import Tokenizer
 from bertie.training.run import RunFolder
 from bertie.workflow.preparation import Notes
@@ -98,12 +100,26 @@ def first_weights(
     request: PretrainRequest, recipe: PretrainRecipe, folder: Path, say: Callable[[str], None]
 ) -> tuple[LoadedEncoder | None, Tokenizer, str]:
     """The encoder to go on with, if any, the tokenizer, and what to call them; a vocabulary is learned in `folder`."""
-    if request.model is not None:
-        source = resolve(request.model)
-        return checkpoint.load(source.folder), Tokenizer.from_folder(source.folder), source.name
+    if request.model is None:
+        return None, new_tokenizer(request, recipe.vocabulary, folder, say), f"random weights, {request.preset}"
+    source = resolve(request.model)
+    loaded, tokenizer = checkpoint.load(source.folder), Tokenizer.from_folder(source.folder)
+    if not request.renews_vocabulary:
+        return loaded, tokenizer, source.name
+    new = new_tokenizer(request, request.new_vocabulary or 0, folder, say)
+    shared = shared_pieces(new, tokenizer)
+    say(
+        f"word vectors for {len(shared.parts):,} new pieces: {shared.copied:,} copied from the model's own, "
+        f"{shared.composed:,} composed of several, {shared.drawn:,} drawn at random"
+    )
+    return with_vocabulary(loaded, shared.parts, new.pad_id), new, f"{source.name}, a new vocabulary"
+
+
+def new_tokenizer(request: PretrainRequest, size: int, folder: Path, say: Callable[[str], None]) -> Tokenizer:
+    """The tokenizer that was asked for, else one of `size` pieces that is learned on the corpus, in `folder`."""
     if request.tokenizer is None and not (folder / "tokenizer.json").exists():
-        learn_vocabulary(request, recipe.vocabulary, folder, say)
-    return None, Tokenizer.from_folder(request.tokenizer or folder), f"random weights, {request.preset}"
+        learn_vocabulary(request, size, folder, say)
+    return Tokenizer.from_folder(request.tokenizer or folder)
 
 
 def read_corpus(

@@ -49,8 +49,10 @@ class Probe:
         return float(np.mean([names[i] == label for i, label in zip(guessed, self.labels[1], strict=True)]))
 
 
-def usual_probe(tokenizer: Tokenizer, say: Callable[[str], None]) -> Probe | None:
+def usual_probe(tokenizer: Tokenizer, say: Callable[[str], None], longest: int = LENGTH) -> Probe | None:
     """Reviews for a vocabulary that knows Chinese, else news topics; None where their packages are not at hand.
+
+    `longest` is what the encoder can read.
 
     These texts are for looking at a training only: most of ChnSentiCorp is among the reviews.
     """
@@ -61,7 +63,8 @@ def usual_probe(tokenizer: Tokenizer, say: Callable[[str], None]) -> Probe | Non
         say(f"no probe: {error}")
         return None
     train, test = list(split.train), list(split.test)[:ROWS]
-    parts = [tokenizer.encode_batch([row["text"] for row in part], None, LENGTH) for part in (train, test)]
+    length = min(LENGTH, longest)
+    parts = [tokenizer.encode_batch([row["text"] for row in part], None, length) for part in (train, test)]
     examples = [[Example((one,)) for one in part] for part in parts]
     labels = ([row["label"] for row in train], [row["label"] for row in test])
     return Probe("reviews" if chinese else "news topics", examples[0], examples[1], labels, tokenizer.pad_id)

@@ -196,8 +196,9 @@ def test_what_is_wrong_whatever_the_corpus_holds_is_said_before_it_is_read(tmp_p
 
 
 def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--model brings its own tokenizer"):
-        PretrainRequest(corpus=("x",), model="minilm", tokenizer=tmp_path)
+    for options in ({"model": "minilm", "tokenizer": tmp_path}, {}):
+        with pytest.raises(UsageError, match="--new-vocabulary takes the place of the vocabulary of --model"):
+            PretrainRequest(corpus=("x",), new_vocabulary=400, **options)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="--preset 'huge': there are tiny, mini, small, base"):
         run_pretraining(
             PretrainRequest(corpus=(str(corpus(tmp_path)),), preset="huge", out=tmp_path / "o", overrides=FAST), quiet

@@ -2,7 +2,7 @@
 
 In:  passages of a corpus; or a person's texts, with or without hidden pieces
 Out: the weighted sum of the objectives' losses; `{"candidates"}` for a text with a hidden piece, else how well the text
-     is foretold, `{"loss", "perplexity", ...}`
+     is foretold, `{"loss", "perplexity", ...}`, and where it is read from the left what comes `{"next"}`
 Knows nothing of corpora, of single objectives or of how a model is stored.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 import bertie.objectives
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError, UsageError
 from bertie.core.registry import Registry
 from bertie.data.batches import Batch, Example, stack
+from bertie.data.guessed_pieces import Asked, Begun, Guesses, spelled
 from bertie.data.masking import Unit, Vocabulary, choose, hidden
 from bertie.data.passages import Arrangement, Join, Passage
 from bertie.data.rows import Rows
@@ -38,8 +38,6 @@ from bertie.tasks.base import Answer, Scores, Task
 from bertie.text.tokenizer import Encoded, Tokenizer
 
 OBJECTIVES: Registry[Objective] = Registry(bertie.objectives, Objective, "objective")  # type: ignore[type-abstract]
-CANDIDATES = 5
-"""Pieces that are named for a hidden one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +53,6 @@ class PretrainingSettings:
     def __post_init__(self) -> None:
         if not 0.0 < self.rate < 1.0:
             raise ValueError(f"rate is {self.rate}, expected more than 0 and less than 1")
-
-
-@dataclass(frozen=True)
-class Asked(Passage):
-    """A passage of a person's text with hidden pieces: nobody knows what stands there."""
-
-    spell: Callable[[int], str] = str
-    """A piece's id to the piece."""
 
 
 class Pretraining(Task):
@@ -86,7 +76,9 @@ class Pretraining(Task):
         classes = {name: OBJECTIVES.get(name) for name in self.weights}
         self.join = _one_join(classes)
         self.masks = any(kind.masks for kind in classes.values())
-        self.asking = next((name for name, kind in classes.items() if kind.answers), None)
+        guessing = [name for name, kind in classes.items() if kind.answers]
+        # Hidden pieces are asked for where any are: an objective that reads from the left does not see them.
+        self.asking = next((name for name in guessing if classes[name].masks), next(iter(guessing), None))
         self.register_buffer("log_shares", torch.zeros(shape.vocab_size))  # (V,)
         self.log_shares: Tensor
 
@@ -178,7 +170,7 @@ class Pretraining(Task):
 
     def encode(self, rows: Sequence[dict[str, Any]], tokenizer: Tokenizer, max_length: int) -> list[Example]:
         """A text with the mask token in it asks what stands there; of any other some pieces are hidden, always the
-        same ones. A text longer than the model is read in parts that do not overlap."""
+        same ones, or it is read from the left. A text longer than the model is read in parts that do not overlap."""
         texts = [row["text"] for row in rows]
         windows = tokenizer.encode_windows(texts, None, max_length, overlap=0.0, most=10**6)
         return [self._example(one, tokenizer) for one in windows]
@@ -213,11 +205,12 @@ class Pretraining(Task):
         if not objective.masks:
             rows, columns = (part.to(columns.device) for part in _all_but_first(output))
         scores = objective.scores(output, rows, columns).float()  # (M, V)
-        found = _Guesses(scores, output.plain[rows, columns], self.log_shares, batch.row.to(rows.device)[rows])
-        return [
-            found.candidates(r, example.target[0].spell) if isinstance(example.target[0], Asked) else found.foretold(r)
-            for r, example in enumerate(batch.examples)
-        ]
+        row = batch.row.to(rows.device)[rows]
+        found = Guesses(scores, output.plain[rows, columns], row, self.log_shares, self.vocabulary.specials)
+        return [found.of(r, example.target[0]) for r, example in enumerate(batch.examples)]
+
+    def kept(self, answer: Answer) -> Answer:
+        return {name: value for name, value in answer.items() if name != "next"}
 
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """Loss, perplexity and the share of right guesses over all places; the cross-entropy of single pieces, with
@@ -241,7 +234,7 @@ class Pretraining(Task):
         return Scores(name, metrics, {}, sample)
 
     def _example(self, windows: Sequence[Encoded], tokenizer: Tokenizer) -> Example:
-        known, mask = self.vocabulary, tokenizer.mask_id
+        known, mask, spell = self.vocabulary, tokenizer.mask_id, partial(spelled, tokenizer)
         asks = any(mask in window.ids for window in windows) and self.masks
         made: list[Encoded] = []
         targets: list[Passage] = []
@@ -249,7 +242,7 @@ class Pretraining(Task):
             ids = np.array(window.ids, dtype=np.int64)
             if asks:
                 places = np.flatnonzero(ids == mask)
-                targets.append(Asked(ids, places, spell=partial(_spelled, tokenizer)))
+                targets.append(Asked(ids, places, spell=spell))
                 made.append(window)
                 continue
             askable = np.array([side is not None for side in window.sequence])
@@ -258,44 +251,10 @@ class Pretraining(Task):
                 places = choose(askable, askable, self.settings.rate, "token", _random(ids))
                 if not len(places):  # a short text is asked for one piece at least
                     places = np.flatnonzero(askable)[:1]
-            targets.append(Passage(ids, places))
+            targets.append(Passage(ids, places) if self.masks else Begun(ids, places, spell=spell))
             shown = hidden(ids, places, known).tolist()
             made.append(Encoded(shown, window.type_ids, window.offsets, window.sequence, window.truncated))
         return Example(tuple(made), tuple(targets))
-
-
-class _Guesses:
-    """Scores at the places of a batch, as answers of its rows."""
-
-    def __init__(self, scores: Tensor, gold: Tensor, log_shares: Tensor, row: Tensor) -> None:
-        """Scores (M, V), what stands there (M,), the unigrams (V,), the row of each place (M,)."""
-        self.scores, self.gold, self.row = scores, gold, row
-        self.outcome = Outcome.of(scores, gold)
-        self.usual = -log_shares[gold]  # (M,)
-        self.usually = gold == log_shares.argmax()  # (M,)
-
-    def foretold(self, r: int) -> Answer:
-        """How well the pieces of a row that were asked for are guessed."""
-        own = self.row == r
-        places = int(own.sum())
-        if not places:
-            return {"loss": 0.0, "perplexity": 1.0, "positions": 0, "right": 0, "unigram": 0.0, "unigram_right": 0}
-        loss = float(self.outcome.nats[own].mean())
-        return {
-            "loss": loss,
-            "perplexity": math.exp(min(loss, 700.0)),
-            "positions": places,
-            "right": int(self.outcome.right[own].sum()),
-            "unigram": float(self.usual[own].mean()),
-            "unigram_right": int(self.usually[own].sum()),
-        }
-
-    def candidates(self, r: int, spell: Callable[[int], str]) -> Answer:
-        """The likeliest pieces at the first hidden place of a row; at all of them where there are several."""
-        shares = F.softmax(self.scores[self.row == r], dim=-1)  # (M of the row, V)
-        best = [_named(one.topk(min(CANDIDATES, len(one))), spell) for one in shares]
-        answer: Answer = {"candidates": best[0]}
-        return answer if len(best) == 1 else {**answer, "masks": [{"candidates": one} for one in best]}
 
 
 def read_objectives(text: str) -> dict[str, float]:
@@ -338,16 +297,3 @@ def _mean(outcome: Outcome) -> Tensor:
     """The loss of one objective; 0 with a gradient where nothing was asked."""
     nats = outcome.nats.mean() if len(outcome.nats) else outcome.nats.sum()
     return nats if outcome.beside is None else nats + outcome.beside
-
-
-def _spelled(tokenizer: Tokenizer, piece: int) -> str:
-    """A piece as it stands in the vocabulary; some vocabularies have rows that nothing stands for."""
-    try:
-        return tokenizer.token(piece)
-    except UsageError:
-        return f"[unused {piece}]"
-
-
-def _named(best: Any, spell: Callable[[int], str]) -> list[dict[str, Any]]:
-    pairs = zip(best.values.tolist(), best.indices.tolist(), strict=True)
-    return [{"token": spell(piece), "score": score} for score, piece in pairs]

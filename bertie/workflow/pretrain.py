@@ -14,6 +14,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from bertie.bundle.checksums import RUN_FOLDER
 from bertie.bundle.folder import Model
@@ -108,7 +109,7 @@ def same_terms(ready: Ready, request: PretrainRequest, run: RunFolder) -> None:
     """UsageError where a resumed run would be another one; the text and the settings have checks of their own."""
     task = ready.task.description()
     start = request.model or request.preset
-    now = {"start": start, "new_vocabulary": request.new_vocabulary}
+    now: dict[str, Any] = {"start": start, "new_vocabulary": request.new_vocabulary}
     now |= {"objectives": task["objectives"], "task": task["settings"]}
     now |= {"max_length": ready.recipe.max_length, "short": [ready.recipe.short_length, ready.recipe.short_share]}
     before = run.read("choice")

@@ -153,6 +153,29 @@ def test_what_stands_at_the_mask_is_guessed(tiny_model: Path, tokenizer: Tokeniz
     assert len(two["masks"]) == 2 and two["masks"][0]["candidates"] == two["candidates"]
 
 
+def test_what_comes_next_is_told_where_a_text_is_read_from_the_left(tiny_model: Path, tokenizer: Tokenizer) -> None:
+    model = made(tiny_model, tokenizer, "causal_lm")
+    batch = model.collate(batch_of(model, tokenizer))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3)
+    for _ in range(60):
+        optimizer.zero_grad()
+        model(batch).backward()
+        optimizer.step()
+    ready = Predictor(Model(model.encoder.eval(), model.task.eval(), tokenizer, 32))
+    english, chinese, empty = ready.predict(["the service was very", "这手机很", ""])
+    assert [english["next"][0]["token"], chinese["next"][0]["token"]] == ["good", "好"]
+    assert english["next"][0]["score"] > 0.5 and english["positions"] == 5 and len(empty["next"]) == 5
+    masked = predictor(tiny_model, tokenizer, "causal_lm,masked_lm").predict(["the service", "the [MASK]"])
+    assert ["next" in masked[0], "candidates" in masked[1]] == [False, True]
+
+
+@pytest.mark.parametrize("objective", ["causal_lm,masked_lm", "masked_lm,causal_lm"])
+def test_the_masked_language_model_fills_in_whatever_order_they_are_named_in(
+    objective: str, tiny_model: Path, tokenizer: Tokenizer
+) -> None:
+    assert Pretraining.of(objective, checkpoint.load(tiny_model).encoder, tokenizer, {}).asking == "masked_lm"
+
+
 def test_an_objective_that_guesses_nothing_says_so(tiny_model: Path, tokenizer: Tokenizer) -> None:
     with pytest.raises(UsageError, match="next_sentence: guesses no pieces; pre-train with masked_lm or causal_lm too"):
         predictor(tiny_model, tokenizer, "next_sentence").predict(["good"])

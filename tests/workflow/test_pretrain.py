@@ -131,6 +131,14 @@ def test_from_python(tmp_path: Path) -> None:
     assert result.predictor.predict(["手机[MASK]"])[0]["candidates"]
 
 
+def test_a_bundle_that_reads_from_the_left_says_what_comes_next(tmp_path: Path) -> None:
+    overrides = ("training.epochs=1", "max_length=32", "vocabulary=400", "held_out=0.1")
+    result = run(corpus(tmp_path, 30), tmp_path / "c", objective="causal_lm", overrides=overrides)
+    [answer] = bertie.load(result.folder).predict(["今天的手机非常"])
+    assert len(answer["next"]) == 5 and {"loss", "perplexity"} <= set(answer)
+    assert "next_piece_accuracy" in result.evaluation["metrics"]
+
+
 def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     text = corpus(tmp_path, 30)
     first, second = run(text, tmp_path / "a"), run(text, tmp_path / "b")

@@ -32,6 +32,7 @@ def pretrain(
     new_vocabulary: Annotated[
         int | None, typer.Option(help="Pieces of a vocabulary that is trained here in place of the model's.")
     ] = None,
+    teacher: Annotated[str | None, typer.Option(help="An encoder whose states distillation learns.")] = None,
     words: Annotated[Path | None, typer.Option(help="A file with a word a line, to be hidden as a whole.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
     set_: Sets = None,
@@ -56,6 +57,7 @@ def pretrain(
         preset=preset,
         tokenizer=tokenizer,
         new_vocabulary=new_vocabulary,
+        teacher=teacher,
         words=words,
         recipe=recipe,
         overrides=tuple(set_ or ()),

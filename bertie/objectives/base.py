@@ -53,8 +53,8 @@ class Outcome:
 class Views:
     """One batch, read by an encoder in the ways that objectives ask for; each is computed once."""
 
-    def __init__(self, encoder: Encoder, batch: Batch) -> None:
-        self.encoder, self.batch = encoder, batch
+    def __init__(self, encoder: Encoder, batch: Batch, teacher: Encoder | None = None) -> None:
+        self.encoder, self.batch, self.teacher = encoder, batch, teacher
         targets = (example.target for example in batch.examples)
         self.passages: list[Passage] = [one for target in targets for one in target]
 
@@ -62,6 +62,15 @@ class Views:
     def states(self) -> Tensor:
         """(S, T, D) of the passages as the model sees them, masks and all."""
         return self.read(self.batch.input_ids)
+
+    @cached_property
+    def taught(self) -> Tensor:
+        """(S, T, E) what the teacher makes of the same ids as `states`; no gradient reaches it."""
+        assert self.teacher is not None, "only a training has a teacher"
+        batch = self.batch
+        with torch.no_grad():
+            states: Tensor = self.teacher(batch.input_ids, batch.attention_mask, batch.token_type_ids)
+        return states
 
     @cached_property
     def causal(self) -> Tensor:
@@ -122,11 +131,17 @@ class Objective(nn.Module, ABC):
     """Whether and how the passages are to have two parts."""
     answers: ClassVar[bool] = False
     """Whether `scores` can say which piece stands at a place."""
+    needs_teacher: ClassVar[bool] = False
+    """Whether it learns from an encoder that is not trained: `views.taught`."""
 
     @abstractmethod
     def __init__(self, config: EncoderConfig) -> None:
         """Makes the head for an encoder of this shape."""
         super().__init__()
+
+    def meet(self, width: int) -> None:
+        """Told the width of the teacher's states, in training and when a bundle is loaded, before it is used at all;
+        makes what depends on it."""
 
     @abstractmethod
     def outcome(self, views: Views) -> Outcome:

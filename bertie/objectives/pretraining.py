@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -69,9 +69,12 @@ class Pretraining(Task):
         vocabulary: Vocabulary,
         *,
         settings: PretrainingSettings,
+        teacher_width: int | None = None,
     ) -> None:
         """`weights`: the objectives by name, each with the factor of its loss; `shape` is the encoder's."""
         super().__init__()
+        self.teacher_width = teacher_width
+        self._teacher: tuple[Encoder, ...] = ()  # no module of this one: it is neither trained nor stored
         self.weights, self.shape, self.vocabulary, self.settings = dict(weights), shape, vocabulary, settings
         classes = {name: OBJECTIVES.get(name) for name in self.weights}
         self.join = _one_join(classes)
@@ -108,6 +111,7 @@ class Pretraining(Task):
             "shape": asdict(self.shape),
             "vocabulary": {**asdict(self.vocabulary), "specials": list(self.vocabulary.specials)},
             "settings": to_dict(self.settings),
+            "teacher_width": self.teacher_width,
         }
 
     @classmethod
@@ -118,10 +122,20 @@ class Pretraining(Task):
             EncoderConfig(**description["shape"]),
             Vocabulary(known["size"], known["mask"], tuple(known["specials"])),
             settings=from_dict(PretrainingSettings, description["settings"], "task"),
+            teacher_width=description.get("teacher_width"),
         )
 
     def build_head(self, hidden_size: int) -> None:
         self.objectives = nn.ModuleDict({name: OBJECTIVES.get(name)(self.shape) for name in self.weights})
+        if self.teacher_width is not None:
+            for name in self.weights:
+                self.objective(name).meet(self.teacher_width)
+
+    def learn_from(self, teacher: Encoder) -> None:
+        """Told before `build_head` whose states are to be learned: an encoder for the same pieces, on the same device.
+        It is read in evaluation mode, and no bundle holds it."""
+        self.teacher_width = teacher.config.hidden_size
+        self._teacher = (teacher.eval().requires_grad_(False),)
 
     def know(self, counts: np.ndarray[Any, np.dtype[np.int64]]) -> None:
         """Told how often each piece (V,) stands in the training text: what a model is measured beside."""
@@ -180,7 +194,7 @@ class Pretraining(Task):
 
     def forward(self, encoder: Encoder, batch: Batch) -> Views:
         """The ways in which the batch can be read; each is computed when it is asked for."""
-        return Views(encoder, batch)
+        return Views(encoder, batch, next(iter(self._teacher), None))
 
     def loss(self, output: Views, batch: Batch) -> Tensor:
         """The weighted sum of the means over what each objective asks."""
@@ -255,6 +269,11 @@ class Pretraining(Task):
             shown = hidden(ids, places, known).tolist()
             made.append(Encoded(shown, window.type_ids, window.offsets, window.sequence, window.truncated))
         return Example(tuple(made), tuple(targets))
+
+
+def needs_teacher(names: Iterable[str]) -> list[str]:
+    """Which objectives learn from another encoder."""
+    return [name for name in names if OBJECTIVES.get(name).needs_teacher]
 
 
 def read_objectives(text: str) -> dict[str, float]:

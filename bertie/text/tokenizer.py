@@ -68,7 +68,7 @@ class Tokenizer:
         self.sep_id: int = ids["sep"]
         self.unk_id: int = ids["unk"]
         self.mask_id: int | None = ids.get("mask")
-        self.vocab_size: int = 1 + max(self._rust.get_vocab(with_added_tokens=True).values())
+        self.vocab_size: int = 1 + max(self.pieces.values())
         # A lone metaspace is put in front of a word and stands for no character of the text.
         self._metaspace_id = (
             self._rust.token_to_id(_METASPACE) if '"Metaspace"' in _part(spec, "pre_tokenizer") else None
@@ -159,6 +159,12 @@ class Tokenizer:
     def piece_id(self, token: str) -> int | None:
         """The id of a piece as it stands in the vocabulary; None where it does not."""
         found: int | None = self._rust.token_to_id(token)
+        return found
+
+    @property
+    def pieces(self) -> dict[str, int]:
+        """All pieces, specials too, with their ids."""
+        found: dict[str, int] = self._rust.get_vocab(with_added_tokens=True)
         return found
 
     def decode(self, ids: Sequence[int]) -> str:

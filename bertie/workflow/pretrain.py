@@ -23,7 +23,7 @@ from bertie.core.errors import UsageError
 from bertie.core.runtime import seed_everything
 from bertie.data.passages import Curriculum, Pace, readable
 from bertie.evaluation.judge import to_json
-from bertie.objectives.pretraining import OBJECTIVES, PretrainingSettings, read_objectives
+from bertie.objectives.pretraining import OBJECTIVES, PretrainingSettings, needs_teacher, read_objectives
 from bertie.predict import Predictor, load
 from bertie.training.decisions import same_run
 from bertie.training.estimate import estimate_seconds
@@ -101,6 +101,15 @@ def check(request: PretrainRequest, recipe: PretrainRecipe) -> None:
         # It is judged by its guesses in the end.
         raise UsageError(f"--objective {request.objective}: guesses no pieces; add masked_lm or causal_lm")
     from_dict(PretrainingSettings, recipe.task, "task")
+    taught = needs_teacher(read_objectives(request.objective))
+    if taught and request.teacher is None:
+        raise UsageError(
+            f"--objective {request.objective}: {taught[0]} learns from another encoder; name it, --teacher M"
+        )
+    if request.teacher is not None and not taught:
+        raise UsageError(f"--teacher {request.teacher}: nothing learns from it; add distillation to --objective")
+    if recipe.layers and request.model is None:
+        raise UsageError(f"layers={recipe.layers} says how many of a --model are kept; random weights take a --preset")
     if request.model is None:
         shape(request.preset, recipe.vocabulary, 0, recipe.dropout)
 
@@ -110,6 +119,7 @@ def same_terms(ready: Ready, request: PretrainRequest, run: RunFolder) -> None:
     task = ready.task.description()
     start = request.model or request.preset
     now: dict[str, Any] = {"start": start, "new_vocabulary": request.new_vocabulary}
+    now |= {"teacher": request.teacher, "layers": ready.recipe.layers}
     now |= {"objectives": task["objectives"], "task": task["settings"]}
     now |= {"max_length": ready.recipe.max_length, "short": [ready.recipe.short_length, ready.recipe.short_share]}
     before = run.read("choice")

@@ -62,6 +62,8 @@ class PretrainRecipe:
     """That part, 0 to 1."""
     dropout: float = 0.0
     """Dropout in the encoder; a model that sees its text only a few times needs none (Izsak et al. 2021)."""
+    layers: int = 0
+    """Layers of `model` that are kept, evenly spaced; 0: all."""
     vocabulary: int = 8000
     """Pieces of the vocabulary that is trained on the corpus, where no tokenizer is given."""
     tables: Literal["known", "random"] = "known"
@@ -82,6 +84,8 @@ class PretrainRecipe:
         for name in ("max_length", "short_length"):
             if getattr(self, name) < 8:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected at least 8 tokens")
+        if self.layers < 0:
+            raise ValueError(f"layers is {self.layers}, expected a number of layers to keep, or 0 for all")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +105,9 @@ class PretrainRequest(RunRequest):
     made anew for it."""
     new_vocabulary: int | None = None
     """Pieces of a vocabulary that is trained on the corpus and takes the place of the model's."""
+    teacher: str | None = None
+    """An encoder whose states are learned, by `distillation`: alias, folder or hub name. Random weights take its
+    tokenizer."""
     words: Path | None = None
     """A file with a word a line that are hidden as a whole, beside those of the dictionary."""
     text_column: str | None = None

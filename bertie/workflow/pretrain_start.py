@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bertie.core.errors import DataError
+from bertie.core.errors import DataError, UsageError
 from bertie.core.runtime import choose_device
 from bertie.data.catalogue import resolve
 from bertie.data.cooccurrence import cooccurrence_vectors
@@ -25,6 +25,7 @@ from bertie.nn import checkpoint
 from bertie.nn.checkpoint import LoadedEncoder
 from bertie.nn.encoder import Encoder
 from bertie.nn.first_tables import start_positions, start_words
+from bertie.nn.fewer_layers import with_layers
 from bertie.nn.new_vocabulary import with_vocabulary
 from bertie.objectives.pretraining import Pretraining
 from bertie.text.learned_pieces import FewPieces
@@ -67,6 +68,8 @@ class Ready:
 def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, notes: Notes) -> Ready:
     """Vocabulary, corpus, encoder and objectives."""
     loaded, tokenizer, origin = first_weights(request, recipe, run.path / TOKENIZER, notes.say)
+    longest = min(recipe.max_length, loaded.encoder.config.max_length if loaded else recipe.max_length)
+    teacher = None if request.teacher is None else read_teacher(request.teacher, tokenizer, longest)
     corpus = read_corpus(request, recipe, tokenizer, run, notes.say)
     if loaded is None:
         encoder = Encoder(shape(request.preset, tokenizer.vocab_size, tokenizer.pad_id, recipe.dropout))
@@ -76,6 +79,8 @@ def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, no
     device = choose_device(recipe.training.device)
     encoder.to(device)
     task = Pretraining.of(request.objective, encoder, tokenizer, recipe.task)
+    if teacher is not None:
+        task.learn_from(teacher.to(device))
     task.build_head(encoder.config.hidden_size)
     if loaded is not None:
         task.take_heads(loaded.heads)
@@ -103,23 +108,46 @@ def first_weights(
     if request.model is None:
         return None, new_tokenizer(request, recipe.vocabulary, folder, say), f"random weights, {request.preset}"
     source = resolve(request.model)
-    loaded, tokenizer = checkpoint.load(source.folder), Tokenizer.from_folder(source.folder)
+    loaded, tokenizer, origin = checkpoint.load(source.folder), Tokenizer.from_folder(source.folder), source.name
+    if recipe.layers:
+        loaded = replace(loaded, encoder=with_layers(loaded.encoder, recipe.layers))
+        origin += f", {recipe.layers} of its layers"
     if not request.renews_vocabulary:
-        return loaded, tokenizer, source.name
+        return loaded, tokenizer, origin
     new = new_tokenizer(request, request.new_vocabulary or 0, folder, say)
     shared = shared_pieces(new, tokenizer)
     say(
         f"word vectors for {len(shared.parts):,} new pieces: {shared.copied:,} copied from the model's own, "
         f"{shared.composed:,} composed of several, {shared.drawn:,} drawn at random"
     )
-    return with_vocabulary(loaded, shared.parts, new.pad_id), new, f"{source.name}, a new vocabulary"
+    return with_vocabulary(loaded, shared.parts, new.pad_id), new, f"{origin}, a new vocabulary"
 
 
 def new_tokenizer(request: PretrainRequest, size: int, folder: Path, say: Callable[[str], None]) -> Tokenizer:
     """The tokenizer that was asked for, else one of `size` pieces that is learned on the corpus, in `folder`."""
+    if request.teacher is not None and request.tokenizer is None and request.model is None:
+        return Tokenizer.from_folder(resolve(request.teacher).folder)
     if request.tokenizer is None and not (folder / "tokenizer.json").exists():
         learn_vocabulary(request, size, folder, say)
     return Tokenizer.from_folder(request.tokenizer or folder)
+
+
+def read_teacher(name: str, tokenizer: Tokenizer, length: int) -> Encoder:
+    """An encoder to learn from; UsageError where it cannot read the student's passages."""
+    source = resolve(name)
+    teacher, its_own = checkpoint.load(source.folder).encoder, Tokenizer.from_folder(source.folder)
+    if its_own.pieces != tokenizer.pieces:
+        raise UsageError(
+            f"--teacher {name}: its vocabulary of {its_own.vocab_size:,} pieces is not the student's, of "
+            f"{tokenizer.vocab_size:,}; teacher and student must read the same pieces, so start from a --model with "
+            f"this vocabulary, or from random weights with --tokenizer {source.folder}"
+        )
+    if teacher.config.positions == "absolute" and teacher.config.max_length < length:
+        raise UsageError(
+            f"--teacher {name}: it reads {teacher.config.max_length} tokens, a passage has up to {length}; "
+            f"take --set max_length={teacher.config.max_length}"
+        )
+    return teacher
 
 
 def read_corpus(

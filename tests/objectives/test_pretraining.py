@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from bertie.core.errors import UsageError
 from bertie.data.batches import Example, stack
 from bertie.data.passages import Passages
 from bertie.nn import checkpoint
-from bertie.objectives.pretraining import OBJECTIVES, Pretraining, read_objectives
+from bertie.nn.config import EncoderConfig
+from bertie.nn.encoder import Encoder
+from bertie.objectives.pretraining import OBJECTIVES, Pretraining, needs_teacher, read_objectives
 from bertie.predict import Predictor
 from bertie.text.tokenizer import Tokenizer
 from bertie.training.model import TrainingModel
@@ -45,11 +48,19 @@ def tokenizer(tiny_model: Path) -> Tokenizer:
     return Tokenizer.from_folder(tiny_model)
 
 
+def larger(shape: EncoderConfig) -> Encoder:
+    """A teacher of more layers and another width."""
+    teacher = Encoder(replace(shape, hidden_size=48, layers=3, dropout=0.3))
+    return teacher.train()
+
+
 def made(tiny_model: Path, tokenizer: Tokenizer, objective: str) -> TrainingModel:
     torch.manual_seed(0)
     encoder = checkpoint.load(tiny_model).encoder
     encoder.set_dropout(0.0)
     task = Pretraining.of(objective, encoder, tokenizer, {})
+    if needs_teacher(task.weights):
+        task.learn_from(larger(encoder.config))
     task.build_head(32)
     return TrainingModel(encoder, task, whole_vocabulary=True)
 

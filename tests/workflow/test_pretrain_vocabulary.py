@@ -39,8 +39,13 @@ def test_a_model_with_a_new_vocabulary_fills_in_and_is_trained_on(
     assert (made.vocab_size, made.layers, made.hidden_size) == (150, before.layers, before.hidden_size)
     assert Tokenizer.from_folder(result.folder / "model").vocab_size == 150
     assert bertie.load(result.folder).predict(["今天的[MASK]非常好。"])[0]["candidates"]
+    if not given:
+        assert_it_is_trained_on(result.folder, tmp_path)
+
+
+def assert_it_is_trained_on(folder: Path, tmp_path: Path) -> None:
     rows = "".join(f"the {w} was good,x\nwe did not like the {w},y\n" for w in ("phone", "room", "tea", "bus") * 3)
     (tmp_path / "rows.csv").write_text("text,label\n" + rows, encoding="utf-8")
     settings = {"training.epochs": 1}
-    tuned = bertie.train(tmp_path / "rows.csv", model=str(result.folder), out=tmp_path / "m", settings=settings)
+    tuned = bertie.train(tmp_path / "rows.csv", model=str(folder), out=tmp_path / "m", settings=settings)
     assert tuned.evaluation["rows"] > 0

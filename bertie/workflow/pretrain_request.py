@@ -66,9 +66,9 @@ class PretrainRecipe:
     """Layers of `model` that are kept, evenly spaced; 0: all."""
     vocabulary: int = 8000
     """Pieces of the vocabulary that is trained on the corpus, where no tokenizer is given."""
-    tables: Literal["known", "random"] = "known"
-    """First embeddings of an encoder that starts from nothing: words counted from which pieces stand together in the
-    corpus, and positions as sinusoids; or random, as BERT's were."""
+    word_vectors: Literal["cooccurrence", "random"] = "cooccurrence"
+    """First word vectors of an encoder that starts from nothing: counted from which pieces stand together in the
+    corpus, or random, as BERT's were."""
     held_out: float = 0.02
     """Part of the documents on which the model is judged and never trained."""
     task: dict[str, Any] = field(default_factory=dict)

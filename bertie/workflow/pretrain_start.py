@@ -24,8 +24,8 @@ from bertie.data.passages import FEWEST, Arrangement, Passages, readable
 from bertie.nn import checkpoint
 from bertie.nn.checkpoint import LoadedEncoder
 from bertie.nn.encoder import Encoder
-from bertie.nn.first_tables import start_positions, start_words
 from bertie.nn.fewer_layers import with_layers
+from bertie.nn.first_words import start_words
 from bertie.nn.new_vocabulary import with_vocabulary
 from bertie.objectives.pretraining import Pretraining
 from bertie.text.learned_pieces import FewPieces
@@ -87,18 +87,17 @@ def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, no
     task.know(corpus.unigrams)
     if loaded is None:
         task.start_from_shares()
-        if recipe.tables == "known":
-            start_tables(encoder, corpus, recipe.training.seed)
+        if recipe.word_vectors == "cooccurrence":
+            start_from_cooccurrences(encoder, corpus, recipe.training.seed)
     task.to(device)
     return Ready(encoder, tokenizer, task, corpus, recipe, origin)
 
 
-def start_tables(encoder: Encoder, corpus: Corpus, seed: int) -> None:
-    """Words that know which pieces stand together, positions that know how far they are apart."""
+def start_from_cooccurrences(encoder: Encoder, corpus: Corpus, seed: int) -> None:
+    """Words begin with which pieces stand together in the corpus."""
     table = encoder.embeddings.word_embeddings
     vectors = cooccurrence_vectors(corpus.train, table.num_embeddings, table.embedding_dim, seed)
     start_words(encoder, torch.from_numpy(vectors))
-    start_positions(encoder)
 
 
 def first_weights(

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import redirect_stdout
+from pathlib import Path
 from typing import NoReturn
 
 import typer
 
 from bertie.cli import data, model, pretrain, service, vocabulary
 from bertie.core.errors import BertieError
+from bertie.core.processes import is_first
 
 app = typer.Typer(
     name="bertie",
@@ -41,7 +44,10 @@ app.add_typer(service.models, name="models", help="The models that can be starte
 
 def main() -> NoReturn:
     """Runs one command and ends the process with its exit code."""
-    sys.exit(run(sys.argv[1:]))
+    if is_first():
+        sys.exit(run(sys.argv[1:]))
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        sys.exit(run(sys.argv[1:]))  # of several processes one gives the results; errors of all are heard
 
 
 def run(arguments: list[str]) -> int:

@@ -15,13 +15,20 @@ import typer
 
 from bertie.cli import options
 from bertie.cli.options import speaker
+from bertie.core import processes
+from bertie.core.errors import UsageError
 
 Sets = Annotated[
     list[str] | None, typer.Option("--set", help="Change a setting, such as training.optimizer.rate=3e-5.")
 ]
 
 
+SHARED = ("train", "pretrain")
+"""Commands that several processes do together."""
+
+
 def extensions(
+    context: typer.Context,
     with_: Annotated[
         list[Path] | None,
         typer.Option(
@@ -31,6 +38,11 @@ def extensions(
     version: options.Version = False,
 ) -> None:
     """BERT from raw text to a running service, in Chinese and English."""
+    if processes.count() > 1 and context.invoked_subcommand not in SHARED:
+        raise UsageError(
+            f"bertie {context.invoked_subcommand} is the work of one process, and there are {processes.count()}; "
+            "start it without torchrun or accelerate launch"
+        )
     if with_:
         from bertie.workflow.extension import extend
 

@@ -15,6 +15,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from bertie.core.errors import Stopped
+from bertie.core.processes import is_first
 
 WATCHED = (signal.SIGINT, signal.SIGTERM)
 
@@ -50,6 +51,8 @@ class StopSignal:
         if self.number is not None:
             os._exit(128 + number)
         self.number = number
+        if not is_first():
+            return
         # os.write and not print: a handler may interrupt a print, and stderr's buffer is not re-entrant.
         os.write(
             sys.__stderr__.fileno() if sys.__stderr__ else 2, b"\nstopping after this step; again to stop at once\n"

@@ -69,6 +69,9 @@ class Batch:
     rows: int
     examples: tuple[Example, ...]
     targets: Tensor | None = None
+    part: float | None = None
+    """None: a whole batch. 1: some rows of one whose others are with other processes; 0: such rows that another process
+    has too, so that they count for nothing here."""
 
     def mean_of_rows(self, values: Tensor) -> Tensor:
         """Values of the sequences (S, ...) to their mean in each row (R, ...): unchanged where each row has one."""

@@ -36,6 +36,7 @@ class Outcome:
     nats: Tensor  # (M,) negative log-likelihood of each right answer
     right: Tensor  # (M,) bool, whether it was the likeliest
     beside: Tensor | None = None  # a number that is added to the loss, of what helps to ask
+    beside_of: int = 0  # what that is the mean over
 
     @classmethod
     def of(cls, logits: Tensor, labels: Tensor) -> Outcome:
@@ -129,6 +130,8 @@ class Objective(nn.Module, ABC):
     """Whether pieces of the passages are to be hidden for it."""
     join: ClassVar[Join | None] = None
     """Whether and how the passages are to have two parts."""
+    compares: ClassVar[bool] = False
+    """Whether it compares the passages of a batch with each other."""
     answers: ClassVar[bool] = False
     """Whether `scores` can say which piece stands at a place."""
     needs_teacher: ClassVar[bool] = False

@@ -25,6 +25,7 @@ class Contrastive(Objective):
 
     name = "contrastive"
     masks = True
+    compares = True
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__(config)

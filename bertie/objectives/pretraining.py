@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -79,6 +79,7 @@ class Pretraining(Task):
         classes = {name: OBJECTIVES.get(name) for name in self.weights}
         self.join = _one_join(classes)
         self.masks = any(kind.masks for kind in classes.values())
+        self.compares_rows = any(kind.compares for kind in classes.values())
         guessing = [name for name, kind in classes.items() if kind.answers]
         # Hidden pieces are asked for where any are: an objective that reads from the left does not see them.
         self.asking = next((name for name in guessing if classes[name].masks), next(iter(guessing), None))
@@ -200,6 +201,16 @@ class Pretraining(Task):
         """The weighted sum of the means over what each objective asks."""
         parts = [self.weights[name] * _mean(outcome) for name, outcome in self.outcomes(output).items()]
         return torch.stack(parts).sum()
+
+    def means(self, output: Views, batch: Batch) -> list[tuple[Tensor, int | Tensor]]:
+        """Two of each objective: over what it asks, and over what is beside it."""
+        found: list[tuple[Tensor, int | Tensor]] = []
+        for name, outcome in self.outcomes(output).items():
+            weight = self.weights[name]
+            found.append((weight * _mean(replace(outcome, beside=None)), len(outcome.nats)))
+            if outcome.beside is not None:
+                found.append((weight * outcome.beside, outcome.beside_of))
+        return found
 
     def outcomes(self, output: Views) -> dict[str, Outcome]:
         """What each objective finds."""

@@ -59,7 +59,7 @@ class ReplacedToken(Objective):
         detected = Outcome.yes_or_no(found, (seen != views.plain)[asked])
         guessed = Outcome.of(logits, views.plain[rows, columns])
         beside = guessed.nats.mean() / WEIGHT if len(rows) else guessed.nats.sum()
-        return Outcome(detected.nats, detected.right, beside)
+        return Outcome(detected.nats, detected.right, beside, len(rows))
 
     def scores(self, views: Views, rows: Tensor, columns: Tensor) -> Tensor:
         """The generator's guesses."""

@@ -148,6 +148,8 @@ class Task(nn.Module, ABC):
     """Columns that a row must have to be answered; the label is not among them."""
     prefix: str = ""
     """What stands before a text whose vector is wanted."""
+    compares_rows: bool = False
+    """Whether its loss compares rows of a batch with each other: then none is cut for several processes."""
 
     @classmethod
     @abstractmethod
@@ -228,6 +230,12 @@ class Task(nn.Module, ABC):
     @abstractmethod
     def loss(self, output: Any, batch: Batch) -> Tensor:
         """One number, the mean over the rows of the batch."""
+
+    def means(self, output: Any, batch: Batch) -> list[tuple[Tensor, int | Tensor]]:
+        """The means of which `loss` is the sum, each with the number that it is the mean over: where several processes
+        share a batch, each mean weighs by it. Rows, where a task says nothing else.
+        """
+        return [(self.loss(output, batch), batch.rows)]
 
     @abstractmethod
     def answer(self, output: Any, batch: Batch) -> list[Answer]:

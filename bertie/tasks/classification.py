@@ -225,6 +225,13 @@ class Classification(CalibratedTask):
         learned = output if self.shift is None else output - self.shift.to(output)  # (R, C), as in the training rows
         return cross_entropy(learned, batch.targets, class_weights=weights, label_smoothing=options.label_smoothing)
 
+    def means(self, output: Tensor, batch: Batch) -> list[tuple[Tensor, int | Tensor]]:
+        """Of one label, rows count by the weights of their labels."""
+        if self.several or self.class_weights is None:
+            return super().means(output, batch)
+        assert batch.targets is not None, "a batch without targets has no loss"
+        return [(self.loss(output, batch), self.class_weights.to(output.device)[batch.targets].sum())]
+
     def answer(self, output: Tensor, batch: Batch) -> list[Answer]:
         rows = (output.sigmoid() if self.several else output.softmax(-1)).float().tolist()  # (R, C)
         return [self.answer_from(scores) for scores in rows]

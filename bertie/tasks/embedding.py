@@ -91,6 +91,7 @@ class Embedding(Task):
     name = "embedding"
     kind = "embedding"
     columns = ("text",)
+    compares_rows = True
 
     def __init__(self, *, prefix: str, settings: EmbeddingSettings) -> None:
         """`prefix` is what really stands before a text."""

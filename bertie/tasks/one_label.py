@@ -76,6 +76,12 @@ class OneLabel:
         weights = torch.tensor(self.weights, device=logits.device) if self.weights else None
         return cross_entropy(logits, targets, class_weights=weights, label_smoothing=smoothing)
 
+    def means(self, loss: Tensor, targets: Tensor | None) -> list[tuple[Tensor, int | Tensor]]:
+        """That loss as `Task.means` gives it: rows count by the weights of their labels (R,)."""
+        assert targets is not None, "a batch without targets has no loss"
+        weights = torch.tensor(self.weights, device=targets.device)
+        return [(loss, weights[targets].sum() if self.weights else len(targets))]
+
     def answers(self, logits: Tensor) -> list[Answer]:
         """Logits (R, C) to `{"label", "score", "scores"}`."""
         named = [dict(zip(self.names, row, strict=True)) for row in logits.softmax(-1).float().tolist()]

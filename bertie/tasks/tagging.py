@@ -177,6 +177,9 @@ class Tagging(Task):
             return multilabel_ranking_loss(output.flatten(2), batch.targets.flatten(2))
         return self.head.nats(output, batch.targets).mean() / self.length
 
+    def means(self, output: Tensor, batch: Batch) -> list[tuple[Tensor, int | Tensor]]:
+        return [(self.loss(output, batch), len(output))]
+
     def answer(self, output: Tensor, batch: Batch) -> list[Answer]:
         """The score of a tagged entity is explained in `TagHead.spans`; that of a span is the sigmoid of its logit."""
         if isinstance(self.head, TagHead):

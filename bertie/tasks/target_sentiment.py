@@ -159,6 +159,9 @@ class TargetSentiment(CalibratedTask):
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         return self.labels.loss(output, batch.targets, self.settings.label_smoothing)
 
+    def means(self, output: Tensor, batch: Batch) -> list[tuple[Tensor, int | Tensor]]:
+        return self.labels.means(self.loss(output, batch), batch.targets)
+
     def answer(self, output: Tensor, batch: Batch) -> list[Answer]:
         return self.labels.answers(output)
 

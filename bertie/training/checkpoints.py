@@ -34,7 +34,8 @@ class Checkpoint:
     """As `torch.optim.Optimizer.state_dict` gives it."""
     state: State
     generators: list[dict[str, Any]]
-    """States of the random generators, one of each process."""
+    """State of the random generators where one process trained; empty where several did, which draw anew at each step
+    (`state.seed_step`), so that any number of them can go on."""
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:

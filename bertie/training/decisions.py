@@ -14,9 +14,10 @@ from typing import Any
 
 import torch
 
+from bertie.core import processes
 from bertie.core.config import to_dict
 from bertie.core.errors import UsageError
-from bertie.core.runtime import choose_device, choose_dtype, set_threads
+from bertie.core.runtime import choose_device, choose_dtype
 from bertie.data.batches import Example, Examples, Rounds
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
@@ -50,12 +51,13 @@ def decide(examples: Examples, settings: Training, run: RunFolder) -> Decisions:
     if found is None:
         dtype, reason = choose_dtype(choose_device(settings.device), settings.dtype)
         chosen = {"dtype": str(dtype).removeprefix("torch."), "reason": reason, "threads": torch.get_num_threads()}
-        found = {**chosen, "run": run_of}
+        found = {**chosen, "processes": processes.count(), "run": run_of}
         run.write("decisions", found)
     same_run(run, found["run"], run_of)
-    set_threads(found["threads"])
+    # Decided for another number of processes on the same cores, the number of threads says nothing.
+    threads = found["threads"] if found.get("processes", 1) == processes.count() else torch.get_num_threads()
     corners = tuple((int(step), float(part)) for step, part in found["plan"]) if "plan" in found else None
-    return Decisions(found["dtype"], found["reason"], found["threads"], corners, found.get("seconds"))
+    return Decisions(found["dtype"], found["reason"], threads, corners, found.get("seconds"))
 
 
 def same_run(run: RunFolder, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

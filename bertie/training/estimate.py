@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import torch
 
+from bertie.core import processes
 from bertie.core.runtime import autocast, choose_device, choose_dtype
 from bertie.data.batches import Example
 from bertie.training.model import TrainingModel
@@ -50,7 +51,7 @@ class Estimate:
 def estimate_seconds(model: TrainingModel, examples: Sequence[Example], settings: Training) -> Estimate:
     """Times forward and backward on a few batches of usual sizes, and the optimiser on numbers of its own."""
     row_costs = costs(examples)
-    steps = epoch_steps(row_costs, settings, 0, 1)
+    steps = epoch_steps(row_costs, settings, 0)
     batches = sorted((batch for step in steps for batch in step), key=lambda batch: padded_tokens(row_costs, [batch]))
     chosen = [batches[int(place * (len(batches) - 1))] for place in PLACES]
     dtype, _ = choose_dtype(choose_device(settings.device), settings.dtype)
@@ -69,7 +70,7 @@ def estimate_seconds(model: TrainingModel, examples: Sequence[Example], settings
         model.train(training)
         set_random_state(generators)
     tokens = sum(padded_tokens(row_costs, step) for step in steps)
-    per_step = per_token * tokens / len(steps) + optimizer_seconds(model, settings)
+    per_step = per_token * tokens / len(steps) / processes.count() + optimizer_seconds(model, settings)
     return Estimate(per_step, per_step * len(steps), len(steps))
 
 

@@ -137,17 +137,21 @@ class Tracker(Hook):
         self._tracker.finish()
 
 
+Agree = Callable[[int], int]
+"""The largest of what the processes wish, for all of them: who saves or stops must not be alone."""
+
+
 class Saver(Hook):
     """Checkpoints every so many seconds or steps."""
 
-    def __init__(self, save: Callable[[], None], settings: Training) -> None:
-        self._save, self._seconds, self._steps = save, settings.save_seconds, settings.save_steps
+    def __init__(self, save: Callable[[], None], settings: Training, agree: Agree = int) -> None:
+        self._save, self._seconds, self._steps, self._agree = save, settings.save_seconds, settings.save_steps, agree
         self._last = time.monotonic()
 
     def after_step(self, step: Step) -> None:
         """Saves where it is time."""
         due = self._steps > 0 and step.number % self._steps == 0
-        if due or time.monotonic() - self._last >= self._seconds:
+        if self._agree(due or time.monotonic() - self._last >= self._seconds):
             self._save()
             self._last = time.monotonic()
 
@@ -155,8 +159,8 @@ class Saver(Hook):
 class Stopper(Hook):
     """Saves and ends after the step or the judgement in which a signal came."""
 
-    def __init__(self, stop: StopSignal, save: Callable[[], None], where: RunFolder) -> None:
-        self._stop, self._save, self._where = stop, save, where
+    def __init__(self, stop: StopSignal, save: Callable[[], None], where: RunFolder, agree: Agree = int) -> None:
+        self._stop, self._save, self._where, self._agree = stop, save, where, agree
 
     def after_step(self, step: Step) -> None:
         """Raises `Stopped` once the state is safe."""
@@ -164,7 +168,8 @@ class Stopper(Hook):
 
     def look(self, step: int) -> None:
         """The same after a judgement that no step follows."""
-        if self._stop.number is not None:
+        if number := self._agree(self._stop.number or 0):
+            self._stop.number = number  # the launcher tells each process, not all in the same step
             self._save()
             raise self._stop.error(f"step {step} is saved in {self._where.path}; go on with --resume")
 

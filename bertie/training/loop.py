@@ -14,12 +14,13 @@ from dataclasses import dataclass
 
 import torch
 
+from bertie.core import processes
 from bertie.core.errors import DataError, UsageError
-from bertie.core.runtime import seed_everything
+from bertie.core.runtime import seed_everything, set_threads
 from bertie.core.signals import StopSignal
 from bertie.data.batches import Examples, Rounds, of_epoch
 from bertie.training.decisions import Decisions, decide
-from bertie.training.devices import make_accelerator, mean
+from bertie.training.devices import first, join, make_accelerator, mean
 from bertie.training.hooks import Hook, Saver, Step, Stopper
 from bertie.training.model import TrainingModel
 from bertie.training.optimizer import clip_gradient, make_optimizer, parameter_groups, parameters, set_rate
@@ -27,7 +28,7 @@ from bertie.training.run import RunFolder
 from bertie.training.schedule import factor
 from bertie.training.session import End, Session
 from bertie.training.settings import Training
-from bertie.training.shares import costs, epoch_steps, padded_tokens, shares
+from bertie.training.shares import costs, epoch_steps, padded_tokens
 from bertie.training.state import Evaluation
 from bertie.training.used_rows import used_rows
 
@@ -87,9 +88,12 @@ def fit(
             "training.epochs, training.rows_per_batch or training.optimizer.rate is 0, so nobody has chosen it; "
             "expected more than 0"
         )
-    decisions = decide(examples, settings, run)
+    join(settings.device)
+    check_batches(model, settings)
+    decisions = first(lambda: decide(examples, settings, run))
+    set_threads(decisions.threads)
     accelerator = make_accelerator(settings.device, decisions.dtype)
-    seed_everything(settings.seed + accelerator.process_index)
+    seed_everything(settings.seed)
     with used_rows(model, examples, settings.optimizer):
         groups = parameter_groups(model.encoder, model.task, settings.optimizer)
         trained, optimizer = accelerator.prepare(model, make_optimizer(groups, settings.optimizer))
@@ -106,27 +110,36 @@ def fit(
     return _result(session, end, decisions)
 
 
+def check_batches(model: TrainingModel, settings: Training) -> None:
+    """UsageError where several processes could not divide a step: its rows are compared with each other."""
+    if model.task.compares_rows and settings.accumulation < processes.count():
+        raise UsageError(
+            f"training.accumulation is {settings.accumulation}: rows of a batch are compared with each other here, so "
+            f"that none is cut, and {processes.count()} processes need as many batches a step; set "
+            f"training.accumulation={processes.count()} or a multiple of it"
+        )
+
+
 def train(session: Session, examples: Examples) -> End:
     """The loop itself, from where the session's state stands to the end. Returns why it ended."""
     model, trained, optimizer, accelerator = session.model, session.trained, session.optimizer, session.accelerator
     settings, state, trainable = session.settings, session.state, parameters(optimizer.param_groups)
-    processes, rank = accelerator.num_processes, accelerator.process_index
     trained.train()
     with StopSignal() as stop:
-        stopper = Stopper(stop, session.save, session.run)
-        hooks = [*session.hooks, Saver(session.save, settings), stopper]
+        stopper = Stopper(stop, session.save, session.run, session.agreed)
+        hooks = [*session.hooks, Saver(session.save, settings, session.agreed), stopper]
         if state.judged < 0:
             session.judge()
             stopper.look(state.step)
         while (end := session.ended()) is None:
             row_costs = costs(drawn := of_epoch(examples, state.epoch))
-            steps = epoch_steps(row_costs, settings, state.epoch, processes)
+            steps = epoch_steps(row_costs, settings, state.epoch)
             for batches in steps[state.position :]:
                 rate = set_rate(optimizer, factor(settings.schedule, session.plan.middle(state.step)))
-                mine = shares(batches, rank, processes)
+                mine = session.shares(batches)
                 total = torch.zeros((), device=accelerator.device)
                 for n, share in enumerate(mine, start=1):
-                    batch = model.collate([drawn[i] for i in share.indices]).to(accelerator.device)
+                    batch = model.collate([drawn[i] for i in share.indices], share.part).to(accelerator.device)
                     # Processes exchange gradients once a step, with its last batch.
                     with accelerator.no_sync(trained) if n < len(mine) else nullcontext():
                         part = trained(batch) * share.weight

@@ -8,12 +8,14 @@ Knows nothing of optimisers, steps or files.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from torch import Tensor, nn
 
 from bertie.data.batches import Batch, Example
 from bertie.nn.encoder import Encoder
 from bertie.tasks.base import Task
+from bertie.training.devices import mean_of_parts
 
 StepLoss = Callable[[Encoder, Batch], Tensor]
 """One step's loss: the mean over the rows of the batch."""
@@ -43,9 +45,13 @@ class TrainingModel(nn.Module):
         """The loss of one batch."""
         return self.step_loss(self.encoder, batch)
 
-    def collate(self, examples: Sequence[Example]) -> Batch:
-        """Examples to a batch as the task wants it."""
-        return self.task.collate(examples, self.encoder.config.pad_id)
+    def collate(self, examples: Sequence[Example], part: float | None = None) -> Batch:
+        """Examples to a batch as the task wants it; `part` as in `Batch`."""
+        batch = self.task.collate(examples, self.encoder.config.pad_id)
+        return batch if part is None else replace(batch, part=part)
 
     def _plain_loss(self, encoder: Encoder, batch: Batch) -> Tensor:
-        return self.task.loss(self.task.forward(encoder, batch), batch)
+        output = self.task.forward(encoder, batch)
+        if batch.part is None:
+            return self.task.loss(output, batch)
+        return mean_of_parts(self.task.means(output, batch), batch.part)

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from bertie.core import processes
 from bertie.core.errors import BertieError
 from bertie.core.files import remove_leftovers, storage_errors, write_json
 from bertie.core.lock import FolderLock
@@ -33,7 +34,7 @@ class RunFolder:
         self.best_path = path / "best" / "model.safetensors"
         self.checkpoints = path / "checkpoints"
         self.tensorboard = path / "tensorboard"
-        self.writer = os.environ.get("RANK", "0") == "0"
+        self.writer = processes.is_first()
         self._lock = FolderLock(path)
         self._log: IO[bytes] | None = None
         self._made: list[Path] = []

@@ -15,7 +15,6 @@ from typing import Literal
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast, gather_object
 from torch import nn
 
 from bertie.core.errors import BertieError
@@ -23,14 +22,14 @@ from bertie.core.files import new_file
 from bertie.training.budget import Budget
 from bertie.training.checkpoints import Checkpoint, newest, newest_path, save
 from bertie.training.decisions import Decisions
-from bertie.training.devices import agreed
+from bertie.training.devices import agreed, first, first_number
 from bertie.training.hooks import Hook, Step
 from bertie.training.model import TrainingModel
 from bertie.training.run import RunFolder
 from bertie.training.schedule import Plan
 from bertie.training.settings import Training
-from bertie.training.shares import count_steps, epoch_steps, padded_tokens
-from bertie.training.state import Evaluation, State, random_state, set_random_state
+from bertie.training.shares import Share, count_steps, epoch_steps, padded_tokens, shares
+from bertie.training.state import Evaluation, State, random_state, seed_step, set_random_state
 from bertie.training.tensors import load_tensors, save_tensors, size
 
 PATIENCE_WITH_NAN = 10
@@ -49,11 +48,11 @@ class Work:
     """Of one epoch, padding included."""
 
     @classmethod
-    def of(cls, row_costs: Sequence[int], settings: Training, processes: int) -> Work:
+    def of(cls, row_costs: Sequence[int], settings: Training) -> Work:
         """Counted by packing the rows."""
-        first = epoch_steps(row_costs, settings, 0, processes)
+        first = epoch_steps(row_costs, settings, 0)
         tokens = sum(padded_tokens(row_costs, step) for step in first)
-        return cls(count_steps(row_costs, settings, processes), tokens)
+        return cls(count_steps(row_costs, settings), tokens)
 
 
 @dataclass
@@ -77,14 +76,14 @@ class Session:
 
     def start(self, row_costs: Sequence[int], decisions: Decisions) -> None:
         """Plans the run, takes up its newest whole checkpoint if there is one, forgets what was logged after it."""
-        self.work = Work.of(row_costs, self.settings, self.accelerator.num_processes)
+        self.work = Work.of(row_costs, self.settings)
         self.plan = Plan(decisions.corners) if decisions.corners else Plan.of(self.work.steps)
-        found = newest(self.run.checkpoints, self.warnings.append)
+        found = first(lambda: newest(self.run.checkpoints, self.warnings.append))
         if found is not None:
             self.model.load_state_dict(found.model)
             self.optimizer.load_state_dict(found.optimizer)
             self.state = found.state
-            set_random_state(found.generators[self.accelerator.process_index])
+            self._go_on_drawing(found)
         self.run.cut_log(self.state.log_size)
         changed = decisions.corners is not None and decisions.seconds != self.settings.seconds
         self.budget = Budget(self.settings.seconds, before=self.state.seconds, changed=changed)
@@ -93,11 +92,22 @@ class Session:
         """Writes a checkpoint of this moment."""
         state = self.state
         state.seconds, state.log_size = self.budget.used(), self.run.log_size()
-        generators = gather_object([random_state()])
+        generators = [random_state()] if self.accelerator.num_processes == 1 else []
         if self.run.writer:
             tensors = self.model.state_dict()
             save(self.run.checkpoints, Checkpoint(tensors, self.optimizer.state_dict(), state, generators))
         self.accelerator.wait_for_everyone()
+
+    def shares(self, batches: Sequence[Sequence[int]]) -> list[Share]:
+        """This process's part of the step that comes now. Several draw dropout by step and process, whoever goes on."""
+        several, rank = self.accelerator.num_processes, self.accelerator.process_index
+        if several > 1:
+            seed_step(self.settings.seed, self.state.step, rank)
+        return shares(batches, rank, several, whole=self.model.task.compares_rows)
+
+    def agreed(self, wish: int) -> int:
+        """The largest wish of all processes."""
+        return agreed(self.accelerator, wish)
 
     def judge(self) -> None:
         """Evaluates without a trace in the random numbers, and keeps the model where it is the best so far."""
@@ -105,11 +115,10 @@ class Session:
         generators, training = random_state(), self.model.training
         self.model.eval()
         with torch.no_grad():
-            evaluation = self.evaluate()
+            evaluation = first(self.evaluate)
         self.model.train(training)
         set_random_state(generators)
-        # Processes could differ in the last digit, and then in what they take for the best.
-        score = float(broadcast(torch.tensor(evaluation.score, dtype=torch.float64, device=self.accelerator.device)))
+        score = float(evaluation.score)
         better = self.state.judge(-math.inf if math.isnan(score) else score)
         if better or self.settings.keep == "last":
             self._keep(score)
@@ -146,16 +155,28 @@ class Session:
         Where the total stays the plan stays, to the last bit: a corner on the line would move it by rounding.
         """
         step = self.state.step
-        if not agreed(self.accelerator, self.budget.look()) or not self.plan.decided < step < self.plan.total:
+        if self.settings.seconds is None and not self.budget.changed:
             return
         # Every process must plan alike: the first one's clock counts.
-        fitting = int(broadcast(torch.tensor(step + self._steps_left(), device=self.accelerator.device)))
+        fitting = first_number(self.accelerator, lambda: step + self._steps_left() if self.budget.look() else -1)
+        self.budget.changed = self.budget.changed and fitting < 0
+        if fitting < 0 or not self.plan.decided < step < self.plan.total:
+            return
         total = max(step + 1, min(fitting, self.work.steps))
         if total == self.plan.total:
             return
         self.plan = self.plan.changed(step, total)
         decisions = self.run.read("decisions") or {}
         self.run.write("decisions", {**decisions, "plan": self.plan.corners, "seconds": self.settings.seconds})
+
+    def _go_on_drawing(self, found: Checkpoint) -> None:
+        """Several processes draw anew at each step; one goes on from where it stood, if it was one then too."""
+        if self.accelerator.num_processes > 1:
+            return
+        if found.generators:
+            set_random_state(found.generators[0])
+        else:
+            seed_step(self.settings.seed, self.state.step, 0)
 
     def _steps_left(self) -> int:
         """Steps that fit into the time left; without a limit all of them do."""
@@ -172,12 +193,14 @@ class Session:
             return "epochs"
         if settings.patience and state.waited >= settings.patience:
             return "patience"
-        planned = settings.seconds is not None and state.step >= self.plan.total
-        return "time" if agreed(self.accelerator, planned or self.budget.over()) else None
+        if settings.seconds is None:
+            return None
+        over = first_number(self.accelerator, lambda: state.step >= self.plan.total or self.budget.over())
+        return "time" if over else None
 
     def finished(self) -> End | None:
         """How the run ended in an earlier session, whose state is then taken over; None where it did not."""
-        found = self.run.read("result")
+        found = first(lambda: self.run.read("result"))
         if found is None:
             return None
         end: End = found.pop("end")
@@ -189,12 +212,11 @@ class Session:
 
         The file of the best may come from later steps than the checkpoint we went on from, so it tells its own score.
         """
-        self.accelerator.wait_for_everyone()
-        tensors, about = load_tensors(self.run.best_path)
+        tensors, about = first(lambda: load_tensors(self.run.best_path))
         self.model.load_state_dict(tensors)
         self.model.eval()
         self.state.best_score, self.state.best_step = float(about["score"]), int(about["step"])
-        if self.run.read("result") is None:
+        if self.run.writer and self.run.read("result") is None:
             self.state.seconds, self.state.log_size = self.budget.used(), self.run.log_size()
             self.run.write("result", {"end": end, **asdict(self.state)})
 

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from bertie.core.runtime import seed_everything
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -68,6 +70,12 @@ class State:
         if better:
             self.best_score, self.best_step = score, self.step
         return better
+
+
+def seed_step(seed: int, step: int, process: int) -> None:
+    """Seeds all generators for one process's part of one step: nothing of them need be kept for a resume."""
+    drawn = np.random.SeedSequence((seed, step, process)).generate_state(1, np.uint64)
+    seed_everything(int(drawn[0]))
 
 
 def random_state() -> dict[str, Any]:

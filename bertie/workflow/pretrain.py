@@ -25,10 +25,10 @@ from bertie.data.passages import Curriculum, Pace, readable
 from bertie.evaluation.judge import to_json
 from bertie.objectives.pretraining import OBJECTIVES, PretrainingSettings, needs_teacher, read_objectives
 from bertie.predict import Predictor, load
+from bertie.training.company import lead, together
 from bertie.training.decisions import same_run
 from bertie.training.estimate import estimate_seconds
 from bertie.training.hooks import reporters
-from bertie.training.loop import fit
 from bertie.training.model import TrainingModel
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
@@ -39,7 +39,7 @@ from bertie.workflow.pretrain_publication import Outcome, publish
 from bertie.workflow.pretrain_request import PretrainRecipe, PretrainRequest, shape
 from bertie.workflow.pretrain_start import TOKENIZER, Ready, prepare
 from bertie.workflow.probe import usual_probe
-from bertie.workflow.train import TrainResult
+from bertie.workflow.train import TrainResult, published
 
 ROUND_TOKENS = 1_000_000
 """Tokens of a round at most; a model is judged after each."""
@@ -59,9 +59,14 @@ RESERVE = 15.0
 
 def run_pretraining(request: PretrainRequest, say: Callable[[str], None]) -> TrainResult:
     """Pre-trains and leaves a bundle in the request's folder. Stopped by a signal, it saves and `resume` goes on."""
+    run = RunFolder(request.folder / RUN_FOLDER)
+    device = request.settings().training.device
+    return together(lambda: _pretrain(request, run, say), lambda: published(request.folder), run, device)
+
+
+def _pretrain(request: PretrainRequest, run: RunFolder, say: Callable[[str], None]) -> TrainResult:
     began = time.monotonic()
     folder, recipe, notes = request.folder, request.settings(), Notes(say)
-    run = RunFolder(folder / RUN_FOLDER)
     claim_folder(request, run)
     with run:
         claim_run(request, run)
@@ -81,7 +86,7 @@ def run_pretraining(request: PretrainRequest, say: Callable[[str], None]) -> Tra
             f"{training.seconds or 0:.0f} s at most"
         )
         evaluate = evaluation(ready, model, probe)
-        fitted = fit(model, rounds, training, run, evaluate, reporters(training, run))
+        fitted = lead(model, rounds, training, run, evaluate, reporters(training, run))
         for warning in fitted.warnings:
             notes.say(warning)
         notes.say(f"trained {fitted.rows:,} passages in {fitted.steps} steps and {fitted.seconds:.0f} s ({fitted.end})")

@@ -9,6 +9,7 @@ Knows nothing of the command line.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,9 +23,10 @@ from bertie.data.rows import Rows
 from bertie.evaluation.judge import judge, to_json
 from bertie.predict import Predictor, load
 from bertie.tasks.base import Defaults
+from bertie.training.company import lead, together
 from bertie.training.estimate import estimate_seconds
 from bertie.training.hooks import reporters
-from bertie.training.loop import FitResult, fit
+from bertie.training.loop import FitResult
 from bertie.training.model import TrainingModel
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
@@ -73,9 +75,20 @@ class TrainResult:
 
 def run_training(request: TrainRequest, say: Callable[[str], None]) -> TrainResult:
     """Trains and leaves a bundle in the request's folder. Stopped by a signal, it saves and `resume` goes on."""
+    run = RunFolder(request.folder / RUN_FOLDER)
+    device = request.settings().training.device
+    return together(lambda: _train(request, run, say), lambda: published(request.folder), run, device)
+
+
+def published(folder: Path) -> TrainResult:
+    """What a training has left."""
+    evaluation = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return TrainResult(folder, evaluation, load(folder))
+
+
+def _train(request: TrainRequest, run: RunFolder, say: Callable[[str], None]) -> TrainResult:
     began = time.monotonic()
     folder, recipe, notes = request.folder, request.settings(), Notes(say)
-    run = RunFolder(folder / RUN_FOLDER)
     claim_folder(request, run)
     with run:
         claim_run(request, run)
@@ -87,7 +100,7 @@ def run_training(request: TrainRequest, say: Callable[[str], None]) -> TrainResu
         training = plan(prepared, predictor, run, request, began)
         model = TrainingModel(prepared.start.encoder, prepared.task)
         notes.say(f"training: {estimate_seconds(model, prepared.examples, training).forecast(training)}")
-        fitted = fit(model, prepared.examples, training, run, dev_score(predictor, prepared), reporters(training, run))
+        fitted = lead(model, prepared.examples, training, run, dev_score(predictor, prepared), reporters(training, run))
         for warning in fitted.warnings:
             notes.say(warning)
         notes.say(

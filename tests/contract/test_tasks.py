@@ -179,6 +179,38 @@ def learned(request: pytest.FixtureRequest, tiny_model: Path) -> tuple[Predictor
     return Predictor(Model(encoder, task, tokenizer, 32)), rows
 
 
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        *((name, {}) for name in sorted(EIGHT)),
+        *((name, {"class_weights": "balanced"}) for name in ("classification", "relation", "target_sentiment")),
+        ("tagging", {"head": "span"}),
+    ],
+)
+def test_a_batch_that_processes_share_loses_what_the_whole_one_does(
+    tiny_model: Path, name: str, settings: dict[str, Any]
+) -> None:
+    torch.manual_seed(0)
+    task: Task = TASKS.get(name).from_rows(EIGHT[name], settings)
+    task.build_head(32)
+    task.eval()
+    encoder, tokenizer = checkpoint.load(tiny_model).encoder.eval(), Tokenizer.from_folder(tiny_model)
+    examples = task.encode(list(EIGHT[name]), tokenizer, 32)
+    whole, *parts = (
+        task.collate(part, tokenizer.pad_id) for part in (examples, examples[:1], examples[1:4], examples[4:])
+    )
+    loss = task.loss(task(encoder, whole), whole)
+    loss.backward()
+    # Where one had none, processes would wait for its gradient.
+    assert all(p.grad is not None for p in [*encoder.parameters(), *task.parameters()])
+    with torch.no_grad():
+        means = [task.means(task(encoder, part), part) for part in parts]
+    shared = sum(
+        float(sum(m * n for m, n in same)) / float(sum(n for _, n in same)) for same in zip(*means, strict=True)
+    )
+    assert task.compares_rows or shared == pytest.approx(float(loss.detach()), rel=1e-5)
+
+
 def with_settings(predictor: Predictor, **settings: object) -> Predictor:
     """The same model with other settings of its task."""
     task, model = predictor.task, predictor.model

@@ -118,6 +118,27 @@ def test_passages_are_learned_by_heart(objective: str, tiny_model: Path, tokeniz
     assert all(p.grad is not None for p in task.parameters())
 
 
+def test_a_batch_that_processes_share_loses_what_the_whole_one_does(tiny_model: Path, tokenizer: Tokenizer) -> None:
+    """Each objective by the questions that it asked in each part: one of them has no hidden piece, one no pair."""
+    model = made(tiny_model, tokenizer, "masked_lm:1,causal_lm:0.5,next_sentence:0.3")
+    task, examples = model.task, batch_of(model, tokenizer)
+    bare = replace(examples[0].target[0], places=examples[0].target[0].places[:0], joined=-1)
+    examples[0] = replace(examples[0], target=(bare,))
+    with torch.no_grad():
+        loss = float(model(model.collate(examples)))
+        means = [
+            task.means(task(model.encoder, batch), batch) for batch in map(model.collate, (examples[:1], examples[1:]))
+        ]
+    assert [int(number) for _, number in means[0]][::2] == [0, 0]
+    shared = sum(float(sum(m * n for m, n in same)) / sum(int(n) for _, n in same) for same in zip(*means, strict=True))
+    assert shared == pytest.approx(loss, rel=1e-5)
+
+
+def test_only_a_contrast_keeps_batches_whole(tiny_model: Path, tokenizer: Tokenizer) -> None:
+    assert made(tiny_model, tokenizer, "masked_lm,contrastive").task.compares_rows
+    assert not made(tiny_model, tokenizer, "masked_lm,next_sentence,replaced_token").task.compares_rows
+
+
 def test_the_loss_is_the_weighted_sum(tiny_model: Path, tokenizer: Tokenizer) -> None:
     model = made(tiny_model, tokenizer, "masked_lm:2,next_sentence:0.5")
     batch = model.collate(batch_of(model, tokenizer))

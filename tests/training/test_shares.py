@@ -22,33 +22,47 @@ from tests.training.toy import toy_examples, toy_model
 LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=80)
 
 
-@given(LENGTHS, st.integers(1, 4), st.integers(1, 3), st.integers(0, 3))
+@given(LENGTHS, st.integers(1, 4), st.integers(1, 3), st.integers(0, 3), st.booleans())
 def test_every_row_once_an_epoch_over_all_processes(
-    lengths: list[int], accumulation: int, processes: int, epoch: int
+    lengths: list[int], accumulation: int, processes: int, epoch: int, whole: bool
 ) -> None:
     settings = Training(rows_per_batch=8, tokens_per_batch=128, accumulation=accumulation)
-    steps = epoch_steps(lengths, settings, epoch, processes)
+    steps = epoch_steps(lengths, settings, epoch)
     seen = [i for step in steps for batch in step for i in batch]
     assert sorted(seen) == list(range(len(lengths)))
     assert all(padded_tokens(lengths, [batch]) <= 128 for step in steps for batch in step)
     for step in steps:
-        dealt = [shares(step, rank, processes) for rank in range(processes)]
+        dealt = [shares(step, rank, processes, whole=whole) for rank in range(processes)]
         assert len({len(own) for own in dealt}) == 1, "every process goes through the model equally often"
-        # Gradients are averaged over processes, so weight / processes is a batch's part of the step.
-        weights = {
-            i: share.weight / processes / len(share.indices)
-            for own in dealt
-            for share in own
-            if share.weight
-            for i in share.indices
-        }
+        # Gradients are averaged over processes, so weight / processes is a batch's part of the step; of a batch that is
+        # cut it is the whole batch's, whose rows are spread over the processes.
+        weights: dict[int, float] = {}
+        for place in range(len(dealt[0])):
+            parts = [own[place] for own in dealt]
+            cut = sum(len(part.indices) for part in parts if part.part)
+            for part in parts:
+                assert (part.part is None) == (cut == 0) and not (whole and cut)
+                if part.weight and part.part != 0.0:
+                    size = cut or len(part.indices)
+                    assert not set(weights) & set(part.indices)
+                    weights |= dict.fromkeys(part.indices, part.weight / processes / size)
+        assert len(weights) == sum(map(len, step))
         assert list(weights.values()) == pytest.approx([1 / len(weights)] * len(weights))
+
+
+def test_a_step_is_cut_only_where_its_batches_do_not_come_out_even() -> None:
+    step = [[0, 1, 2], [3], [4, 5]]
+    assert [share.indices for share in shares(step, 1, 2)] == [(1,), (3,), (5,)]
+    assert [share.part for share in shares(step, 1, 2)] == [1.0, 0.0, 1.0]
+    assert [share.indices for share in shares(step, 1, 3)] == [(3,)]
+    assert [share.indices for share in shares(step, 1, 2, whole=True)] == [(3,), (0, 1, 2)]
+    assert [share.weight for share in shares(step, 1, 2, whole=True)] == [pytest.approx(1 / 3), 0.0]
 
 
 @given(LENGTHS, st.integers(1, 4))
 def test_steps_are_counted_as_they_come(lengths: list[int], epochs: int) -> None:
     settings = Training(rows_per_batch=8, tokens_per_batch=128, epochs=epochs)
-    assert count_steps(lengths, settings, 1) == sum(len(epoch_steps(lengths, settings, e, 1)) for e in range(epochs))
+    assert count_steps(lengths, settings) == sum(len(epoch_steps(lengths, settings, e)) for e in range(epochs))
 
 
 def test_a_budget_counts_all_sessions_and_leaves_room_for_the_last_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:

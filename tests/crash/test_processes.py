@@ -48,11 +48,11 @@ def losses(out: Path) -> list[float]:
 
 
 def test_a_pretraining_by_two_one_of_which_dies_goes_on_by_one(tmp_path: Path) -> None:
-    """Two batches a step, one in the last step of a round: processes share whole batches, and parts of that one."""
+    """One batch a step, of which each process has a part."""
     text, straight, broken = corpus(tmp_path), tmp_path / "straight", tmp_path / "broken"
     objective = "masked_lm:1,next_sentence:0.5"
     settings = (
-        *("training.epochs=2", "training.rows_per_batch=3", "training.accumulation=2", "training.save_steps=4"),
+        *("training.epochs=1", "training.rows_per_batch=5", "training.save_steps=4"),
         *("training.dtype=float32", "max_length=32", "short_length=16", "vocabulary=400", "held_out=0.1"),
     )
     request = PretrainRequest(
@@ -80,14 +80,16 @@ def test_a_pretraining_by_two_one_of_which_dies_goes_on_by_one(tmp_path: Path) -
 
 
 def test_a_classification_by_one_goes_on_by_two_which_speak_as_one(tiny_model: Path, tmp_path: Path) -> None:
-    """One batch a step, of which each process has a part."""
+    """Two batches a step, of which each process has one; in the last step of an epoch there is one, which is cut."""
     model, out, data = tmp_path / "model", tmp_path / "out", write(tmp_path / "data.csv", 150)
     shutil.copytree(tiny_model, model)
     config = json.loads((model / "config.json").read_text())
     still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     (model / "config.json").write_text(json.dumps({**config, **still}))
-    settings = ("training.epochs=2", "training.rows_per_batch=5", "training.save_steps=20", "task.dropout=0")
-    settings += ("training.dtype=float32",)
+    settings = (
+        *("training.epochs=2", "training.rows_per_batch=8", "training.save_steps=5", "training.dtype=float32"),
+        *("training.accumulation=2", "task.dropout=0"),
+    )
     run_training(TrainRequest(data=str(data), model=str(model), out=out, overrides=settings), quiet)
     straight = losses(out)
     # As a kill between the two checkpoints leaves it.

@@ -79,7 +79,7 @@ def test_names_and_weights_are_read() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("masked", "objective 'masked' does not exist; choose one of causal_lm, contrastive, masked_lm"),
+        ("masked", "objective 'masked' does not exist; choose one of causal_lm, contrastive, distillation, masked_lm"),
         ("masked_lm:x", "the weight is 'x', expected a number above 0"),
         ("masked_lm:-1", "expected a number above 0"),
         ("masked_lm,masked_lm", "is named twice"),

@@ -27,6 +27,10 @@ def pretrain(
         str, typer.Option(help="Names with weights, such as masked_lm:1,next_sentence:0.5.")
     ] = "masked_lm",
     model: Annotated[str | None, typer.Option(help="An encoder to go on with; otherwise random weights.")] = None,
+    general: Annotated[
+        list[str] | None, typer.Option(help="General text, to see what --model forgets; otherwise of the packages.")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="Rows with one label, to probe --model on before and after.")] = None,
     preset: Annotated[str, typer.Option(help="Size of random weights: tiny, mini, small, base.")] = "mini",
     tokenizer: Annotated[Path | None, typer.Option(help="Folder of a tokenizer; otherwise one is trained.")] = None,
     new_vocabulary: Annotated[
@@ -54,6 +58,8 @@ def pretrain(
         corpus=tuple(corpus),
         objective=objective,
         model=model,
+        general=tuple(general or ()),
+        task=task,
         preset=preset,
         tokenizer=tokenizer,
         new_vocabulary=new_vocabulary,
@@ -72,4 +78,6 @@ def pretrain(
     result = run_pretraining(request, speaker(quiet or json_))
     show(result.evaluation, json_)
     if not json_:
+        if "forgetting" in result.evaluation:
+            print(result.evaluation["forgetting"]["verdict"])
         print(f"bundle: {result.folder}\nreport: {result.folder / 'report.html'}")

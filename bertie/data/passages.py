@@ -83,6 +83,11 @@ class Arrangement:
     judging: bool = False
     """Every place asked for is shown as the mask, as when a model is judged."""
 
+    @property
+    def room(self) -> int:
+        """Most tokens of a passage without specials."""
+        return self.length - (3 if self.join else 2)
+
     def encoded(self, first: Ids, second: Ids) -> tuple[Ids, Ids, Flags]:
         """Two parts (the second may be empty) with specials: ids, segments, and which may be asked for; (T,) each."""
         behind = [second, [self.sep]] if len(second) else []
@@ -116,9 +121,8 @@ class Passages(Sequence[Example]):
     def __init__(self, documents: Documents, chosen: Sequence[int], how: Arrangement, seed: Sequence[int]) -> None:
         """`chosen` names the documents; `seed` the run, the round and what else makes the draws different."""
         self.documents, self.how, self.seed = documents, how, tuple(seed)
-        room = how.length - (3 if how.join else 2)
-        self.chunks = [chunk for index in chosen for chunk in self._cut(int(index), room)]
-        self.seconds, self.joined = self._joined(np.random.default_rng((*self.seed, 0)), room)
+        self.chunks = [chunk for index in chosen for chunk in self._cut(int(index), how.room)]
+        self.seconds, self.joined = self._joined(np.random.default_rng((*self.seed, 0)), how.room)
 
     def __len__(self) -> int:
         return len(self.chunks)

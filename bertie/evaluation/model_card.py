@@ -30,6 +30,7 @@ def model_card(report: Report) -> str:
         _front_matter(report),
         f"# {plain(report.title)}",
         words["card_intro"].format(task=plain(phrases.spoken(report.task, report.language)), started=started),
+        _forgetting(report),
         f"**{plain(said.headline)}** {plain(said.detail)}".strip(),
         f"## {words['card_scores']}\n\n" + _scores(report, words),
         f'## {words["card_use"]}\n\n```\nbertie predict . --text "..."\n```',
@@ -76,6 +77,13 @@ def _front_matter(report: Report) -> str:
     lines += ["  - task:", "      type: text-classification", "    metrics:"]
     lines += [f"    - type: {json.dumps(report.metric)}", f"      value: {report.figure.value:.4f}", "---"]
     return "\n".join(lines)
+
+
+def _forgetting(report: Report) -> str:
+    if report.forgetting is None:
+        return ""
+    details = [f"- {plain(line)}" for line in report.forgetting.details(report.language)]
+    return "\n".join([f"**{plain(report.forgetting.headline(report.language))}**", "", *details])
 
 
 def _scores(report: Report, words: Mapping[str, str]) -> str:

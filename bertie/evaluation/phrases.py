@@ -58,6 +58,52 @@ PHRASES: dict[str, tuple[str, str]] = {
         "“{floor}”为 {value}；模型落后 {difference} 个百分点（95% 区间 {low} 至 {high}）。"
         "请使用基线，或从下面的学习曲线和标签中查找原因。",
     ),
+    # what an encoder that went on has gained and lost
+    "forgetting": ("Gained and lost", "得与失"),
+    "forgetting_gained": (
+        "Going on brought a gain, and nothing that was measured was lost.",
+        "继续训练有所得，所测各项均无所失。",
+    ),
+    "forgetting_traded": (
+        "Going on brought a gain, and some of what was known was lost.",
+        "继续训练有所得，也有所失。",
+    ),
+    "forgetting_lost": (
+        "Going on brought no clear gain, and some of what was known was lost.",
+        "继续训练没有明显所得，反而有所失。",
+    ),
+    "forgetting_nothing": (
+        "Nothing was clearly gained or lost by going on.",
+        "继续训练没有明显的得失。",
+    ),
+    "forgetting_unseen": (
+        "What going on has lost was not measured: there was no general text and no probe.",
+        "继续训练失去了什么未作测量：没有通用文本，也没有探针。",
+    ),
+    "forgetting_domain": (
+        "Text of the corpus that was held out: perplexity {before} before, {after} after ({change}%, 95% interval "
+        "{low} to {high}): {how}.",
+        "语料中留出的文本：困惑度由 {before} 变为 {after}（{change}%，95% 区间 {low} 至 {high}）：{how}。",
+    ),
+    "forgetting_general": (
+        "General text: perplexity {before} before, {after} after ({change}%, 95% interval {low} to {high}): {how}.",
+        "通用文本：困惑度由 {before} 变为 {after}（{change}%，95% 区间 {low} 至 {high}）：{how}。",
+    ),
+    "forgetting_probe": (
+        "General probe ({about}, a linear model on the frozen encoder): accuracy {before} before, {after} after "
+        "({change} points, 95% interval {low} to {high}): {how}.",
+        "通用探针（{about}，冻结编码器上的线性模型）：准确率由 {before} 变为 {after}"
+        "（{change} 个百分点，95% 区间 {low} 至 {high}）：{how}。",
+    ),
+    "forgetting_task": (
+        "{about} (a linear model on the frozen encoder): accuracy {before} before, {after} after ({change} points, "
+        "95% interval {low} to {high}): {how}.",
+        "{about}（冻结编码器上的线性模型）：准确率由 {before} 变为 {after}"
+        "（{change} 个百分点，95% 区间 {low} 至 {high}）：{how}。",
+    ),
+    "forgetting_better": ("gained", "有所得"),
+    "forgetting_worse": ("lost", "有所失"),
+    "forgetting_same": ("no clear change", "无明显变化"),
     "interval": ("95% interval {low} to {high}", "95% 区间 {low} 至 {high}"),
     "range": ("{low} to {high}", "{low} 至 {high}"),
     "unseen": (
@@ -222,6 +268,8 @@ NAMES: dict[str, tuple[str, str]] = {
     "embedding": ("embeddings", "文本向量"),
     "bm25": ("BM25", "BM25"),
     "untuned_encoder": ("encoder before tuning", "未微调的编码器"),
+    "reviews": ("reviews", "评论"),
+    "news topics": ("news topics", "新闻主题"),
     "spearman": ("Spearman correlation", "斯皮尔曼相关系数"),
     "pearson": ("Pearson correlation", "皮尔逊相关系数"),
     "mean_squared_error": ("mean squared error", "均方误差"),

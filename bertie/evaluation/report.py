@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from bertie.evaluation import charts, phrases
 from bertie.evaluation.fonts import embedded_font
+from bertie.evaluation.forgetting import Forgetting
 from bertie.evaluation.phrases import Language
 from bertie.evaluation.verdict import FloorFigure, verdict
 from bertie.metrics.intervals import Interval
@@ -57,6 +58,8 @@ class Report:
     """Rows that were judged."""
     metrics: Mapping[str, float]
     floors: Mapping[str, FloorFigure]
+    forgetting: Forgetting | None = None
+    """Of an encoder that went on: what it gained and lost."""
     language: Language = "en"
     """Of the page; `phrases.language_of` tells it from texts."""
     on_dev: bool = False

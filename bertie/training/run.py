@@ -1,7 +1,7 @@
 """The folder of a run: the truth about it, for a resume and for a person.
 
 In:  a path
-Out: run/lock, log.jsonl, decisions.json, result.json, best/, checkpoints/, tensorboard/
+Out: run/lock, log.jsonl, decisions.json, result.json, best/, checkpoints/, tensorboard/, part-NAME/
 Knows nothing of models; what is written comes from the loop.
 """
 
@@ -56,9 +56,17 @@ class RunFolder:
             self._remove()
         self._lock.release()
 
+    def part(self, name: str) -> RunFolder:
+        """The folder of a training that comes before this one and belongs to it: a resume finds it as it was left."""
+        return RunFolder(self.path / f"part-{name}")
+
+    def _parts(self) -> list[RunFolder]:
+        return [RunFolder(path) for path in self.path.glob("part-*")]
+
     def _trained(self) -> bool:
         """Whether there is something that a resume or a person could want."""
-        return self.log_path.exists() or self.best_path.exists() or any(self.checkpoints.glob("*"))
+        own = self.log_path.exists() or self.best_path.exists() or any(self.checkpoints.glob("*"))
+        return own or any(part._trained() for part in self._parts())
 
     def _remove(self) -> None:
         """Removes the run and every folder above it that was made for it; while the lock is held."""
@@ -69,18 +77,21 @@ class RunFolder:
 
     def begun(self) -> bool:
         """Whether there is a run to go on with."""
-        return (self.path / "decisions.json").exists() or self.saved()
+        own = (self.path / "decisions.json").exists() or self.saved()
+        return own or any(part.begun() for part in self._parts())
 
     def saved(self) -> bool:
         """Whether work lies here that a new run would lose: a checkpoint, or the weights of a run that ended."""
-        return (self.path / "result.json").exists() or any(self.checkpoints.glob("step-*"))
+        own = (self.path / "result.json").exists() or any(self.checkpoints.glob("step-*"))
+        return own or any(part.saved() for part in self._parts())
 
     def clear(self) -> None:
         """Removes everything of an earlier run but the lock."""
         if not self.writer:
             return
         self.close_log()
-        for path in (self.best_path.parent, self.checkpoints, self.tensorboard):
+        parts = [part.path for part in self._parts()]
+        for path in (self.best_path.parent, self.checkpoints, self.tensorboard, *parts):
             shutil.rmtree(path, ignore_errors=True)
         for path in [self.log_path, *self.path.glob("*.json")]:
             path.unlink(missing_ok=True)

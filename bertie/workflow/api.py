@@ -54,8 +54,13 @@ def pretrain(
 ) -> TrainResult:
     """Pre-trains on files or folders of raw text, or `hub:name`, and leaves a verified bundle.
 
-    `options` are the other fields of `PretrainRequest`: objective, model, preset, tokenizer, out, budget, seed, ...
+    `options` are the other fields of `PretrainRequest`: objective, model, general (a path or several), task, preset,
+    tokenizer, out, budget, seed, ...
     """
+    general = options.pop("general", None) or ()
+    options["general"] = tuple(map(str, [general] if isinstance(general, str | Path) else general))
+    if options.get("task") is not None:
+        options["task"] = str(options["task"])
     options |= {name: Path(options[name]) for name in PRETRAIN_PATHS if options.get(name) is not None}
     overrides = (*options.pop("overrides", ()), *_assignments("", settings or {}))
     request = PretrainRequest(corpus=tuple(map(str, corpus)), overrides=overrides, **options)

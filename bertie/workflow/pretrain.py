@@ -2,6 +2,8 @@
 
     1 vocabulary  2 corpus, tokenised once  3 encoder  4 objectives  5 rounds of passages  6 train  7 judge, publish
 
+An encoder that goes on is measured before and after, on the corpus, on general text and by probes.
+
 In:  PretrainRequest
 Out: a bundle in a folder, and its evaluation
 Knows nothing of the command line.
@@ -22,6 +24,7 @@ from bertie.core.config import from_dict
 from bertie.core.errors import UsageError
 from bertie.core.runtime import seed_everything
 from bertie.data.passages import Curriculum, Pace, readable
+from bertie.data.replay import Replay
 from bertie.evaluation.judge import to_json
 from bertie.objectives.pretraining import OBJECTIVES, PretrainingSettings, needs_teacher, read_objectives
 from bertie.predict import Predictor, load
@@ -33,12 +36,14 @@ from bertie.training.model import TrainingModel
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
 from bertie.workflow.claim import claim_folder, claim_run
+from bertie.workflow.forgetting import begin
 from bertie.workflow.preparation import Notes
 from bertie.workflow.pretrain_judging import evaluation, judged
 from bertie.workflow.pretrain_publication import Outcome, publish
 from bertie.workflow.pretrain_request import PretrainRecipe, PretrainRequest, shape
 from bertie.workflow.pretrain_start import TOKENIZER, Ready, prepare
 from bertie.workflow.probe import usual_probe
+from bertie.workflow.task_probe import TaskProbe, read_task
 from bertie.workflow.train import TrainResult, published
 
 ROUND_TOKENS = 1_000_000
@@ -75,15 +80,18 @@ def _pretrain(request: PretrainRequest, run: RunFolder, say: Callable[[str], Non
             shutil.rmtree(run.path / TOKENIZER, ignore_errors=True)
         seed_everything(recipe.training.seed)
         check(request, recipe)
+        asked = read_task(request.task, recipe.training.seed, notes.say) if request.task else None
         ready = prepare(request, recipe, run, notes)
-        same_terms(ready, request, run)
-        model = TrainingModel(ready.encoder, ready.task, whole_vocabulary=True)
-        training, rounds = plan(ready, model, request, run, began)
-        ready = replace(ready, recipe=replace(recipe, training=training))
+        same_terms(ready, request, asked, run)
         probe = usual_probe(ready.tokenizer, notes.say, ready.encoder.config.max_length)
+        meter = begin(ready, request, (probe, asked), run, notes.say)
+        model = TrainingModel(ready.encoder, ready.task, whole_vocabulary=True)
+        reserve = RESERVE + (meter.before()["seconds"] if meter else 0.0)
+        training, rounds = plan(ready, model, request, run, request.seconds - reserve - (time.monotonic() - began))
+        ready = replace(ready, recipe=replace(recipe, training=training))
         notes.say(
             f"training: {training.epochs} rounds of about {ready.corpus.train.tokens // rounds.pace.a_pass:,} tokens, "
-            f"{training.seconds or 0:.0f} s at most"
+            f"{training.seconds or 0:.0f} s at most" + (f"; replay {recipe.replay:.0%}" if recipe.replay else "")
         )
         evaluate = evaluation(ready, model, probe)
         fitted = lead(model, rounds, training, run, evaluate, reporters(training, run))
@@ -94,7 +102,10 @@ def _pretrain(request: PretrainRequest, run: RunFolder, say: Callable[[str], Non
         predictor = Predictor(parts, folder.name)
         rows, judgement = judged(predictor, ready)
         result = to_json(judgement, time.monotonic() - began)
-        outcome = Outcome(judgement, result, fitted.best_step, notes.lines, rows)
+        forgetting = meter.compared() if meter else None
+        if forgetting:
+            result["forgetting"] = forgetting.as_json()
+        outcome = Outcome(judgement, result, fitted.best_step, notes.lines, rows, forgetting)
         publish(predictor, ready.corpus, ready.recipe, outcome, run, folder)
         predictor = load(folder)
     return TrainResult(folder, result, predictor)
@@ -115,11 +126,13 @@ def check(request: PretrainRequest, recipe: PretrainRecipe) -> None:
         raise UsageError(f"--teacher {request.teacher}: nothing learns from it; add distillation to --objective")
     if recipe.layers and request.model is None:
         raise UsageError(f"layers={recipe.layers} says how many of a --model are kept; random weights take a --preset")
+    if request.model is None and recipe.replay:
+        raise UsageError(f"replay is {recipe.replay}: an encoder that starts from nothing has nothing to keep; take 0")
     if request.model is None:
         shape(request.preset, recipe.vocabulary, 0, recipe.dropout)
 
 
-def same_terms(ready: Ready, request: PretrainRequest, run: RunFolder) -> None:
+def same_terms(ready: Ready, request: PretrainRequest, asked: TaskProbe | None, run: RunFolder) -> None:
     """UsageError where a resumed run would be another one; the text and the settings have checks of their own."""
     task = ready.task.description()
     start = request.model or request.preset
@@ -127,6 +140,8 @@ def same_terms(ready: Ready, request: PretrainRequest, run: RunFolder) -> None:
     now |= {"teacher": request.teacher, "layers": ready.recipe.layers}
     now |= {"objectives": task["objectives"], "task": task["settings"]}
     now |= {"max_length": ready.recipe.max_length, "short": [ready.recipe.short_length, ready.recipe.short_share]}
+    now |= {"general text": ready.general and ready.general.fingerprint, "replay": ready.recipe.replay}
+    now |= {"labelled rows": asked and asked.fingerprint}
     before = run.read("choice")
     if before is None:
         run.write("choice", now)
@@ -135,15 +150,18 @@ def same_terms(ready: Ready, request: PretrainRequest, run: RunFolder) -> None:
 
 
 def plan(
-    ready: Ready, model: TrainingModel, request: PretrainRequest, run: RunFolder, began: float
-) -> tuple[Training, Curriculum]:
-    """The settings with rate, time and rounds, decided once and kept for a resume; and the rounds themselves."""
+    ready: Ready, model: TrainingModel, request: PretrainRequest, run: RunFolder, left: float
+) -> tuple[Training, Curriculum | Replay]:
+    """The settings with rate, time and rounds, decided once and kept for a resume; and the rounds themselves.
+
+    `left` are the seconds that there are to train.
+    """
     training, config = ready.recipe.training, ready.encoder.config
     rate = training.optimizer.rate or usual_rate(request, config.hidden_size)
     training = replace(training, optimizer=replace(training.optimizer, rate=rate))
     decided = run.read("plan")
     if decided is None:
-        seconds = training.seconds or max(request.seconds - (time.monotonic() - began) - RESERVE, 1.0)
+        seconds = training.seconds or max(left, 1.0)
         decided = {"seconds": seconds, **rounds_for(ready, model, training, seconds)}
         run.write("plan", decided)
     training = replace(training, epochs=decided["rounds"], seconds=decided["seconds"])
@@ -164,11 +182,14 @@ def rounds_for(ready: Ready, model: TrainingModel, training: Training, seconds: 
     return {"rounds": math.ceil(SPARE * fitting), "a_pass": a_pass}
 
 
-def curriculum(ready: Ready, rounds: int, a_pass: int) -> Curriculum:
-    """The rounds of this training."""
+def curriculum(ready: Ready, rounds: int, a_pass: int) -> Curriculum | Replay:
+    """The rounds of this training, perhaps with general text among them."""
     recipe = ready.recipe
     pace = Pace(rounds=rounds, a_pass=a_pass, short=(recipe.short_length, recipe.short_share))
-    return Curriculum(ready.corpus.train, ready.how, recipe.training.seed, pace, ready.corpus.fingerprint)
+    own = Curriculum(ready.corpus.train, ready.how, recipe.training.seed, pace, ready.corpus.fingerprint)
+    if not recipe.replay or ready.general is None:
+        return own
+    return Replay(own, ready.general.train, recipe.replay, ready.general.fingerprint)
 
 
 def usual_rate(request: PretrainRequest, width: int) -> float:

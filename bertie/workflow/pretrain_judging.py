@@ -14,6 +14,7 @@ import torch
 
 from bertie.core.runtime import autocast, choose_dtype
 from bertie.data.batches import pack
+from bertie.data.passages import Passages
 from bertie.data.rows import Rows
 from bertie.evaluation.judge import Judgement, judge
 from bertie.predict import ROWS_PER_BATCH, TOKENS_PER_BATCH, Predictor
@@ -27,9 +28,12 @@ JUDGED_TOKENS = 60_000
 """Held-out tokens by which a model is judged in between: some seconds."""
 
 
-def evaluation(ready: Ready, model: TrainingModel, probe: Probe | None) -> Callable[[], Evaluation]:
-    """What the loop calls to judge the model as it is: losses on held-out passages, and the probe."""
-    passages = ready.held_out(JUDGED_TOKENS)
+def evaluation(
+    ready: Ready, model: TrainingModel, probe: Probe | None, passages: Passages | None = None
+) -> Callable[[], Evaluation]:
+    """What the loop calls to judge the model as it is: losses on passages, held-out ones of the corpus where no others
+    are given, and the probe."""
+    passages = ready.held_out(JUDGED_TOKENS) if passages is None else passages
     device = next(ready.encoder.parameters()).device
     dtype, _ = choose_dtype(device, ready.recipe.training.dtype)
     batches = pack(range(len(passages)), passages.costs, ROWS_PER_BATCH, TOKENS_PER_BATCH)

@@ -19,6 +19,7 @@ from bertie.bundle import golden
 from bertie.core.config import to_dict
 from bertie.data.corpus import Corpus
 from bertie.data.rows import Rows
+from bertie.evaluation.forgetting import Forgetting
 from bertie.evaluation.judge import Judgement
 from bertie.evaluation.model_card import model_card
 from bertie.evaluation.phrases import language_of
@@ -42,6 +43,8 @@ class Outcome:
     notes: Sequence[str]
     rows: Rows
     """The texts that judged it."""
+    forgetting: Forgetting | None = None
+    """What an encoder that went on gained and lost."""
 
 
 def publish(
@@ -83,6 +86,7 @@ def report_of(
         rows=judgement.rows,
         metrics=judgement.scores.metrics,
         floors={name: FloorFigure(floor.interval, floor.difference) for name, floor in judgement.floors.items()},
+        forgetting=outcome.forgetting,
         language=language_of(row["text"] for row in outcome.rows),
         base_model=predictor.model.origin,
         losses=[(entry["step"], entry["loss"]) for entry in log if "loss" in entry],

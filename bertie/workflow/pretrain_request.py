@@ -71,6 +71,8 @@ class PretrainRecipe:
     corpus, or random, as BERT's were."""
     held_out: float = 0.02
     """Part of the documents on which the model is judged and never trained."""
+    replay: float = 0.0
+    """Part of the passages of each round that is general text, against forgetting; with `--model`."""
     task: dict[str, Any] = field(default_factory=dict)
     """Settings of the objectives: rate, unit."""
     training: Training = field(default_factory=_training)
@@ -78,7 +80,7 @@ class PretrainRecipe:
     holds."""
 
     def __post_init__(self) -> None:
-        for name in ("short_share", "dropout", "held_out"):
+        for name in ("short_share", "dropout", "held_out", "replay"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 0 to below 1")
         for name in ("max_length", "short_length"):
@@ -98,6 +100,11 @@ class PretrainRequest(RunRequest):
     """Names with weights, `masked_lm:1,next_sentence:1`."""
     model: str | None = None
     """An encoder to go on with: alias, folder or hub name; otherwise one starts from nothing."""
+    general: tuple[str, ...] = ()
+    """General text, as files or folders, by which it is seen what an encoder that goes on forgets; otherwise what the
+    packages carry."""
+    task: str | None = None
+    """A file or folder with one label a row, on which the encoder is probed before and after."""
     preset: str = "mini"
     """Size of an encoder that starts from nothing."""
     tokenizer: Path | None = None
@@ -123,6 +130,12 @@ class PretrainRequest(RunRequest):
             raise UsageError(
                 "--new-vocabulary takes the place of the vocabulary of --model; without a model say how many pieces "
                 "with --set vocabulary=8000, and beside --tokenizer leave it out"
+            )
+        alone = [name for name in ("general", "task") if getattr(self, name)] if self.model is None else []
+        if alone:
+            raise UsageError(
+                f"--{alone[0]}: an encoder that starts from nothing has nothing to forget; name the one to go on with "
+                f"as --model, or leave --{alone[0]} out"
             )
 
     @property

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bertie.core.errors import DataError, UsageError
+from bertie.core.errors import UsageError
 from bertie.core.runtime import choose_device
 from bertie.data.catalogue import resolve
 from bertie.data.cooccurrence import cooccurrence_vectors
 from bertie.data.corpus import Corpus, CorpusOptions, prepare_corpus
-from bertie.data.passages import FEWEST, Arrangement, Passages, readable
+from bertie.data.passages import Arrangement, Passages
 from bertie.nn import checkpoint
 from bertie.nn.checkpoint import LoadedEncoder
 from bertie.nn.encoder import Encoder
@@ -33,6 +33,7 @@ from bertie.text.shared_pieces import shared_pieces
 from bertie.text.tokenizer import Tokenizer
 from bertie.training.run import RunFolder
 from bertie.workflow.preparation import Notes
+from bertie.workflow.pretrain_general import read_general, refuse_unreadable
 from bertie.workflow.pretrain_request import PretrainRecipe, PretrainRequest, shape
 from bertie.workflow.vocabulary import VocabularyRequest, read_words, run_vocabulary
 
@@ -50,6 +51,10 @@ class Ready:
     corpus: Corpus
     recipe: PretrainRecipe
     origin: str
+    general: Corpus | None = None
+    """Text of no field in particular, for an encoder that goes on."""
+    headless: bool = False
+    """Whether the encoder came without the output layer that guesses pieces."""
 
     @property
     def how(self) -> Arrangement:
@@ -58,7 +63,11 @@ class Ready:
 
     def held_out(self, tokens: int | None = None) -> Passages:
         """Passages of the held-out documents, every place shown as the mask; at most so many tokens, evenly spread."""
-        shards, seed = self.corpus.held_out, self.recipe.training.seed
+        return self.judging(self.corpus, tokens)
+
+    def judging(self, corpus: Corpus, tokens: int | None = None) -> Passages:
+        """The same of any corpus."""
+        shards, seed = corpus.held_out, self.recipe.training.seed
         chosen = np.arange(len(shards))
         if tokens is not None and shards.tokens > tokens:
             chosen = chosen[:: math.ceil(shards.tokens / tokens)]
@@ -70,6 +79,7 @@ def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, no
     loaded, tokenizer, origin = first_weights(request, recipe, run.path / TOKENIZER, notes.say)
     longest = min(recipe.max_length, loaded.encoder.config.max_length if loaded else recipe.max_length)
     teacher = None if request.teacher is None else read_teacher(request.teacher, tokenizer, longest)
+    general = read_general(request, recipe, tokenizer, run, notes.say) if loaded else None
     corpus = read_corpus(request, recipe, tokenizer, run, notes.say)
     if loaded is None:
         encoder = Encoder(shape(request.preset, tokenizer.vocab_size, tokenizer.pad_id, recipe.dropout))
@@ -82,15 +92,14 @@ def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, no
     if teacher is not None:
         task.learn_from(teacher.to(device))
     task.build_head(encoder.config.hidden_size)
-    if loaded is not None:
-        task.take_heads(loaded.heads)
+    headless = loaded is not None and task.asking not in task.take_heads(loaded.heads)
     task.know(corpus.unigrams)
     if loaded is None:
         task.start_from_shares()
         if recipe.word_vectors == "cooccurrence":
             start_from_cooccurrences(encoder, corpus, recipe.training.seed)
     task.to(device)
-    return Ready(encoder, tokenizer, task, corpus, recipe, origin)
+    return Ready(encoder, tokenizer, task, corpus, recipe, origin, general, headless)
 
 
 def start_from_cooccurrences(encoder: Encoder, corpus: Corpus, seed: int) -> None:
@@ -172,13 +181,7 @@ def read_corpus(
         f"corpus: {len(corpus.train):,} documents with {corpus.train.tokens:,} tokens to learn from, "
         f"{len(corpus.held_out):,} with {corpus.held_out.tokens:,} held out"
     )
-    for name, part in (("to learn from", corpus.train), ("held out", corpus.held_out)):
-        if not len(readable(part)):
-            raise DataError(
-                f"{request.corpus[0]}: of the {len(part)} documents {name} none has {FEWEST} pieces, expected longer "
-                "ones; give more text, put paragraphs that belong together without an empty line, or hold out another "
-                "part with --set held_out=0.1"
-            )
+    refuse_unreadable(corpus, request.corpus[0], ", or hold out another part with --set held_out=0.1")
     return corpus
 
 

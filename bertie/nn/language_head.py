@@ -42,11 +42,3 @@ class LanguageHead(nn.Module):
     def forward(self, states: Tensor, word_vectors: Tensor) -> Tensor:
         """(N, D) and (V, E) to (N, V)."""
         return F.linear(self.norm(self.activation(self.dense(states))), word_vectors, self.bias)
-
-
-def log_shares(counts: Tensor, pieces: int) -> Tensor:
-    """Log of the share of each piece (V,) by how often it stands in a text (up to V,), one added to each: what is
-    foretold by who sees nothing around a place, and what the bias of an output layer may start from."""
-    smoothed = torch.ones(pieces, dtype=torch.float64)
-    smoothed[: len(counts)] += counts[:pieces]
-    return (smoothed / smoothed.sum()).log().float()

@@ -33,7 +33,6 @@ from bertie.data.rows import Rows
 from bertie.metrics.samples import RatioSample
 from bertie.nn.config import EncoderConfig
 from bertie.nn.encoder import Encoder
-from bertie.nn.language_head import log_shares
 from bertie.objectives.base import Objective, Outcome, Views
 from bertie.tasks.base import Answer, Scores, Task
 from bertie.text.tokenizer import Encoded, Tokenizer
@@ -141,7 +140,10 @@ class Pretraining(Task):
 
     def know(self, counts: np.ndarray[Any, np.dtype[np.int64]]) -> None:
         """Told how often each piece (V,) stands in the training text: what a model is measured beside."""
-        self.log_shares.copy_(log_shares(torch.from_numpy(counts), self.shape.vocab_size))
+        smoothed = torch.from_numpy(counts[: self.shape.vocab_size].astype(np.float64) + 1.0)
+        found = torch.ones(self.shape.vocab_size, dtype=torch.float64)
+        found[: len(smoothed)] = smoothed
+        self.log_shares.copy_((found / found.sum()).log())
 
     def start_from_shares(self) -> None:
         """Lets heads that have learned nothing begin with what is known of single pieces."""

@@ -15,11 +15,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import nn
 
+from bertie.data.corpus import Corpus
 from bertie.data.passages import Curriculum, Pace
-from bertie.nn.language_head import LanguageHead, log_shares
 from bertie.training.hooks import reporters
 from bertie.training.loop import FitResult, fit
 from bertie.training.model import TrainingModel
@@ -49,7 +48,7 @@ def fit_head(ready: Ready, seconds: float, run: RunFolder, say: Callable[[str], 
     a_pass = max(1, corpus.train.tokens // (STEPS * training.tokens_per_batch))
     pace = Pace(rounds=training.epochs, a_pass=a_pass)
     rounds = Curriculum(corpus.train, ready.how, training.seed, pace, corpus.fingerprint)
-    start_biases(ready.task, torch.from_numpy(corpus.unigrams))
+    start_biases(ready, corpus)
     model = TrainingModel(ready.encoder, ready.task, whole_vocabulary=True)
     leave_body_out(model)
     judging = evaluation(ready, model, None, ready.judging(corpus, JUDGED_TOKENS))
@@ -73,12 +72,13 @@ def settings(training: Training, tokens: int, seconds: float) -> Training:
     return replace(training, epochs=rounds, seconds=seconds, evaluations_per_epoch=1, trackers=(), optimizer=optimizer)
 
 
-def start_biases(task: nn.Module, counts: torch.Tensor) -> None:
-    """Output layers begin with what is known without reading: how often each piece (V,) is written."""
-    for module in task.modules():
-        if isinstance(module, LanguageHead):
-            with torch.no_grad():
-                module.bias.copy_(log_shares(counts, len(module.bias)))
+def start_biases(ready: Ready, corpus: Corpus) -> None:
+    """The new output layer begins with what is known without reading: how often each piece is written."""
+    task = ready.task
+    if task.asking is not None:
+        task.know(corpus.unigrams)
+        task.objective(task.asking).start_from_shares(task.log_shares)
+        task.know(ready.corpus.unigrams)
 
 
 def leave_body_out(model: TrainingModel) -> None:

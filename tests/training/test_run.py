@@ -44,6 +44,19 @@ def test_what_was_trained_stays(tmp_path: Path) -> None:
     assert RunFolder(tmp_path / "run").entries() == [{"step": 1}]
 
 
+def test_what_a_part_has_trained_stays_and_is_gone_on_with_until_it_is_cleared(tmp_path: Path) -> None:
+    with pytest.raises(DataError), RunFolder(tmp_path / "run") as run, run.part("head") as part:
+        part.write("decisions", {"threads": 1})
+        part.log({"step": 1})
+        (part.checkpoints / "step-1").mkdir()
+        raise DataError("bad rows")
+    with RunFolder(tmp_path / "run") as run:
+        assert run.begun() and run.saved()
+        assert run.part("head").entries() == [{"step": 1}]
+        run.clear()
+        assert not run.begun() and not run.part("head").path.exists()
+
+
 def test_who_is_locked_out_takes_nothing_away(tmp_path: Path) -> None:
     with RunFolder(tmp_path / "run") as run:
         with pytest.raises(RunLockedError), RunFolder(tmp_path / "run"):

@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import bertie
 from bertie.core.errors import BertieError, ConfigError, DataError, UsageError
 from bertie.core.files import sha256
 from bertie.data import demo
@@ -148,7 +149,14 @@ def test_an_encoder_that_brings_its_head_keeps_it(
     ground: Ground, bare: None, went_on: tuple[TrainResult, list[str]]
 ) -> None:
     said: list[str] = []
-    result = ground.run("again", said.append, model=str(went_on[0].folder))
+    result = bertie.pretrain(
+        ground.corpus,
+        model=str(went_on[0].folder),
+        general=ground.general,
+        out=ground.folder / "again",
+        settings={"training.epochs": 1, "max_length": 32, "held_out": 0.2},
+        say=said.append,
+    )
     assert not [line for line in said if line.startswith("output layer")]
     assert not (result.folder / "run" / "part-head").exists()
     changes = {one["what"]: one for one in result.evaluation["forgetting"]["changes"]}

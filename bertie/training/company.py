@@ -26,13 +26,12 @@ from bertie.training.state import Evaluation
 T = TypeVar("T")
 
 
-def together(work: Callable[[], T], ended: Callable[[], T], run: RunFolder, device: str) -> T:
+def together(work: Callable[[], T], ended: Callable[[], T], device: str) -> T:
     """`work` in the first process, `ended` in the others once it is done; in between they join what it leads.
 
     Args:
         work: the whole command; its trainings begin with `lead`.
         ended: what the others return, from what the first one has written.
-        run: where the training lives; not entered, as the first one enters it.
         device: as in the settings of the training.
 
     Raises:
@@ -48,8 +47,8 @@ def together(work: Callable[[], T], ended: Callable[[], T], run: RunFolder, devi
             told_by_first(None)
             return result
         while (training := told_by_first(None)) is not None:
-            model, examples, settings = training
-            fit(model, examples, settings, run, _judged_by_first)
+            model, examples, settings, path = training
+            fit(model, examples, settings, RunFolder(path), _judged_by_first)
         return ended()
 
 
@@ -63,7 +62,7 @@ def lead(
 ) -> FitResult:
     """`fit` by all processes that have come together; with one it is `fit`."""
     if processes.count() > 1:
-        told_by_first((model, examples, settings))
+        told_by_first((model, examples, settings, run.path))
     return fit(model, examples, settings, run, evaluate, hooks)
 
 

@@ -66,7 +66,7 @@ def run_pretraining(request: PretrainRequest, say: Callable[[str], None]) -> Tra
     """Pre-trains and leaves a bundle in the request's folder. Stopped by a signal, it saves and `resume` goes on."""
     run = RunFolder(request.folder / RUN_FOLDER)
     device = request.settings().training.device
-    return together(lambda: _pretrain(request, run, say), lambda: published(request.folder), run, device)
+    return together(lambda: _pretrain(request, run, say), lambda: published(request.folder), device)
 
 
 def _pretrain(request: PretrainRequest, run: RunFolder, say: Callable[[str], None]) -> TrainResult:

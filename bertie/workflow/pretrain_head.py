@@ -19,8 +19,9 @@ from torch import nn
 
 from bertie.data.corpus import Corpus
 from bertie.data.passages import Curriculum, Pace
+from bertie.training.company import lead
 from bertie.training.hooks import reporters
-from bertie.training.loop import FitResult, fit
+from bertie.training.loop import FitResult
 from bertie.training.model import TrainingModel
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
@@ -55,7 +56,7 @@ def fit_head(ready: Ready, seconds: float, run: RunFolder, say: Callable[[str], 
     ready.encoder.requires_grad_(False)
     try:
         with run.part(PART) as part:
-            fitted = fit(model, rounds, training, part, judging, reporters(training, part))
+            fitted = lead(model, rounds, training, part, judging, reporters(training, part))
     finally:
         ready.encoder.requires_grad_(True)
     say(
@@ -83,14 +84,16 @@ def start_biases(ready: Ready, corpus: Corpus) -> None:
 
 def leave_body_out(model: TrainingModel) -> None:
     """Its checkpoints hold the heads alone; the encoder does not change, and can be hundreds of megabytes."""
+    # No closures: the model is sent to other processes as it is.
+    model.register_state_dict_post_hook(_without_body)  # type: ignore[no-untyped-call]
+    model.register_load_state_dict_pre_hook(_with_body)  # type: ignore[no-untyped-call]
 
-    def drop(module: nn.Module, state: dict[str, Any], prefix: str, _: Any) -> None:
-        for name in [name for name in state if name.startswith(f"{prefix}encoder.")]:
-            del state[name]
 
-    def add(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-        assert isinstance(module, TrainingModel)
-        state |= {f"{prefix}encoder.{name}": tensor for name, tensor in module.encoder.state_dict().items()}
+def _without_body(module: nn.Module, state: dict[str, Any], prefix: str, _: Any) -> None:
+    for name in [name for name in state if name.startswith(f"{prefix}encoder.")]:
+        del state[name]
 
-    model.register_state_dict_post_hook(drop)  # type: ignore[no-untyped-call]
-    model.register_load_state_dict_pre_hook(add)  # type: ignore[no-untyped-call]
+
+def _with_body(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    assert isinstance(module, TrainingModel)
+    state |= {f"{prefix}encoder.{name}": tensor for name, tensor in module.encoder.state_dict().items()}

@@ -77,7 +77,7 @@ def run_training(request: TrainRequest, say: Callable[[str], None]) -> TrainResu
     """Trains and leaves a bundle in the request's folder. Stopped by a signal, it saves and `resume` goes on."""
     run = RunFolder(request.folder / RUN_FOLDER)
     device = request.settings().training.device
-    return together(lambda: _train(request, run, say), lambda: published(request.folder), run, device)
+    return together(lambda: _train(request, run, say), lambda: published(request.folder), device)
 
 
 def published(folder: Path) -> TrainResult:

@@ -137,7 +137,7 @@ def test_no_gradient_is_computed_for_a_body_that_stands_still(
         seen.append((same, any(one.requires_grad or one.grad is not None for one in model.encoder.parameters())))
         return result
 
-    monkeypatch.setattr(pretrain_head, "fit", watched)
+    monkeypatch.setattr(pretrain_head, "lead", watched)
     result = ground.run("still", overrides=(*FAST, "training.epochs=1"))
     assert seen == [(True, False)]
     original = checkpoint.load(ground.model).encoder.state_dict()

@@ -12,7 +12,7 @@ import pytest
 import bertie
 from bertie.bundle import folder as bundle
 from bertie.core.errors import BundleError, ConfigError, DataError, UsageError
-from bertie.training.loop import fit
+from bertie.training.company import lead
 from bertie.workflow import train
 from bertie.workflow.request import TrainRequest, seconds
 from tests.workflow.rows import write
@@ -63,7 +63,7 @@ def test_what_words_tell_is_learned_and_the_bundle_has_its_documents(tiny_model:
 
 def test_what_went_wrong_on_the_way_is_said(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     warning = "step-9: a checksum differs; going back to the checkpoint before it"
-    monkeypatch.setattr(train, "fit", lambda *given: replace(fit(*given), warnings=(warning,)))
+    monkeypatch.setattr(train, "lead", lambda *given: replace(lead(*given), warnings=(warning,)))
     data, lines = write(tmp_path / "data.csv", 80), list[str]()
     bertie.train(data, dev=data, model=str(tiny_model), out=tmp_path / "m", settings=FAST, say=lines.append)
     assert warning in lines

@@ -3,6 +3,7 @@
     bundle.json       format, version, engine and dtype, task with its labels, maximal length, origin of the encoder
     model/            the encoder in the Hugging Face format, and its tokenizer
     head.safetensors  the task's own weights
+    tuning.safetensors  what a tuning method added to the encoder, if it did; where it merges, model/ has it in it too
     recipe.toml  metrics.json  data.json  golden.json  README.md (model card)  report.html
     checksums.json    SHA-256 of every file above
 
@@ -22,9 +23,12 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 import bertie.tasks
+import bertie.tuning
 from bertie.bundle import checksums
+from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import BundleError, UsageError
 from bertie.core.files import new_folder, remove_leftovers, storage_errors
 from bertie.core.registry import Registry
@@ -34,6 +38,7 @@ from bertie.nn.encoder import Encoder
 from bertie.objectives.pretraining import Pretraining
 from bertie.tasks.base import Task
 from bertie.text.tokenizer import Tokenizer
+from bertie.tuning.base import Method, additions, bare
 
 FORMAT = 2
 NEW = ".new"
@@ -41,6 +46,8 @@ NEW = ".new"
 OLD = ".old.json"
 """The seal of the bundle that is replaced, until its files are removed."""
 TASKS: Registry[Task] = Registry(bertie.tasks, Task, "task")  # type: ignore[type-abstract]
+METHODS: Registry[Method] = Registry(bertie.tuning, Method, "tuning method")  # type: ignore[type-abstract]
+TUNING = "tuning.safetensors"
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,8 @@ class Model:
     origin: str = "unknown"
     """The checkpoint that training started from."""
     golden: list[dict[str, Any]] = field(default_factory=list)
+    tuning: Method | None = None
+    """How the encoder was trained, where somebody said so; what it added is in the encoder unless it was merged."""
 
 
 def save(model: Model, folder: Path, documents: Mapping[str, str], add: Callable[[Path], None] | None = None) -> None:
@@ -71,10 +80,14 @@ def save(model: Model, folder: Path, documents: Mapping[str, str], add: Callable
     weights = [*model.encoder.state_dict().values(), *model.task.state_dict().values()]
     new = folder / NEW
     with new_folder(new, sum(tensor.nbytes for tensor in weights)) as making:
-        checkpoint.save(model.encoder, making / "model", heads=model.task.heads())
+        added = additions(model.encoder)
+        plain = model.tuning.merge(model.encoder) if model.tuning and model.tuning.merges else bare(model.encoder)
+        checkpoint.save(plain, making / "model", heads=model.task.heads())
         model.tokenizer.save(making / "model")
         head = {name: tensor.detach().cpu().contiguous() for name, tensor in model.task.state_dict().items()}
         save_file(head, making / "head.safetensors")
+        if added:
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in added.items()}, making / TUNING)
         _write(making / "bundle.json", _description(model))
         _write(making / "golden.json", model.golden)
         for name, text in documents.items():
@@ -101,6 +114,10 @@ def read(folder: Path) -> Model:
             "install the version that wrote it"
         )
     encoder = checkpoint.load(folder / "model").encoder
+    tuning = _read_tuning(description.get("tuning"))
+    if tuning and not tuning.merges:
+        tuning.restore(encoder, _weights(folder / TUNING))
+        encoder.eval()
     name = description["task"]["name"]
     kind = Pretraining if name == Pretraining.name else TASKS.get(name)
     task: Task = kind.from_description(description["task"]["description"])
@@ -114,6 +131,7 @@ def read(folder: Path) -> Model:
         engine=description["engine"],
         origin=description["origin"],
         golden=_read(folder / "golden.json"),
+        tuning=tuning,
     )
 
 
@@ -167,22 +185,34 @@ def _move_in(folder: Path) -> None:
 
 
 def _description(model: Model) -> dict[str, Any]:
+    tuned = model.tuning and {"name": model.tuning.name, "settings": to_dict(model.tuning)}
     return {
         "format": FORMAT,
         "bertie": __version__,
         "engine": model.engine,
         "origin": model.origin,
         "max_length": model.max_length,
+        **({"tuning": tuned} if tuned else {}),
         "task": {"name": model.task.name, "description": model.task.description()},
         "tokenizer": model.tokenizer.fingerprint,
     }
 
 
-def _load_head(task: Task, path: Path) -> None:
+def _read_tuning(description: dict[str, Any] | None) -> Method | None:
+    if description is None:
+        return None
+    return from_dict(METHODS.get(description["name"]), description["settings"], "tuning")
+
+
+def _weights(path: Path) -> dict[str, Tensor]:
     try:
-        weights = load_file(path)
+        return load_file(path)
     except (OSError, SafetensorError) as error:
         raise BundleError(f"{path}: cannot be read: {error}; copy the bundle again") from error
+
+
+def _load_head(task: Task, path: Path) -> None:
+    weights = _weights(path)
     expected = {name: tuple(tensor.shape) for name, tensor in task.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     if expected != found:

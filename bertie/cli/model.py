@@ -32,7 +32,9 @@ def extensions(
     with_: Annotated[
         list[Path] | None,
         typer.Option(
-            "--with", metavar="FILE", help="A Python file of your own with tasks, floors or objectives, which is run."
+            "--with",
+            metavar="FILE",
+            help="A Python file of your own with tasks, floors, objectives or tuning methods, which is run.",
         ),
     ] = None,
     version: options.Version = False,
@@ -73,6 +75,9 @@ def train(
     test: Annotated[str | None, typer.Option(help="Rows to judge it by at the end; otherwise split off.")] = None,
     task: Annotated[str | None, typer.Option(help="Otherwise the columns tell.")] = None,
     model: Annotated[str | None, typer.Option(help="Alias, folder or hub name; otherwise chosen by measuring.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="What of the encoder is trained: full, lora, bitfit, top_layers, ...")
+    ] = None,
     recipe: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
     set_: Sets = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the bundle; otherwise runs/NAME.")] = None,
@@ -100,6 +105,7 @@ def train(
         test=test,
         task=task,
         model=model,
+        method=method,
         recipe=recipe,
         overrides=tuple(set_ or ()),
         out=out,

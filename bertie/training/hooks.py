@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker, get_available_trackers
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -46,6 +47,9 @@ class Step:
 
 class Hook:
     """Called by the loop. A subclass overrides what it needs."""
+
+    def begin(self, optimizer: torch.optim.Optimizer, done: int, total: int) -> None:
+        """Before the first step of a session, `done` of `total` being done; a resume has taken place."""
 
     def after_step(self, step: Step) -> None:
         """After every step."""

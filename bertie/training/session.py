@@ -15,6 +15,7 @@ from typing import Literal
 
 import torch
 from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
 from torch import nn
 
 from bertie.core.errors import BertieError
@@ -87,6 +88,9 @@ class Session:
         self.run.cut_log(self.state.log_size)
         changed = decisions.corners is not None and decisions.seconds != self.settings.seconds
         self.budget = Budget(self.settings.seconds, before=self.state.seconds, changed=changed)
+        inner = self.optimizer.optimizer if isinstance(self.optimizer, AcceleratedOptimizer) else self.optimizer
+        for hook in self.hooks:
+            hook.begin(inner, self.state.step, self.plan.total)
 
     def save(self) -> None:
         """Writes a checkpoint of this moment."""

@@ -41,9 +41,10 @@ def claim_run(request: RunRequest, run: RunFolder) -> None:
 
 def terms(recipe: Recipe, model: str, task: Task) -> dict[str, Any]:
     """What must be the same in every session of a run, flat; the rows have their own check."""
-    named = {name: value for name, value in to_dict(recipe).items() if name not in ("task", "training")}
+    named = {name: value for name, value in to_dict(recipe).items() if name not in ("task", "training", "tuning")}
     learned = {name: value for name, value in task.description().items() if name != "settings"}
     options = {f"task.{name}": value for name, value in recipe.task.items()}
+    options |= {f"tuning.{name}": value for name, value in recipe.tuning.items()}
     training = {f"training.{name}": value for name, value in plain(recipe.training).items()}
     return {"model": model, "task": task.name, **learned, **named, **options, **training}
 

@@ -51,6 +51,11 @@ def huggingface(predictor: Predictor, folder: Path) -> str:
     model, task = predictor.model, predictor.task
     if not isinstance(task, Classification):
         raise UsageError(f"{predictor.name}: does {task.name}; format huggingface takes classification models")
+    if model.tuning is not None and not model.tuning.merges:
+        raise UsageError(
+            f"{predictor.name}: was tuned by {model.tuning.name}, which cannot be merged into an encoder's weights, so "
+            "no class of transformers computes it; train with a method that merges, such as lora"
+        )
     problem = "multi_label_classification" if task.several else "single_label_classification"
     how = save_classifier(model.encoder, task.head, folder, labels=task.labels, problem=problem)
     _save_tokenizer(model, folder)

@@ -1,4 +1,4 @@
-"""Extensions: a Python file of somebody's own, with tasks, floors or objectives in it.
+"""Extensions: a Python file of somebody's own, with tasks, floors, objectives or tuning methods in it.
 
 In:  the path of a file
 Out: its classes are found by their names, for as long as the process lives
@@ -11,14 +11,16 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from bertie.bundle.folder import TASKS
+from bertie.bundle.folder import METHODS, TASKS
 from bertie.core.errors import UsageError
 from bertie.evaluation.floor_files import FLOORS
 from bertie.objectives.pretraining import OBJECTIVES
 
 
 def extend(path: str | Path) -> list[str]:
-    """Runs the file and adds every class with a `name` that is a task, a floor or an objective; twice changes nothing.
+    """Runs the file and adds every class with a `name` that is a task, a floor, an objective or a method of tuning.
+
+    Twice changes nothing.
 
     Returns:
         The names that were found.
@@ -40,9 +42,9 @@ def extend(path: str | Path) -> list[str]:
         except BaseException:
             del sys.modules[name]
             raise
-    found = [one for registry in (TASKS, FLOORS, OBJECTIVES) for one in registry.extend(sys.modules[name])]
+    found = [one for registry in (TASKS, FLOORS, OBJECTIVES, METHODS) for one in registry.extend(sys.modules[name])]
     if not found:
         raise UsageError(
-            f"{path}: holds no task and no floor; give a subclass of Task or Floor a `name`, or of Objective"
+            f"{path}: holds no task and no floor; give a subclass of Task or Floor a `name`, or of Objective or Method"
         )
     return found

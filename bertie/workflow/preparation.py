@@ -8,10 +8,12 @@ Knows nothing of the loop or of the bundle that comes out.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
-from bertie.bundle.folder import TASKS
+from bertie.bundle.folder import METHODS, TASKS
+from bertie.core.config import from_dict
 from bertie.core.errors import DataError
 from bertie.core.runtime import choose_device, choose_dtype
 from bertie.data.batches import Example
@@ -23,6 +25,7 @@ from bertie.evaluation.floor_files import FLOORS
 from bertie.evaluation.floors.base import Floor, Ground, of_task
 from bertie.tasks.base import Answer, Task
 from bertie.training.run import RunFolder
+from bertie.tuning.base import Method
 from bertie.workflow.choose import Start, choose_start, load_start
 from bertie.workflow.claim import same_terms, terms
 from bertie.workflow.request import Reading, Recipe, Say, TrainRequest
@@ -66,6 +69,8 @@ class Prepared:
     examples: list[Example]
     floors: Floors
     recipe: Recipe
+    method: Method
+    """Not applied yet: the floors see an encoder that nobody has tuned."""
     dtype: torch.dtype
     """What the floors were computed in, and the model is judged in."""
     notes: list[str]
@@ -75,6 +80,7 @@ class Prepared:
 def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes) -> Prepared:
     """Reads, chooses and fits the floors; what was read, and chosen by measuring, is written down for a resume."""
     say = notes.say
+    method = make_method(recipe.method, recipe.tuning)
     chosen = (run.read("choice") or {}) if request.resume else {}
     splits = read_splits(request, recipe.training.seed, say)
     rows = same_rows(splits, chosen.get("rows", {}), run)
@@ -111,7 +117,7 @@ def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes)
         say(f"{cut} of {len(examples)} texts are cut at {length} tokens; --set {more}")
     test = splits.test if splits.test is not None else splits.dev
     floors = fit_floors(learned, test, ground)
-    return Prepared(splits, test, task, start, examples, floors, recipe, dtype, notes.lines)
+    return Prepared(splits, test, task, start, examples, floors, recipe, method, dtype, notes.lines)
 
 
 def read_splits(request: TrainRequest, seed: int, say: Say) -> Splits:
@@ -160,6 +166,11 @@ def make_task(name: str | None, rows: Rows, recipe: Recipe) -> Task:
             raise DataError(f"{rows.where(0)}: the columns are those of {rows.kind}, for which there is no task yet")
         name = fitting[0]
     return TASKS.get(name).from_rows(rows, recipe.task)
+
+
+def make_method(name: str, settings: dict[str, Any]) -> Method:
+    """The tuning method with this name; UsageError or ConfigError where there is none, or not with such settings."""
+    return from_dict(METHODS.get(name), settings, "tuning")
 
 
 def fit_floors(train: Rows, test: Rows, ground: Ground) -> Floors:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -63,6 +63,10 @@ class Recipe:
     attention_dropout: float = 0.0
     """Dropout on attention weights while training. 0 lets torch's fused kernel compute: 1.4 to 1.8 times as fast at 256
     tokens. Most checkpoints were pre-trained with 0.1."""
+    method: str = "full"
+    """What of the encoder is trained: full, lora, top_layers, bitfit, ... (`bertie doctor --matrix` lists them)."""
+    tuning: dict[str, Any] = field(default_factory=dict)
+    """Settings of the method: rank, alpha, layers, ..."""
     task: dict[str, Any] = field(default_factory=dict)
     """Settings of the task: pooling, loss, class_weights, ..."""
     training: Training = field(default_factory=Training)
@@ -136,6 +140,8 @@ class TrainRequest(RunRequest):
     """Name of the task; otherwise the columns tell."""
     model: str | None = None
     """Alias, folder or hub name; otherwise chosen by measuring."""
+    method: str | None = None
+    """Name of the tuning method; otherwise the recipe's, which is `full`."""
     reading: Reading = field(default_factory=Reading)
     """How the files are read."""
 
@@ -145,7 +151,8 @@ class TrainRequest(RunRequest):
 
     def settings(self) -> Recipe:
         """The recipe file with the overrides on top."""
-        return self.settings_of(Recipe)
+        recipe = self.settings_of(Recipe)
+        return recipe if self.method is None else replace(recipe, method=self.method)
 
 
 def folder_name(data: str, otherwise: str) -> str:

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from bertie.bundle.checksums import RUN_FOLDER
 from bertie.bundle.folder import Model
 from bertie.core.errors import UsageError
+from bertie.core.runtime import seed_everything
 from bertie.data.rows import Rows
 from bertie.evaluation.judge import judge, to_json
 from bertie.predict import Predictor, load
@@ -31,6 +32,9 @@ from bertie.training.model import TrainingModel
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
 from bertie.training.state import Evaluation
+from bertie.training.tuning import Tuner, penalised, share
+from bertie.tuning.base import Method
+from bertie.tuning.full import Full
 from bertie.workflow.claim import claim_folder, claim_run
 from bertie.workflow.preparation import Notes, Prepared, prepare
 from bertie.workflow.publication import Outcome, publish
@@ -97,10 +101,16 @@ def _train(request: TrainRequest, run: RunFolder, say: Callable[[str], None]) ->
         if prepared.recipe.linear_start:
             any(floor.start(prepared.task) for floor in prepared.floors.fitted)
         # Only now: a head at random is unsure of every row, and each would be answered twice.
+        encoder, method = prepared.start.encoder, prepared.method
+        seed_everything(prepared.recipe.training.seed)
+        method.apply(encoder)
+        notes.say(share(method, encoder, prepared.task))
         training = plan(prepared, predictor, run, request, began)
-        model = TrainingModel(prepared.start.encoder, prepared.task)
+        model = TrainingModel(encoder, prepared.task, [penalised(method)])
         notes.say(f"training: {estimate_seconds(model, prepared.examples, training).forecast(training)}")
-        fitted = lead(model, prepared.examples, training, run, dev_score(predictor, prepared), reporters(training, run))
+        hooks = [Tuner(method, encoder), *reporters(training, run)]
+        fitted = lead(model, prepared.examples, training, run, dev_score(predictor, prepared), hooks)
+        method.settle(encoder)
         for warning in fitted.warnings:
             notes.say(warning)
         notes.say(
@@ -120,7 +130,7 @@ def make_predictor(prepared: Prepared, name: str) -> Predictor:
     """Answers with the parts that are being trained; the same object judges dev and test, its parts are saved."""
     start = prepared.start
     parts = Model(start.encoder, prepared.task, start.tokenizer, prepared.recipe.max_length, origin=start.source.name)
-    return Predictor(parts, name, prepared.dtype)
+    return Predictor(replace(parts, tuning=prepared.method), name, prepared.dtype)
 
 
 def dev_score(predictor: Predictor, prepared: Prepared) -> Callable[[], Evaluation]:
@@ -175,14 +185,16 @@ class Extent:
         return cls(rows, len(prepared.splits.dev), encoder.config.layers, 6.0 * weights * tokens)
 
 
-def fill(training: Training, extent: Extent, defaults: Defaults) -> Training:
-    """The settings with what was left open chosen for this extent and as the task wants it."""
+def fill(training: Training, extent: Extent, defaults: Defaults, method: Method | None = None) -> Training:
+    """The settings with what was left open chosen for this extent, and as the task and the tuning method want it."""
+    method = method or Full()
     optimizer = training.optimizer
     rows, layers = extent.rows, extent.layers
     few = rows < FEW_ROWS
     rate = (FEW_RATE if few else SHALLOW_RATE if layers <= SHALLOW else RATE) * defaults.rate_factor
-    decay = 1.0 if few or layers <= SHALLOW else defaults.layer_decay or DEEP_DECAY
-    keep: Literal["last", "best"] = "last" if extent.dev_rows < FEW_DEV else "best"
+    rate *= method.rate_factor
+    decay = method.layer_decay() or (1.0 if few or layers <= SHALLOW else defaults.layer_decay or DEEP_DECAY)
+    keep: Literal["last", "best"] = "last" if extent.dev_rows < FEW_DEV or method.keeps_last else "best"
     affordable = min(max(round(COMPUTE / extent.epoch_compute), defaults.fewest_epochs), MOST_EPOCHS)
     return replace(
         training,
@@ -192,8 +204,8 @@ def fill(training: Training, extent: Extent, defaults: Defaults) -> Training:
         optimizer=replace(
             optimizer,
             rate=optimizer.rate or rate,
-            layer_decay=optimizer.layer_decay or (1.0 if optimizer.rate else decay),
-            head_rate_factor=optimizer.head_rate_factor or defaults.head_rate_factor,
+            layer_decay=optimizer.layer_decay or method.layer_decay() or (1.0 if optimizer.rate else decay),
+            head_rate_factor=optimizer.head_rate_factor or defaults.head_rate_factor / method.rate_factor,
         ),
     )
 
@@ -203,7 +215,7 @@ def plan(prepared: Prepared, predictor: Predictor, run: RunFolder, request: Trai
 
     `began` is when the command did, on the monotonic clock.
     """
-    training = fill(prepared.recipe.training, Extent.of(prepared), prepared.task.defaults)
+    training = fill(prepared.recipe.training, Extent.of(prepared), prepared.task.defaults, prepared.method)
     decided = run.read("plan")
     if decided is None:
         judging = judging_seconds(predictor, prepared.test)

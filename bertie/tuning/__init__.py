@@ -1,0 +1,1 @@
+"""Tuning methods: what of an encoder is trained, one file each."""

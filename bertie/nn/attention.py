@@ -146,7 +146,8 @@ class SelfAttention(nn.Module):
             query, key = rotate(query, rotary), rotate(key, rotary)
         if self.prefix is not None:
             before_key, before_value = self.prefix(states.shape[0])  # (B, H, P, K) each
-            key, value = torch.cat([before_key, key], dim=2), torch.cat([before_value, value], dim=2)
+            # Under autocast the projections are bfloat16 while a prefix is a parameter in float32.
+            key, value = torch.cat([before_key.to(key), key], dim=2), torch.cat([before_value.to(value), value], dim=2)
             mask = None if mask is None else F.pad(mask, (before_key.shape[2], 0))  # a prefix is never hidden
         return query, key, value, mask
 

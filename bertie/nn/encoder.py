@@ -27,7 +27,10 @@ class Encoder(nn.Module):
     """A bidirectional transformer encoder (Devlin et al. 2019), in the arrangement that the config describes.
 
     `forward` is `encode(embeddings(...))`: what needs to get between the two (adversarial training, integrated
-    gradients, virtual tokens) calls the halves.
+    gradients) calls the halves.
+
+    `prompt` is a place for prompt tuning (Lester et al. 2021): a module that gives, for a batch size, vectors (B, P, D)
+    that stand in front of the embedded text in every block. The states that leave have the text's positions alone.
     """
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -37,7 +40,9 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList(Block(config, first=n == 0) for n in range(config.unique_layers or config.layers))
         pre_norm = config.norm == "pre"
         self.final_norm = nn.LayerNorm(config.hidden_size, config.norm_eps, bias=config.norm_bias) if pre_norm else None
-        self.apply(self._initialise)
+        self.prompt: nn.Module | None = None
+        if not self.embeddings.word_embeddings.weight.is_meta:  # there, numbers take long to draw and are none
+            self.apply(self._initialise)
 
     def forward(
         self,
@@ -62,31 +67,35 @@ class Encoder(nn.Module):
 
     def encode(self, states: Tensor, attention_mask: Tensor | None = None, *, causal: bool = False) -> Tensor:
         """Embedded tokens (B, T, D), and a mask as in `forward`, to last hidden states (B, T, D)."""
+        states, attention_mask, front = self._prompted(states, attention_mask)
         for block, mask, rotary in self._steps(states, attention_mask, causal):
             states = block(states, mask, rotary)
-        return self._finish(states)
+        return self._finish(states)[:, front:]
 
     def hidden_states(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
     ) -> list[Tensor]:
         """The embeddings and the states after each block, layers + 1 times (B, T, D); the last is that of `forward`."""
-        states = self.embeddings(input_ids, token_type_ids)
+        states, attention_mask, front = self._prompted(self.embeddings(input_ids, token_type_ids), attention_mask)
         collected = [states]
         for block, mask, rotary in self._steps(states, attention_mask):
             states = block(states, mask, rotary)
             collected.append(states)
         collected[-1] = self._finish(states)
-        return collected
+        return [states[:, front:] for states in collected]
 
     def attentions(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Tensor | None = None
     ) -> list[Tensor]:
-        """Attention weights of each block, (B, H, T, T): row i says where token i looked, and sums to 1."""
-        states = self.embeddings(input_ids, token_type_ids)
+        """Attention weights of each block, (B, H, T, P + T): row i says where token i looked, and sums to 1.
+
+        P is the length of a prompt or prefix, 0 where there is none.
+        """
+        states, attention_mask, front = self._prompted(self.embeddings(input_ids, token_type_ids), attention_mask)
         collected = []
         for block, mask, rotary in self._steps(states, attention_mask):
             states, weights = block.with_weights(states, mask, rotary)
-            collected.append(weights)
+            collected.append(weights[:, :, front:])
         return collected
 
     def set_attention_dropout(self, rate: float) -> None:
@@ -100,6 +109,15 @@ class Encoder(nn.Module):
         for module in self.modules():
             if isinstance(module, Dropout):
                 module.rate = rate
+
+    def _prompted(self, states: Tensor, attention_mask: Tensor | None) -> tuple[Tensor, Tensor | None, int]:
+        """Embedded tokens and their mask with the prompt in front of them, and its length."""
+        if self.prompt is None:
+            return states, attention_mask, 0
+        prompt: Tensor = self.prompt(len(states)).to(states)  # (B, P, D)
+        shown = None if attention_mask is None else attention_mask.new_ones(prompt.shape[:2])  # (B, P)
+        mask = None if attention_mask is None or shown is None else torch.cat([shown, attention_mask], dim=1)
+        return torch.cat([prompt, states], dim=1), mask, prompt.shape[1]
 
     def _steps(self, states: Tensor, attention_mask: Tensor | None, causal: bool = False) -> Iterator[Step]:
         """Each block in order, with the mask and the angles of its kind, which are made once for all blocks."""

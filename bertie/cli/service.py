@@ -8,6 +8,7 @@ Knows nothing of how it works. Imports it inside the commands, so that `bertie -
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -31,12 +32,34 @@ def serve(
     run_server([load(folder, dtype) for folder in bundles], host=host, port=port)
 
 
-def doctor(json_: options.Json = False) -> None:
+def doctor(
+    matrix: Annotated[
+        bool, typer.Option("--matrix", help="Check every tuning method on every task and family, in a few minutes.")
+    ] = False,
+    method: Annotated[list[str] | None, typer.Option(help="With --matrix: only this method; may be repeated.")] = None,
+    json_: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
     """What this machine can do: processor, dtypes by a timed self-test, memory, models at hand."""
+    if matrix:
+        _matrix(method or [], json_, quiet)
+        return
     from bertie.workflow.doctor import diagnose, readable
 
     found = diagnose()
     print(json.dumps(found, ensure_ascii=False) if json_ else readable(found))
+
+
+def _matrix(methods: list[str], json_: bool, quiet: bool) -> None:
+    """The page of the matrix on stdout; exit 1 where a cell is red."""
+    from bertie.core.errors import BertieError
+    from bertie.workflow.matrix import run_matrix
+    from bertie.workflow.matrix_table import as_json, markdown
+
+    found = run_matrix(methods, say=options.speaker(quiet), workers=len(os.sched_getaffinity(0)))
+    print(json.dumps(as_json(found), ensure_ascii=False) if json_ else markdown(found))
+    if found.faults:
+        raise BertieError(f"{len(found.faults)} of {len(found.cells)} cells failed; the page names them")
 
 
 @models.callback()

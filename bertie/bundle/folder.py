@@ -21,13 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 import bertie.tasks
 import bertie.tuning
-from bertie.bundle import checksums
+from bertie.bundle import adapter, checksums
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import BundleError, UsageError
 from bertie.core.files import new_folder, remove_leftovers, storage_errors
@@ -84,8 +83,7 @@ def save(model: Model, folder: Path, documents: Mapping[str, str], add: Callable
         plain = model.tuning.merge(model.encoder) if model.tuning and model.tuning.merges else bare(model.encoder)
         checkpoint.save(plain, making / "model", heads=model.task.heads())
         model.tokenizer.save(making / "model")
-        head = {name: tensor.detach().cpu().contiguous() for name, tensor in model.task.state_dict().items()}
-        save_file(head, making / "head.safetensors")
+        _save_head(model, making)
         if added:
             save_file({name: tensor.detach().cpu().contiguous() for name, tensor in added.items()}, making / TUNING)
         _write(making / "bundle.json", _description(model))
@@ -97,6 +95,20 @@ def save(model: Model, folder: Path, documents: Mapping[str, str], add: Callable
         checksums.seal(making)
     with storage_errors(folder, 0):
         _move_in(folder)
+
+
+def save_adapter(model: Model, added: Mapping[str, Tensor], making: Path) -> None:
+    """Writes what training changed of the encoder that it started from, into a folder that is being made.
+
+    The encoder itself is not in it: `read` finds it by its name, `Model.origin`.
+    """
+    assert model.tuning is not None, "without a method nothing is known of what changed"
+    fingerprint = adapter.write(model.encoder, added, model.tuning, model.origin, making)
+    _save_head(model, making)
+    base = {"base": {"name": model.origin, "fingerprint": fingerprint}}
+    _write(making / "bundle.json", _description(model) | base)
+    _write(making / "golden.json", model.golden)
+    checksums.seal(making)
 
 
 def load(folder: Path) -> Model:
@@ -113,11 +125,16 @@ def read(folder: Path) -> Model:
             f"{folder}: bundle format {description.get('format')!r}, this version ({__version__}) reads {FORMAT}; "
             "install the version that wrote it"
         )
-    encoder = checkpoint.load(folder / "model").encoder
-    tuning = _read_tuning(description.get("tuning"))
-    if tuning and not tuning.merges:
-        tuning.restore(encoder, _weights(folder / TUNING))
-        encoder.eval()
+    tuning, base = _read_tuning(description.get("tuning")), description.get("base")
+    if base:
+        assert tuning is not None, "an adapter names the method that made it"
+        encoder, place = adapter.attach(folder, base["name"], base["fingerprint"], tuning)
+    else:
+        place = folder / "model"
+        encoder = checkpoint.load(place).encoder
+        if tuning and not tuning.merges:
+            tuning.restore(encoder, adapter.weights(folder / TUNING))
+            encoder.eval()
     name = description["task"]["name"]
     kind = Pretraining if name == Pretraining.name else TASKS.get(name)
     task: Task = kind.from_description(description["task"]["description"])
@@ -126,7 +143,7 @@ def read(folder: Path) -> Model:
     return Model(
         encoder=encoder,
         task=task,
-        tokenizer=Tokenizer.from_folder(folder / "model"),
+        tokenizer=_tokenizer(place, task, description["tokenizer"]),
         max_length=description["max_length"],
         engine=description["engine"],
         origin=description["origin"],
@@ -204,15 +221,21 @@ def _read_tuning(description: dict[str, Any] | None) -> Method | None:
     return from_dict(METHODS.get(description["name"]), description["settings"], "tuning")
 
 
-def _weights(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise BundleError(f"{path}: cannot be read: {error}; copy the bundle again") from error
+def _tokenizer(folder: Path, task: Task, fingerprint: str) -> Tokenizer:
+    """That of the folder, cut as training had it cut."""
+    tokenizer = Tokenizer.from_folder(folder)
+    if tokenizer.fingerprint != fingerprint and task.han_isolated:
+        return Tokenizer.from_folder(folder, han_isolated=True)
+    return tokenizer
+
+
+def _save_head(model: Model, making: Path) -> None:
+    head = {name: tensor.detach().cpu().contiguous() for name, tensor in model.task.state_dict().items()}
+    save_file(head, making / "head.safetensors")
 
 
 def _load_head(task: Task, path: Path) -> None:
-    weights = _weights(path)
+    weights = adapter.weights(path)
     expected = {name: tuple(tensor.shape) for name, tensor in task.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     if expected != found:

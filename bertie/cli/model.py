@@ -189,7 +189,9 @@ def embed(
 def export(
     model: options.Bundle,
     out: Annotated[Path, typer.Option(help="Folder to write.")],
-    format_: Annotated[str, typer.Option("--format", help="huggingface")] = "huggingface",
+    format_: Annotated[
+        str, typer.Option("--format", help="huggingface, or adapter: what a tuning method changed, small.")
+    ] = "huggingface",
 ) -> None:
     """Write a bundle in another format, checked by its golden examples."""
     from bertie.workflow.export import run_export

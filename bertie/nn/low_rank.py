@@ -78,6 +78,20 @@ class LowRankLinear(nn.Linear):
         return turned
 
 
+def put(module: nn.Module, name: str, product: tuple[Tensor, Tensor, Tensor | None], scaling: float) -> None:
+    """Puts a low-rank layer with these A, B and, perhaps, magnitudes in the place of the linear layer `name`."""
+    inside, _, last = name.rpartition(".")
+    base, (a, b, magnitude) = module.get_submodule(name), product
+    assert isinstance(base, nn.Linear), f"{name} is {type(base).__name__}"
+    layer = LowRankLinear(base, len(a), scaling, magnitude=magnitude is not None)
+    with torch.no_grad():
+        layer.lora_a.copy_(a)
+        layer.lora_b.copy_(b)
+        if layer.lora_magnitude is not None and magnitude is not None:
+            layer.lora_magnitude.copy_(magnitude)
+    setattr(module.get_submodule(inside), last, layer)
+
+
 def merged_weights(module: nn.Module) -> dict[str, Tensor]:
     """The weights that plain layers would have in the place of all low-rank ones in `module`, by name."""
     parts = module.named_modules()

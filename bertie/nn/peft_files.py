@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from bertie.core.errors import ModelError
 from bertie.nn.encoder import Encoder
 from bertie.nn.families import FAMILIES
-from bertie.nn.low_rank import LowRankLinear
+from bertie.nn.low_rank import LowRankLinear, put
 from bertie.nn.translation import to_foreign, translate_names
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -101,7 +101,7 @@ def load_adapter(encoder: Encoder, folder: Path) -> list[str]:
         highs, magnitude = torch.split(product[B], sizes), product.get(MAGNITUDE)
         lengths: list[Tensor | None] = [None] * len(sizes) if magnitude is None else list(torch.split(magnitude, sizes))
         for name, high, length in zip(table[place], highs, lengths, strict=True):
-            _put(encoder, name, (product[A], high, length), scaling)
+            put(encoder, name, (product[A], high, length), scaling)
     return others
 
 
@@ -183,17 +183,3 @@ def _scaling(config: Mapping[str, Any], place: str, rank: int) -> float:
     patterns = config.get("alpha_pattern") or {}
     alpha = next((value for key, value in patterns.items() if f".{place}".endswith(f".{key}")), config["lora_alpha"])
     return float(alpha / (rank**0.5 if config.get("use_rslora") else rank))
-
-
-def _put(encoder: Encoder, name: str, product: tuple[Tensor, Tensor, Tensor | None], scaling: float) -> None:
-    inside, _, last = name.rpartition(".")
-    base = encoder.get_submodule(name)
-    assert isinstance(base, nn.Linear)
-    a, b, magnitude = product
-    layer = LowRankLinear(base, len(a), scaling, magnitude=magnitude is not None)
-    with torch.no_grad():
-        layer.lora_a.copy_(a)
-        layer.lora_b.copy_(b)
-        if layer.lora_magnitude is not None and magnitude is not None:
-            layer.lora_magnitude.copy_(magnitude)
-    setattr(encoder.get_submodule(inside), last, layer)

@@ -9,7 +9,7 @@ Knows nothing of the loop: steps and gradients are handed in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bertie.nn.encoder import Encoder
-from bertie.nn.low_rank import LowRankLinear, merged_weights, plain, take_over
+from bertie.nn.low_rank import LowRankLinear, merged_weights, plain, put, take_over
 from bertie.tuning.base import TARGETS, Method, Target, bare, freeze, replace_linears
 
 FACTORS = ("left", "values", "right")
@@ -173,6 +173,11 @@ class AdaLora(Method):
         replace_linears(
             encoder, self.targets, lambda layer: layer.settled() if isinstance(layer, SingularLinear) else layer
         )
+
+    def restore(self, encoder: Encoder, added: Mapping[str, Tensor]) -> None:
+        freeze(encoder)
+        for name in sorted(one.removesuffix(".lora_a") for one in added if one.endswith(".lora_a")):
+            put(encoder, name, (added[f"{name}.lora_a"], added[f"{name}.lora_b"], None), self.alpha / self.rank)
 
     def merge(self, encoder: Encoder) -> Encoder:
         return bare(encoder, merged_weights(encoder))

@@ -15,10 +15,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from bertie.bundle.adapter import weights
 from bertie.bundle.checksums import stay_outside
-from bertie.bundle.folder import Model
+from bertie.bundle.folder import TUNING, Model, save_adapter
 from bertie.core.errors import BundleError, UsageError
 from bertie.core.files import new_folder
+from bertie.nn.encoder import Encoder
 from bertie.nn.hf_classification import ExportedClassifier, load_classifier, save_classifier
 from bertie.predict import Predictor, load
 from bertie.tasks.classification import Classification
@@ -40,13 +42,13 @@ def run_export(model: str | Path, format_: str, out: Path) -> str:
     predictor = load(model)
     predictor.model.encoder.cpu()
     predictor.task.cpu()
-    weights = [*predictor.model.encoder.parameters(), *predictor.task.parameters()]
-    with new_folder(out, sum(weight.nbytes for weight in weights)) as making:
-        said = FORMATS[format_](predictor, making)
+    heavy = [*predictor.model.encoder.parameters(), *predictor.task.parameters()]
+    with new_folder(out, sum(weight.nbytes for weight in heavy)) as making:
+        said = FORMATS[format_](predictor, making, Path(model))
     return f"{out}: {said}"
 
 
-def huggingface(predictor: Predictor, folder: Path) -> str:
+def huggingface(predictor: Predictor, folder: Path, source: Path) -> str:
     """The folder of AutoModelForSequenceClassification and AutoTokenizer."""
     model, task = predictor.model, predictor.task
     if not isinstance(task, Classification):
@@ -65,8 +67,25 @@ def huggingface(predictor: Predictor, folder: Path) -> str:
     return f"{how.class_name} for transformers{code}; logits within {difference:.0e} of the bundle's; see README.md"
 
 
-FORMATS: dict[str, Callable[[Predictor, Path], str]] = {"huggingface": huggingface}
-"""What a person may ask for. A format writes into a temporary folder and proves what it wrote."""
+def small(predictor: Predictor, folder: Path, source: Path) -> str:
+    """What training changed of its encoder: a small bundle, which needs that encoder to be at hand."""
+    model = predictor.model
+    if model.tuning is None:
+        raise UsageError(
+            f"{predictor.name}: does not say how it was tuned; format adapter takes bundles of bertie train"
+        )
+    added = weights(source / TUNING) if (source / TUNING).is_file() else {}
+    save_adapter(model, added, folder)
+    difference = _apart(model.encoder, load(folder).model.encoder, model)
+    if not difference <= TOLERANCE:
+        raise BundleError(f"{predictor.name}: the adapter's states differ by {difference:.1e}; nothing was written")
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    return f"adapter on {model.origin}, {size / 2**20:.2f} MB; states within {difference:.0e} of the bundle's"
+
+
+FORMATS: dict[str, Callable[[Predictor, Path, Path], str]] = {"huggingface": huggingface, "adapter": small}
+"""What a person may ask for. A format writes into a temporary folder, of a bundle in another, and proves what it
+wrote."""
 
 
 def _free(out: Path) -> None:
@@ -109,6 +128,14 @@ def _prove(predictor: Predictor, folder: Path) -> float:
             "is allowed; nothing was written. This is a fault of the export: please report it with the bundle's encoder"
         )
     return difference
+
+
+def _apart(one: Encoder, other: Encoder, model: Model) -> float:
+    """The largest difference between the states of two encoders."""
+    texts = model.tokenizer.encode_batch(PROBES, None, model.max_length)
+    with torch.inference_mode():
+        pairs = [(one(ids), other(ids)) for text in texts for ids in [torch.tensor([text.ids])]]
+    return max(float((mine - theirs).abs().max()) for mine, theirs in pairs)
 
 
 def _logits(predictor: Predictor, rows: list[dict[str, str]]) -> Tensor:

@@ -59,7 +59,7 @@ def _matrix(methods: list[str], json_: bool, quiet: bool) -> None:
     found = run_matrix(methods, say=options.speaker(quiet), workers=len(os.sched_getaffinity(0)))
     print(json.dumps(as_json(found), ensure_ascii=False) if json_ else markdown(found))
     if found.faults:
-        raise BertieError(f"{len(found.faults)} of {len(found.cells)} cells failed; the page names them")
+        raise BertieError(f"{len(found.faults)} of {len(found.checked)} cells failed; the page names them")
 
 
 @models.callback()

@@ -51,6 +51,7 @@ from bertie.tuning.base import Method, additions, bare, trained
 from bertie.workflow.sample_rows import EIGHT
 
 STEPS, RATE, TOLERANCE, LENGTH = 4, 1e-2, 1e-5, 32
+EMPTY = "nothing to train"
 NOT_FELT = re.compile(r".*\.key\.bias")
 """Adds the same to all scores of a token, which softmax takes away again: its gradient is zero but for rounding."""
 SIZES: dict[str, object] = {
@@ -107,6 +108,8 @@ class Cell:
     family: str
     faults: tuple[str, ...] = ()
     """Names of the checks that failed, with what was found."""
+    empty: bool = False
+    """Whether there is nothing to train, which is refused: frozen features for a task without a head."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,11 @@ class Matrix:
     def faults(self) -> list[Cell]:
         """The red ones."""
         return [cell for cell in self.cells if cell.faults]
+
+    @property
+    def checked(self) -> list[Cell]:
+        """Those in which something was trained."""
+        return [cell for cell in self.cells if not cell.empty]
 
 
 @dataclass(frozen=True)
@@ -187,13 +195,17 @@ def run_job(job: Job) -> list[Cell]:
 def check(job: Job, family: str) -> Cell:
     """One cell. What goes wrong with a message of ours is a fault of the cell, not of the command."""
     faults: list[str] = []
+    empty = False
     try:
         method = from_dict(METHODS.get(job.method), job.settings, "tuning")
         for fault in _faults(method, job, family):
+            empty = fault == EMPTY
+            if empty:
+                break
             faults.append(fault)  # not all at once: what was found stays, whatever comes after it
     except (BertieError, RuntimeError, AssertionError) as error:
         faults.append(f"{type(error).__name__}: {error}")
-    return Cell(job.variant, job.task, family, tuple(faults))
+    return Cell(job.variant, job.task, family, tuple(faults), empty)
 
 
 def _faults(method: Method, job: Job, family: str) -> Iterator[str]:
@@ -211,6 +223,9 @@ def _faults(method: Method, job: Job, family: str) -> Iterator[str]:
     wanted = re.compile(pattern.replace("{top}", str(top))) if pattern else None
     own = set(trained(encoder))
     expected = {n for n, _ in encoder.named_parameters() if wanted.fullmatch(n)} if wanted else own
+    if not expected and not own and not list(task.parameters()):
+        yield EMPTY
+        return
     before = {n: tensor.clone() for n, tensor in encoder.state_dict().items()}
     trial = Trial(method, encoder, task, batch, frozenset(expected), before)
     started = _close(trial.states(), base)

@@ -20,7 +20,7 @@ Made by `bertie doctor --matrix`, which trains every method on every task and fa
 tiny random encoders with rows in English and Chinese. A cell says on how many of them everything held: the encoder
 starts as it was where that is promised; the right parameters got gradients and moved, the others stayed the same to the
 last bit; the ranks of AdaLoRA fell to their budget; merged or restored it computes the same to 1e-5; saved and loaded
-too.
+too. A dash: there is nothing to train, and a training is refused (frozen features for a task without a head).
 """
 
 
@@ -32,7 +32,7 @@ def markdown(matrix: Matrix) -> str:
     return "\n".join(
         [
             HEAD,
-            f"{len(cells)} cells, {verdict}.\n",
+            f"{len(matrix.checked)} cells, {verdict}.\n",
             "## By task\n",
             *_table(cells, lambda cell: cell.task),
             "\n## By family\n",
@@ -45,7 +45,7 @@ def markdown(matrix: Matrix) -> str:
 def as_json(matrix: Matrix) -> dict[str, Any]:
     """Plain JSON."""
     faults = [asdict(cell) for cell in matrix.faults]
-    return {"cells": len(matrix.cells), "seconds": round(matrix.seconds, 1), "faults": faults}
+    return {"cells": len(matrix.checked), "seconds": round(matrix.seconds, 1), "faults": faults}
 
 
 def _table(cells: Sequence[Cell], column: Callable[[Cell], str]) -> list[str]:
@@ -58,5 +58,8 @@ def _table(cells: Sequence[Cell], column: Callable[[Cell], str]) -> list[str]:
 
 
 def _counted(cells: Sequence[Cell]) -> str:
-    right = sum(not cell.faults for cell in cells)
-    return f"{right}/{len(cells)}" if right == len(cells) else f"**{right}/{len(cells)}**"
+    checked = [cell for cell in cells if not cell.empty]
+    if not checked:
+        return "-"
+    right = sum(not cell.faults for cell in checked)
+    return f"{right}/{len(checked)}" if right == len(checked) else f"**{right}/{len(checked)}**"

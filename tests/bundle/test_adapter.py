@@ -21,10 +21,8 @@ METHODS = {
     "lora": {"tuning.dora": True},
     "adalora": {"tuning.rank": 1, "tuning.first_rank": 2, "tuning.every": 2},
     "houlsby": {"tuning.size": 4},
-    "prefix": {"tuning.width": 8},
     "prompt": {},
     "bitfit": {},
-    "frozen": {},
 }
 TEXTS = ["服务很好", "the food was bad", "a very slow film 42"]
 

@@ -8,6 +8,8 @@ from torch import Tensor
 from bertie.nn.encoder import Encoder
 from bertie.nn.translation import read_config
 
+KINDS = ("albert", "bert", "electra", "modernbert", "roberta")
+"""Families that are arranged differently; `bertie doctor --matrix` has all of them."""
 SMALL = {
     "vocab_size": 60,
     "hidden_size": 16,

@@ -12,11 +12,10 @@ from safetensors.torch import load_file
 
 import bertie
 from bertie.core.errors import ConfigError, UsageError
-from bertie.nn.families import FAMILIES
 from bertie.tuning.base import additions, trained
 from bertie.tuning.lora import Lora
 from bertie.workflow.export import run_export
-from tests.tuning.encoders import batch, moved, tiny
+from tests.tuning.encoders import KINDS, batch, moved, tiny
 from tests.workflow.rows import write
 
 EVERYWHERE = ("query", "key", "value", "attention_output", "feed_forward_input", "feed_forward_output")
@@ -28,7 +27,7 @@ VARIANTS = {
 SILENT = {"say": lambda line: None}
 
 
-@pytest.mark.parametrize("family", sorted(FAMILIES))
+@pytest.mark.parametrize("family", KINDS)
 @pytest.mark.parametrize("variant", sorted(VARIANTS))
 def test_it_starts_as_the_base_and_merges_to_what_it_became(variant: str, family: str) -> None:
     encoder, method, text = tiny(family), VARIANTS[variant], batch()
@@ -90,3 +89,16 @@ def test_from_training_to_answers_and_out_again(tiny_model: Path, tmp_path: Path
     assert changed == {f"encoder.layer.{n}.attention.self.{m}.weight" for n in range(2) for m in ("query", "value")}
     assert "logits within" in run_export(tmp_path / "m", "huggingface", tmp_path / "hf")
     assert bertie.evaluate(tmp_path / "m", data)["primary"]["value"] >= 0.8
+
+
+def test_a_resume_is_of_the_same_method_and_settings(tiny_model: Path, tmp_path: Path) -> None:
+    data = write(tmp_path / "data.csv", 60)
+    once = {"model": str(tiny_model), "out": tmp_path / "m", **SILENT}
+    settings = {"training.epochs": 1, "tuning.rank": 2}
+    first = bertie.train(data, method="lora", settings=settings, **once).evaluation
+    with pytest.raises(UsageError, match="whose method was 'lora', now it is 'bitfit'"):
+        bertie.train(data, method="bitfit", settings={"training.epochs": 1}, resume=True, **once)
+    with pytest.raises(UsageError, match=r"whose tuning.rank was 2, now it is 4"):
+        bertie.train(data, method="lora", settings={**settings, "tuning.rank": 4}, resume=True, **once)
+    again = bertie.train(data, method="lora", settings=settings, resume=True, **once).evaluation
+    assert again["metrics"] == first["metrics"]

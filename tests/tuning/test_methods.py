@@ -12,11 +12,10 @@ from bertie.bundle.folder import METHODS
 from bertie.core.config import field_docs, from_dict, to_dict
 from bertie.core.errors import BundleError, UsageError
 from bertie.nn.encoder import Encoder
-from bertie.nn.families import FAMILIES
 from bertie.tuning.base import Method, additions, bare, trained
 from bertie.tuning.gradual_unfreezing import GradualUnfreezing
 from bertie.tuning.top_layers import TopLayers
-from tests.tuning.encoders import batch, moved, tiny
+from tests.tuning.encoders import KINDS, batch, moved, tiny
 
 SMALL = {"prompt": {"length": 3}, "prefix": {"length": 3, "width": 8}, "p_tuning_v2": {"length": 3}}
 NAMES = sorted(METHODS.classes())
@@ -30,7 +29,7 @@ def copied(encoder: Encoder) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
 
 
-@pytest.mark.parametrize("family", sorted(FAMILIES))
+@pytest.mark.parametrize("family", KINDS)
 @pytest.mark.parametrize("name", NAMES)
 def test_it_trains_what_it_says_and_can_be_kept(name: str, family: str) -> None:
     """Start, one step, what it leaves alone, settle, merge or restore: each gives what the trained encoder gives."""

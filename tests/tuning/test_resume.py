@@ -21,9 +21,9 @@ from tests.training.toy import judge, toy_examples, toy_model
 from tests.tuning.test_methods import NAMES, method_of
 
 SETTINGS = Training(
-    epochs=2,
+    epochs=1,
     rows_per_batch=8,
-    save_steps=5,
+    save_steps=3,
     trackers=(),
     progress="never",
     dtype="float32",
@@ -57,7 +57,7 @@ def run(name: str, folder: Path, *hooks: Hook) -> TrainingModel:
 def test_resumed_equals_one_go(name: str, tmp_path: Path) -> None:
     whole = run(name, tmp_path / "whole")
     with pytest.raises(InterruptedError):
-        run(name, tmp_path / "cut", Cut(after=7))
+        run(name, tmp_path / "cut", Cut(after=4))
     resumed = run(name, tmp_path / "cut")
     mine, other = whole.state_dict(), resumed.state_dict()
     assert mine.keys() == other.keys()
@@ -67,7 +67,7 @@ def test_resumed_equals_one_go(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["lora", "frozen", "bitfit", "top_layers"])
 def test_what_is_frozen_has_no_state_in_the_optimiser(name: str, tmp_path: Path) -> None:
     with pytest.raises(InterruptedError):
-        run(name, tmp_path / "cut", Cut(after=7))
+        run(name, tmp_path / "cut", Cut(after=4))
     (checkpoint,) = (tmp_path / "cut" / "checkpoints").iterdir()
     tensors: dict[str, Tensor] = load_tensors(checkpoint / "optimizer.safetensors")[0]
     model = toy_model()

@@ -6,6 +6,8 @@ import pytest
 
 from bertie.tasks.base import Defaults
 from bertie.training.settings import Optimizer, Training
+from bertie.tuning.layerwise import Layerwise
+from bertie.tuning.lora import Lora
 from bertie.workflow.train import COMPUTE, Extent, fill
 
 SLOW_START = Defaults(rate_factor=2.0, head_rate_factor=20.0, most_rows=16)
@@ -68,3 +70,15 @@ def test_a_task_says_what_it_usually_wants() -> None:
     assert own.optimizer.rate == pytest.approx(2 * usual.optimizer.rate)
     assert (usual.optimizer.head_rate_factor, own.optimizer.head_rate_factor) == (1.0, 20.0)
     assert (usual.rows_per_batch, own.rows_per_batch) == (32, 16)
+
+
+def test_few_weights_take_larger_steps_and_the_head_its_usual_ones() -> None:
+    whole, few = (fill(Training(), extent(layers=6), SLOW_START, method).optimizer for method in (None, Lora()))
+    assert few.rate == pytest.approx(10 * whole.rate)
+    assert few.rate * few.head_rate_factor == pytest.approx(whole.rate * whole.head_rate_factor)
+
+
+def test_layer_wise_rates_are_the_methods_unless_somebody_says_so() -> None:
+    assert fill(Training(), extent(layers=6), Defaults(), Layerwise(decay=0.7)).optimizer.layer_decay == 0.7
+    said = Training(optimizer=Optimizer(rate=1e-4, layer_decay=0.5))
+    assert fill(said, extent(), Defaults(), Layerwise()).optimizer.layer_decay == 0.5

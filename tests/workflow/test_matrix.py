@@ -53,6 +53,12 @@ def test_every_method_holds(task: str) -> None:
     assert len(matrix.cells) == len(VARIANTS)
 
 
+def test_where_nothing_is_to_train_is_a_dash() -> None:
+    matrix = run_matrix(["frozen"], ["embedding", "classification"], ["bert"])
+    assert (matrix.faults, len(matrix.checked)) == ([], 1)
+    assert "| frozen | - | 1/1 |" in markdown(matrix)
+
+
 def test_a_name_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError, match="no family 'gpt'; choose of bert"):
         run_matrix(families=["gpt"])

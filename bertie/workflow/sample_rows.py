@@ -108,7 +108,7 @@ EIGHT: dict[str, Rows] = {
                 "candidates": [f"the film was {other}" for other in (word, *others)],
                 "positives": [f"the film was {word}"],
             }
-            for word, *others in ("abc", "bcd", "cda", "d快a", "快慢好", "慢好快", "好坏慢", "坏快好")
+            for word, *others in map(list, ("abc", "bcd", "cda", "d快a", "快慢好", "慢好快", "好坏慢", "坏快好"))
         ]
     ),
     "relation": Rows(

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, distributed, nn
@@ -43,17 +45,23 @@ class Tuner(Hook):
         self._method.before_step(self._encoder, step.number, step.total)
 
 
+@dataclass(frozen=True)
+class Penalised:
+    """A loss with a method's penalty on top; no closure, as other processes are sent what they train."""
+
+    method: Method
+    loss: StepLoss
+
+    def __call__(self, encoder: Encoder, batch: Batch) -> Tensor:
+        """One step's loss."""
+        penalty = self.method.penalty(encoder)
+        loss = self.loss(encoder, batch)
+        return loss if penalty is None else loss + penalty
+
+
 def penalised(method: Method) -> Wrapper:
     """Adds the method's penalty to the loss of a batch."""
-
-    def wrap(loss: StepLoss) -> StepLoss:
-        def step_loss(encoder: Encoder, batch: Batch) -> Tensor:
-            penalty = method.penalty(encoder)
-            return loss(encoder, batch) if penalty is None else loss(encoder, batch) + penalty
-
-        return step_loss
-
-    return wrap
+    return partial(Penalised, method)
 
 
 def share(method: Method, encoder: Encoder, head: nn.Module) -> str:

@@ -103,6 +103,7 @@ class AdaLora(Method):
     about: ClassVar[str] = "low-rank matrices whose ranks are moved to where they matter"
     rate_factor: ClassVar[float] = 20.0
     keeps_last: ClassVar[bool] = True
+    constant: ClassVar[bool] = False
 
     rank: int = 6
     """Mean rank of a matrix in the end."""

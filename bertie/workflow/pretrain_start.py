@@ -35,6 +35,7 @@ from bertie.training.run import RunFolder
 from bertie.workflow.preparation import Notes
 from bertie.workflow.pretrain_general import read_general, refuse_unreadable
 from bertie.workflow.pretrain_request import PretrainRecipe, PretrainRequest, shape
+from bertie.workflow.probe import in_chinese
 from bertie.workflow.vocabulary import VocabularyRequest, read_words, run_vocabulary
 
 TOKENIZER = "tokenizer"
@@ -51,6 +52,8 @@ class Ready:
     corpus: Corpus
     recipe: PretrainRecipe
     origin: str
+    chinese: bool
+    """Whether the corpus is written in Chinese, which decides in what language texts stand that are not asked for."""
     general: Corpus | None = None
     """Text of no field in particular, for an encoder that goes on."""
     headless: bool = False
@@ -79,8 +82,11 @@ def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, no
     loaded, tokenizer, origin = first_weights(request, recipe, run.path / TOKENIZER, notes.say)
     longest = min(recipe.max_length, loaded.encoder.config.max_length if loaded else recipe.max_length)
     teacher = None if request.teacher is None else read_teacher(request.teacher, tokenizer, longest)
-    general = read_general(request, recipe, tokenizer, run, notes.say) if loaded else None
+    general = read_general(request, recipe, tokenizer, run, notes.say) if loaded and request.general else None
     corpus = read_corpus(request, recipe, tokenizer, run, notes.say)
+    chinese = in_chinese(tokenizer, corpus.held_out)
+    if loaded and general is None:
+        general = read_general(request, recipe, tokenizer, run, notes.say, chinese=chinese)
     if loaded is None:
         encoder = Encoder(shape(request.preset, tokenizer.vocab_size, tokenizer.pad_id, recipe.dropout))
     else:
@@ -99,7 +105,7 @@ def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, no
         if recipe.word_vectors == "cooccurrence":
             start_from_cooccurrences(encoder, corpus, recipe.training.seed)
     task.to(device)
-    return Ready(encoder, tokenizer, task, corpus, recipe, origin, general, headless)
+    return Ready(encoder, tokenizer, task, corpus, recipe, origin, chinese, general, headless)
 
 
 def start_from_cooccurrences(encoder: Encoder, corpus: Corpus, seed: int) -> None:

@@ -15,16 +15,20 @@ import torch
 
 from bertie.core.errors import DataError
 from bertie.data.batches import Example
+from bertie.data.corpus import Shards
 from bertie.data.demo import news_en, reviews_zh
 from bertie.evaluation.features import pooled_features
 from bertie.evaluation.linear import fit_logistic
 from bertie.nn.encoder import Encoder
+from bertie.text.language import detect
 from bertie.text.tokenizer import Tokenizer
 
 ROWS = 400
 """Texts to learn from, and as many to judge by: the probe takes seconds."""
 LENGTH = 128
 STRENGTH = 1.0
+LOOKED_AT = 50
+"""Documents that tell the language of a corpus."""
 
 
 @dataclass(frozen=True)
@@ -53,19 +57,22 @@ class Probe:
         return [names[i] == label for i, label in zip(guessed, self.labels[1], strict=True)]
 
 
-def knows_chinese(tokenizer: Tokenizer) -> bool:
-    """Whether the usual Chinese characters stand in its vocabulary."""
-    return tokenizer.encode("物流很快，质量也不错").ids.count(tokenizer.unk_id) < 2
+def in_chinese(tokenizer: Tokenizer, documents: Shards) -> bool:
+    """Whether texts are written in Chinese, or in Chinese too, and the vocabulary has its usual characters."""
+    if tokenizer.encode("物流很快，质量也不错").ids.count(tokenizer.unk_id) > 1:
+        return False
+    some = range(0, len(documents), max(1, len(documents) // LOOKED_AT))
+    texts = (tokenizer.decode(documents[i].ids[:LENGTH].tolist()) for i in some)
+    return detect(texts).language in ("zh", "mixed")
 
 
-def usual_probe(tokenizer: Tokenizer, say: Callable[[str], None], longest: int = LENGTH) -> Probe | None:
-    """Reviews for a vocabulary that knows Chinese, else news topics; None where their packages are not at hand.
+def usual_probe(tokenizer: Tokenizer, chinese: bool, say: Callable[[str], None], longest: int = LENGTH) -> Probe | None:
+    """Reviews where it shall be `chinese`, else news topics; None where their packages are not at hand.
 
     `longest` is what the encoder can read.
 
     These texts are for looking at a training only: most of ChnSentiCorp is among the reviews.
     """
-    chinese = knows_chinese(tokenizer)
     try:
         split = reviews_zh(ROWS, ROWS) if chinese else news_en(ROWS)
     except DataError as error:

@@ -184,7 +184,8 @@ class Bomb(Hook):
 def test_ended_in_the_middle_and_resumed_equals_one_go_replay_too(
     module: ModuleType, step: int, ground: Ground, bare: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    overrides = (*FAST, "replay=0.4", "training.rows_per_batch=8", "training.save_steps=3")
+    # The number format is chosen by timing, which a busy machine may decide otherwise the second time.
+    overrides = (*FAST, "replay=0.4", "training.rows_per_batch=8", "training.save_steps=3", "training.dtype=float32")
     straight = ground.folder / "straight"
     if not straight.exists():
         ground.run("straight", overrides=overrides)

@@ -74,7 +74,15 @@ def load_toml(cls: type[C], path: Path) -> C:
 
 
 def field_docs(cls: type[Any]) -> dict[str, str]:
-    """The string that stands under each field: one text for `--help`, the docs and the reader."""
+    """The string that stands under each field, inherited ones too: one text for `--help`, the docs and the reader."""
+    docs: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if dataclasses.is_dataclass(base):
+            docs |= _own_docs(base)
+    return docs
+
+
+def _own_docs(cls: type[Any]) -> dict[str, str]:
     tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
     body = typing.cast(ast.ClassDef, tree.body[0]).body
     docs = {}

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError, UsageError
@@ -84,6 +84,7 @@ class Classification(CalibratedTask):
 
     name = "classification"
     settings: ClassificationSettings
+    head: ClassificationHead
 
     def __init__(
         self,
@@ -178,10 +179,6 @@ class Classification(CalibratedTask):
     @property
     def label_names(self) -> list[str]:
         return [] if self.several else self.labels
-
-    @property
-    def last_layer(self) -> nn.Linear:
-        return self.head.output
 
     def start_from(self, weight: Tensor, bias: Tensor) -> None:
         """Puts a linear solution (C, D), (C,) on pooled states into the head (Kumar et al. 2022: probe, tune)."""

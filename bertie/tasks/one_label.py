@@ -22,7 +22,9 @@ from bertie.data.rows import Rows
 from bertie.metrics.labels import single_label
 from bertie.metrics.samples import F1Sample
 from bertie.nn.calibration import Calibration, fit_calibration
+from bertie.nn.heads import ClassificationHead
 from bertie.nn.losses import balanced_weights, cross_entropy
+from bertie.nn.relation_head import RelationHead
 from bertie.tasks.base import Answer, Scores, Task, TaskSettings
 
 SMALLEST = 1e-12
@@ -104,6 +106,7 @@ class CalibratedTask(Task):
     """One label a row, by a linear last layer."""
 
     settings: CalibratedSettings
+    head: ClassificationHead | RelationHead
 
     @property
     def label_names(self) -> list[str]:
@@ -113,7 +116,7 @@ class CalibratedTask(Task):
     @property
     def last_layer(self) -> nn.Linear:
         """The layer that gives the logits."""
-        raise NotImplementedError
+        return self.head.output
 
     @property
     def calibrates(self) -> bool:
@@ -124,13 +127,9 @@ class CalibratedTask(Task):
         found = self._calibration(answers, rows)
         if found is None:
             return list(answers)
-        scores = found(_log_scores(answers, self.label_names)).softmax(-1).tolist()
-        named = [dict(zip(self.label_names, row, strict=True)) for row in scores]
-        best = [max(one, key=lambda label: one[label]) for one in named]
-        return [
-            {**answer, "label": label, "score": one[label], "scores": one}
-            for answer, label, one in zip(answers, best, named, strict=True)
-        ]
+        logits = found(_log_scores(answers, self.label_names))
+        moved = OneLabel(self.label_names).answers(logits)
+        return [{**answer, **new} for answer, new in zip(answers, moved, strict=True)]
 
     def calibrate(self, answers: Sequence[Answer], rows: Rows) -> list[str]:
         found = self._calibration(answers, rows)

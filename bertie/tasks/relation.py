@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError, ModelError, UsageError
@@ -80,6 +80,7 @@ class Relation(CalibratedTask):
     columns = ("text", *SIDES)
     defaults = Defaults(rate_factor=5 / 3, layer_decay=1.0, fewest_epochs=7, minutes=25.0)
     settings: RelationSettings
+    head: RelationHead
 
     def __init__(self, labels: OneLabel, *, settings: RelationSettings) -> None:
         super().__init__()
@@ -120,10 +121,6 @@ class Relation(CalibratedTask):
     @property
     def label_names(self) -> list[str]:
         return self.labels.names
-
-    @property
-    def last_layer(self) -> nn.Linear:
-        return self.head.output
 
     def start_from(self, weight: Tensor, bias: Tensor, centre: Tensor, scale: Tensor) -> None:
         """Puts a linear solution over `features` into the head (Kumar et al. 2022: probe, tune), as it describes."""

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError
@@ -78,6 +78,7 @@ class TargetSentiment(CalibratedTask):
     han_isolated = True
     columns = ("text", "target")
     settings: TargetSentimentSettings
+    head: RelationHead
 
     def __init__(self, labels: OneLabel, *, settings: TargetSentimentSettings) -> None:
         super().__init__()
@@ -116,10 +117,6 @@ class TargetSentiment(CalibratedTask):
     @property
     def label_names(self) -> list[str]:
         return self.labels.names
-
-    @property
-    def last_layer(self) -> nn.Linear:
-        return self.head.output
 
     def start_from(self, weight: Tensor, bias: Tensor, centre: Tensor, scale: Tensor) -> None:
         """Puts a linear solution over `features` into the head (Kumar et al. 2022: probe, tune), as it describes."""

@@ -65,10 +65,12 @@ def penalised(method: Method) -> Wrapper:
 
 
 def share(method: Method, encoder: Encoder, head: nn.Module) -> str:
-    """What is trained, and its part of all weights."""
+    """What is trained, and its part of all weights; by name where it is not simply all of them."""
     inside = sum(p.numel() for p in encoder.parameters() if p.requires_grad)
     whole = sum(p.numel() for p in encoder.parameters())
     beside = sum(p.numel() for p in head.parameters() if p.requires_grad)
+    if inside == whole:
+        return f"tuning: {method.name}, all {whole:,} weights of the encoder and the head's {beside:,}"
     line = f"tuning: {method.name}, {inside:,} of {whole:,} weights of the encoder ({inside / whole:.2%})"
     names = listed(trained(encoder))
     return f"{line} and the head's {beside:,}" + (f": {names}" if names else "")

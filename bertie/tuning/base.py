@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Literal
 
@@ -94,6 +95,28 @@ class Method(ABC):
         """A plain encoder that computes the same; weights that no method touched are shared. Only where `merges`."""
         assert self.merges, f"{self.name} cannot be merged"
         return bare(encoder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VirtualTokens(Method):
+    """What methods share that put something trained in front of the text: no plain encoder computes the same."""
+
+    merges: ClassVar[bool] = False
+    starts_as_base: ClassVar[bool] = False
+
+    length: int = 16
+    """Places in front of the text (P)."""
+
+    def __post_init__(self) -> None:
+        if self.length < 1:
+            raise ValueError(f"length is {self.length}, expected at least 1")
+
+
+def put_prefixes(encoder: Encoder, make: Callable[[SelfAttention], nn.Module]) -> None:
+    """Freezes the encoder and gives each of its attentions a prefix of its own."""
+    freeze(encoder)
+    for attention in attentions(encoder):
+        attention.prefix = make(attention)
 
 
 def replace_linears(encoder: Encoder, targets: Sequence[str], make: Callable[[nn.Linear], nn.Linear]) -> None:

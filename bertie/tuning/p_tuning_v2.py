@@ -12,27 +12,16 @@ from typing import ClassVar
 
 from bertie.nn.encoder import Encoder
 from bertie.nn.prefix import Prefix
-from bertie.tuning.base import Method, attentions, freeze
+from bertie.tuning.base import VirtualTokens, put_prefixes
 
 
 @dataclass(frozen=True, kw_only=True)
-class PTuningV2(Method):
+class PTuningV2(VirtualTokens):
     """Deep prompts (Liu et al. 2022): prefix tuning without the network, for encoders and for tagging as well."""
 
     name: ClassVar[str] = "p_tuning_v2"
     about: ClassVar[str] = "keys and values in front of the text"
-    merges: ClassVar[bool] = False
-    starts_as_base: ClassVar[bool] = False
     rate_factor: ClassVar[float] = 100.0
 
-    length: int = 16
-    """Places in front of the text (P)."""
-
-    def __post_init__(self) -> None:
-        if self.length < 1:
-            raise ValueError(f"length is {self.length}, expected at least 1")
-
     def apply(self, encoder: Encoder) -> None:
-        freeze(encoder)
-        for attention in attentions(encoder):
-            attention.prefix = Prefix.random(attention, self.length)
+        put_prefixes(encoder, lambda attention: Prefix.random(attention, self.length))

@@ -15,32 +15,27 @@ from torch import Tensor
 
 from bertie.nn.encoder import Encoder
 from bertie.nn.prefix import Prefix, ReparametrisedPrefix
-from bertie.tuning.base import Method, attentions, freeze, load_additions
+from bertie.tuning.base import VirtualTokens, attentions, load_additions, put_prefixes
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrefixTuning(Method):
+class PrefixTuning(VirtualTokens):
     """Li and Liang 2021. Of the network that makes a prefix only the prefix is kept in the end."""
 
     name: ClassVar[str] = "prefix"
     about: ClassVar[str] = "keys and values in front of the text, made by a small network"
-    merges: ClassVar[bool] = False
-    starts_as_base: ClassVar[bool] = False
     rate_factor: ClassVar[float] = 20.0
 
-    length: int = 16
-    """Places in front of the text (P)."""
     width: int = 128
     """Width of the network that makes them (M)."""
 
     def __post_init__(self) -> None:
-        if self.length < 1 or self.width < 1:
-            raise ValueError(f"length is {self.length} and width {self.width}, expected at least 1")
+        super().__post_init__()
+        if self.width < 1:
+            raise ValueError(f"width is {self.width}, expected at least 1")
 
     def apply(self, encoder: Encoder) -> None:
-        freeze(encoder)
-        for attention in attentions(encoder):
-            attention.prefix = ReparametrisedPrefix(attention, self.length, self.width)
+        put_prefixes(encoder, lambda attention: ReparametrisedPrefix(attention, self.length, self.width))
 
     def settle(self, encoder: Encoder) -> None:
         for attention in attentions(encoder):
@@ -48,7 +43,5 @@ class PrefixTuning(Method):
                 attention.prefix = attention.prefix.settled()
 
     def restore(self, encoder: Encoder, added: Mapping[str, Tensor]) -> None:
-        freeze(encoder)
-        for attention in attentions(encoder):
-            attention.prefix = Prefix.random(attention, self.length)
+        put_prefixes(encoder, lambda attention: Prefix.random(attention, self.length))
         load_additions(encoder, added, self.name)

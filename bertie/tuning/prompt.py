@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from bertie.nn.encoder import Encoder
-from bertie.tuning.base import Method, freeze
+from bertie.tuning.base import VirtualTokens, freeze
 
 
 class Prompt(nn.Module):
@@ -33,21 +33,12 @@ class Prompt(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PromptTuning(Method):
+class PromptTuning(VirtualTokens):
     """Lester et al. 2021. The text keeps its own positions, so none of them is lost to the prompt."""
 
     name: ClassVar[str] = "prompt"
     about: ClassVar[str] = "vectors in front of the embedded text"
-    merges: ClassVar[bool] = False
-    starts_as_base: ClassVar[bool] = False
     rate_factor: ClassVar[float] = 200.0
-
-    length: int = 16
-    """Vectors in front of the text (P)."""
-
-    def __post_init__(self) -> None:
-        if self.length < 1:
-            raise ValueError(f"length is {self.length}, expected at least 1")
 
     def apply(self, encoder: Encoder) -> None:
         """The vectors begin as those of words drawn at random (section 3.2 of the paper: better than random ones)."""

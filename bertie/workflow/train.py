@@ -23,7 +23,7 @@ from bertie.core.runtime import seed_everything
 from bertie.data.rows import Rows
 from bertie.evaluation.judge import judge, to_json
 from bertie.predict import Predictor, load
-from bertie.tasks.base import Defaults
+from bertie.tasks.base import Answer, Defaults
 from bertie.training.company import lead, together
 from bertie.training.estimate import estimate_seconds
 from bertie.training.hooks import reporters
@@ -135,24 +135,27 @@ def make_predictor(prepared: Prepared, name: str) -> Predictor:
 
 def dev_score(predictor: Predictor, prepared: Prepared) -> Callable[[], Evaluation]:
     """What the loop calls to judge the model as it is."""
-    rough = Predictor(predictor.model, predictor.name, predictor.dtype, exact=False)
 
     def evaluate() -> Evaluation:
         dev = prepared.splits.dev
-        answers = prepared.task.recalibrated(rough.predict(list(dev)), dev)
+        answers = prepared.task.recalibrated(dev_answers(predictor, dev), dev)
         scores = prepared.task.score(answers, dev)
         return Evaluation(scores.value + TIE_BREAK * prepared.task.tie_break(answers, dev), scores.metrics)
 
     return evaluate
 
 
+def dev_answers(predictor: Predictor, dev: Rows) -> list[Answer]:
+    """What the model as it is answers to rows that choose, not judge: rounded ones are good enough."""
+    return Predictor(predictor.model, predictor.name, predictor.dtype, exact=False).predict(list(dev))
+
+
 def calibrate(predictor: Predictor, prepared: Prepared) -> list[str]:
     """Sets the trained task's probabilities right on the dev rows, where it is one that has such."""
     if not prepared.task.calibrates:
         return []
-    rough = Predictor(predictor.model, predictor.name, predictor.dtype, exact=False)
     dev = prepared.splits.dev
-    return prepared.task.calibrate(rough.predict(list(dev)), dev)
+    return prepared.task.calibrate(dev_answers(predictor, dev), dev)
 
 
 def best_on_dev(run: RunFolder, fitted: FitResult) -> str:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bertie.core.config import field_docs, from_dict, load_toml, override, to_dict
 from bertie.core.errors import ConfigError
+from bertie.tasks.relation import RelationSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,3 +94,9 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
 def test_the_text_under_a_field_is_its_documentation() -> None:
     assert field_docs(Outer)["limit"] == "None: no limit."
     assert set(field_docs(Outer)) == {"steps", "limit", "on", "inner", "free", "parts"}
+
+
+def test_inherited_fields_are_documented_where_they_stand() -> None:
+    docs = field_docs(RelationSettings)
+    assert {"overlap", "calibration", "marking"} <= set(docs)
+    assert docs["long_texts"].startswith("A text longer than the model: `cut` reads the part"), "the nearest one counts"

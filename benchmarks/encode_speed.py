@@ -52,7 +52,6 @@ from bertie.evaluation.probe import LinearProbe
 from bertie.predict import ROWS_PER_BATCH, TOKENS_PER_BATCH
 from bertie.tasks.classification import Classification
 from bertie.workflow.choose import Start, load_start
-from bertie.workflow.request import Recipe
 
 Vectors = NDArray[np.float32]
 SETS = ("ag_news_en", "chnsenticorp_zh")
@@ -180,7 +179,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the sets")
     parser.add_argument("--rows", type=int, default=1000, help="test rows, default %(default)s")
     parser.add_argument("--repeats", type=int, default=5, help="default %(default)s; fewer are too few to trust")
-    parser.add_argument("--max-length", type=int, default=Recipe().max_length, help="tokens, default %(default)s")
+    parser.add_argument(
+        "--max-length", type=int, default=Classification.defaults.max_length, help="tokens, default %(default)s"
+    )
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: all cores")
     parser.add_argument("--bf16", choices=("auto", "always", "never"), default="auto", help="default: by the self-test")
     parser.add_argument("--model", help="folder or alias; otherwise the default of the set's language")

@@ -37,7 +37,7 @@ from measurement import Spread, command, machine, machine_lines, mark, page, pub
 from bertie.core.runtime import choose_device, choose_dtype
 from bertie.data.catalogue import default_model, resolve
 from bertie.data.sources import load_splits
-from bertie.workflow.request import Recipe
+from bertie.tasks.classification import Classification
 
 HERE = Path(__file__).resolve().parent
 SETS = ("ag_news_en", "chnsenticorp_zh")
@@ -93,7 +93,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--test-rows", type=int, default=1000, help="default %(default)s")
     parser.add_argument("--epochs", type=int, default=1, help="default %(default)s")
     parser.add_argument("--repeats", type=int, default=3, help="default %(default)s")
-    parser.add_argument("--max-length", type=int, default=Recipe().max_length, help="tokens, default %(default)s")
+    parser.add_argument(
+        "--max-length", type=int, default=Classification.defaults.max_length, help="tokens, default %(default)s"
+    )
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: all cores")
     parser.add_argument("--model", help="folder or alias; otherwise the default of the set's language")
     parser.add_argument("--json", type=Path, help="file for all figures")

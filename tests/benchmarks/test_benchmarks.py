@@ -82,7 +82,7 @@ def test_train_speed(data: Path, tiny_model: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_encode_speed(data: Path, tiny_model: Path, tmp_path: Path) -> None:
     page, figures = tmp_path / "page.md", tmp_path / "figures.json"
-    options = ("--rows", 12, "--repeats", 2, "--max-length", 32, "--bf16", "always")
+    options = ("--rows", 12, "--repeats", 2, "--bf16", "always")
     words = (SET, "--data", data, "--model", tiny_model, "--out", page, "--json", figures)
     text = run("encode_speed.py", *words, *options)
     assert page.read_text(encoding="utf-8") in text

@@ -94,8 +94,9 @@ def _split(items: list[_Item], train: int, test: int | None, source: Path) -> Sp
     if short or train < 1:
         raise DataError(f"{source}: {train} training rows asked for; too few of: {', '.join(short) or 'everything'}")
     learn = [item for label in labels for item in by_label[label][: counts[label]]]
-    wanted = None if test is None else test // len(labels)
-    left = [item for label in labels for item in by_label[label][counts[label] :][:wanted]]
+    wanted = len(chosen) if test is None else test // len(labels)
+    # From the end: the same rows test, however many are learned from.
+    left = [item for label in labels for item in by_label[label][max(counts[label], len(by_label[label]) - wanted) :]]
     return Split(_rows(_shuffled(learn), source), _rows(_shuffled(left), source))
 
 

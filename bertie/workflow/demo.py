@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from bertie.bundle import folder as bundle
 from bertie.bundle.checksums import RUN_FOLDER, SEAL
 from bertie.core.errors import UsageError
 from bertie.core.files import write_text
+from bertie.core.runtime import choose_device, choose_dtype
 from bertie.data.catalogue import default_model
 from bertie.data.demo import Split, news_en, reviews_zh
 from bertie.training.run import RunFolder
@@ -50,6 +53,12 @@ PLANS = {
     # 92 % of the reviews are shorter.
     "zh": Plan(5000, 1000, ("max_length=128", "training.epochs=2")),
 }
+SLOW_PLANS = {
+    "en": Plan(200, 1000, ("max_length=384",)),
+    "zh": Plan(2500, 1000, ("max_length=128", "training.epochs=1")),
+}
+"""For a CPU that computes in float32, at a quarter of the speed: at 512 tokens floors and judging alone take the time,
+and 7 steps were left to train."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,7 @@ def run_demo(lang: str, out: Path | None, say: Callable[[str], None]) -> DemoRes
     """Trains on the demo data of a language and answers a few texts."""
     if lang not in TEXTS:
         raise UsageError(f"--lang {lang!r}: there are {', '.join(TEXTS)}")
-    plan = PLANS[lang]
+    plan = (SLOW_PLANS if computes_slowly() else PLANS)[lang]
     split = news_en(plan.train) if lang == "en" else reviews_zh(plan.train, plan.test)
     own = Path("runs") / f"demo-{lang}"
     out = out or own
@@ -80,6 +89,12 @@ def run_demo(lang: str, out: Path | None, say: Callable[[str], None]) -> DemoRes
     result = run_training(request, say)
     answers = result.predictor.predict(TEXTS[lang])
     return DemoResult(result.folder, result.evaluation, list(zip(TEXTS[lang], answers, strict=True)))
+
+
+def computes_slowly() -> bool:
+    """Whether this machine has neither a GPU nor a fast number format."""
+    device = choose_device()
+    return device.type == "cpu" and choose_dtype(device)[0] is torch.float32
 
 
 def write(split: Split, folder: Path) -> None:

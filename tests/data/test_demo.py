@@ -45,6 +45,11 @@ def test_the_size_of_the_training_part(reviews: Split) -> None:
         reviews_zh(train=1_000_000)
 
 
+def test_the_same_rows_test_however_many_are_learned_from(reviews: Split) -> None:
+    again = reviews_zh(train=500, test=2000).test
+    assert sorted(again.column("text")) == sorted(reviews.test.column("text"))
+
+
 def test_no_text_on_both_sides(news: Split, reviews: Split) -> None:
     for split in (news, reviews):
         train = [fold(text) for text in split.train.column("text")]

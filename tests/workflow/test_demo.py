@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bertie.core.errors import UsageError
+from bertie.core.runtime import choose_device, choose_dtype
 from bertie.data.demo import Split
 from bertie.data.rows import Rows
 from bertie.data.sources import load_splits
@@ -67,3 +68,29 @@ def test_it_writes_into_no_folder_of_somebody_else(notes: list[str], tmp_path: P
     with pytest.raises(UsageError, match=r"holds chapter\.md and is no bundle"):
         demo.run_demo("en", tmp_path / "thesis", print)
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.md"]
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_slow_machine_gets_less_to_do(notes: list[str], slow: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[TrainRequest, int]] = []
+    learn = demo.run_training
+
+    def remember(request: TrainRequest, say: Any) -> Any:
+        asked.append((request, len(load_splits(request.data).train)))
+        return learn(request, say)
+
+    monkeypatch.setattr(demo, "reviews_zh", lambda train, test: Split(rows(train, "train"), rows(test, "test")))
+    monkeypatch.setattr(demo, "run_training", remember)
+    monkeypatch.setattr(demo, "computes_slowly", lambda: slow)
+    for lang in ("en", "zh"):
+        demo.run_demo(lang, None, print)
+    (news, _), (reviews, learned) = asked
+    assert ("max_length=384" in news.overrides) == slow
+    assert ("training.epochs=1" in reviews.overrides) == slow
+    assert (learned < 2500) == slow
+
+
+def test_slow_is_a_cpu_that_computes_in_float32() -> None:
+    device = choose_device()
+    dtype, _ = choose_dtype(device)
+    assert demo.computes_slowly() == (device.type == "cpu" and str(dtype) == "torch.float32")

@@ -142,6 +142,37 @@ def cosine_order(cosines: Tensor, gold: Tensor, scale: float = 20.0) -> Tensor:
     return F.softplus(worst.flatten().logsumexp(dim=0))
 
 
+def cosine_targets(cosines: Tensor, same: Tensor) -> Tensor:
+    """Squared distance of the cosines (R,) of pairs to 1 where they are alike and to 0 where not, the mean (Tunstall et
+    al. 2022, SetFit)."""
+    return F.mse_loss(cosines.float(), same.float())
+
+
+def supervised_contrastive(vectors: Tensor, classes: Tensor, rows: Tensor, temperature: float) -> Tensor:
+    """Texts of one class near each other, away from all others (Khosla et al. 2020, equation 2).
+
+        mean over anchors i of  - 1 / |P(i)| sum over p in P(i) of log e^(cos_ip / t) / sum over a of e^(cos_ia / t)
+
+    Args:
+        vectors: (V, D), of length one.
+        classes: (V,), P(i) are the texts of the same class.
+        rows: (V,), equal where two vectors are one text: they are neither positives nor negatives of each other.
+        temperature: t, by which cosines are divided.
+
+    Returns:
+        A number; 0 with a gradient where no text has another of its class.
+    """
+    vectors = vectors.float()
+    strangers = rows[:, None] != rows[None, :]  # (V, V)
+    positives = strangers & (classes[:, None] == classes[None, :])  # (V, V)
+    with torch.autocast(vectors.device.type, enabled=False):
+        cosines = (vectors @ vectors.T / temperature).masked_fill(~strangers, torch.finfo(vectors.dtype).min)  # (V, V)
+    log_shares = cosines - cosines.logsumexp(dim=1, keepdim=True)  # (V, V)
+    counts = positives.sum(dim=1)  # (V,)
+    each = -log_shares.masked_fill(~positives, 0.0).sum(dim=1) / counts.clamp(min=1)  # (V,)
+    return each.sum() / (counts > 0).sum().clamp(min=1)
+
+
 def listwise_cross_entropy(scores: Tensor, relevant: Tensor, row: Tensor, rows: int) -> Tensor:
     """Softmax over the candidates of each row; those that are right share the target (Cao et al. 2007, equation 5).
 

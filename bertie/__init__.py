@@ -6,11 +6,13 @@ bertie.load("reviews-model").predict(["物流很快", "It broke after two days."
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from bertie.core.version import __version__
 
 if TYPE_CHECKING:
+    from bertie.learning.api import few_shot
     from bertie.predict import load
     from bertie.workflow.api import evaluate, pretrain, train
     from bertie.workflow.embed import embed
@@ -18,33 +20,35 @@ if TYPE_CHECKING:
     from bertie.workflow.retrieval import Retriever
     from bertie.workflow.vocabulary import train_tokenizer
 
-__all__ = ["Retriever", "__version__", "embed", "evaluate", "extend", "load", "pretrain", "train", "train_tokenizer"]
+__all__ = [
+    "Retriever",
+    "__version__",
+    "embed",
+    "evaluate",
+    "extend",
+    "few_shot",
+    "load",
+    "pretrain",
+    "train",
+    "train_tokenizer",
+]
+
+
+PLACES = {
+    "Retriever": "bertie.workflow.retrieval",
+    "embed": "bertie.workflow.embed",
+    "evaluate": "bertie.workflow.api",
+    "extend": "bertie.workflow.extension",
+    "few_shot": "bertie.learning.api",
+    "load": "bertie.predict",
+    "pretrain": "bertie.workflow.api",
+    "train": "bertie.workflow.api",
+    "train_tokenizer": "bertie.workflow.vocabulary",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Loads torch only when a function is used: the command line imports this file for `bertie --help`."""
-    if name == "load":
-        from bertie.predict import load
-
-        return load
-    if name == "extend":
-        from bertie.workflow.extension import extend
-
-        return extend
-    if name in ("train", "evaluate", "pretrain"):
-        from bertie.workflow import api
-
-        return getattr(api, name)
-    if name == "embed":
-        from bertie.workflow.embed import embed
-
-        return embed
-    if name == "train_tokenizer":
-        from bertie.workflow.vocabulary import train_tokenizer
-
-        return train_tokenizer
-    if name == "Retriever":
-        from bertie.workflow.retrieval import Retriever
-
-        return Retriever
-    raise AttributeError(f"module 'bertie' has no attribute {name!r}; it has {', '.join(__all__)}")
+    if name not in PLACES:
+        raise AttributeError(f"module 'bertie' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(importlib.import_module(PLACES[name]), name)

@@ -34,6 +34,7 @@ from bertie.core.registry import Registry
 from bertie.core.version import __version__
 from bertie.nn import checkpoint
 from bertie.nn.encoder import Encoder
+from bertie.objectives.pattern import PatternTask
 from bertie.objectives.pretraining import Pretraining
 from bertie.tasks.base import Task
 from bertie.text.tokenizer import Tokenizer
@@ -46,6 +47,8 @@ OLD = ".old.json"
 """The seal of the bundle that is replaced, until its files are removed."""
 TASKS: Registry[Task] = Registry(bertie.tasks, Task, "task")  # type: ignore[type-abstract]
 METHODS: Registry[Method] = Registry(bertie.tuning, Method, "tuning method")  # type: ignore[type-abstract]
+LANGUAGE_TASKS: dict[str, type[Task]] = {task.name: task for task in (Pretraining, PatternTask)}
+"""Tasks that have the head of a language model, by the names in their bundles; no `--task` names them."""
 TUNING = "tuning.safetensors"
 
 
@@ -136,7 +139,7 @@ def read(folder: Path) -> Model:
             tuning.restore(encoder, adapter.weights(folder / TUNING))
             encoder.eval()
     name = description["task"]["name"]
-    kind = Pretraining if name == Pretraining.name else TASKS.get(name)
+    kind = LANGUAGE_TASKS.get(name) or TASKS.get(name)
     task: Task = kind.from_description(description["task"]["description"])
     task.build_head(encoder.config.hidden_size)
     _load_head(task, folder / "head.safetensors")

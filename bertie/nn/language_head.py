@@ -42,3 +42,8 @@ class LanguageHead(nn.Module):
     def forward(self, states: Tensor, word_vectors: Tensor) -> Tensor:
         """(N, D) and (V, E) to (N, V)."""
         return F.linear(self.norm(self.activation(self.dense(states))), word_vectors, self.bias)
+
+    def of_pieces(self, states: Tensor, word_vectors: Tensor, pieces: Tensor) -> Tensor:
+        """The same for some pieces (P,) alone, (N, P)."""
+        hidden = self.norm(self.activation(self.dense(states)))  # (N, E)
+        return F.linear(hidden, word_vectors[pieces], self.bias[pieces])

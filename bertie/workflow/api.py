@@ -44,9 +44,9 @@ def train(
     """
     reading = Reading(**{name: options.pop(name) for name in _names(Reading) & set(options)})
     options |= {name: Path(options[name]) for name in ("out", "recipe") if options.get(name) is not None}
-    overrides = (*options.pop("overrides", ()), *_assignments("", settings or {}))
+    overrides = (*options.pop("overrides", ()), *assignments("", settings or {}))
     request = TrainRequest(data=str(data), reading=reading, overrides=overrides, **options)
-    return run_training(request, say or _to_stderr)
+    return run_training(request, say or to_stderr)
 
 
 def pretrain(
@@ -62,25 +62,25 @@ def pretrain(
     if options.get("task") is not None:
         options["task"] = str(options["task"])
     options |= {name: Path(options[name]) for name in PRETRAIN_PATHS if options.get(name) is not None}
-    overrides = (*options.pop("overrides", ()), *_assignments("", settings or {}))
+    overrides = (*options.pop("overrides", ()), *assignments("", settings or {}))
     request = PretrainRequest(corpus=tuple(map(str, corpus)), overrides=overrides, **options)
-    return run_pretraining(request, say or _to_stderr)
+    return run_pretraining(request, say or to_stderr)
 
 
 def evaluate(model: str | Path, data: str | Path, *, metric: str | None = None, **options: Any) -> dict[str, Any]:
     """Judges a bundle on labelled rows; `options` are the fields of `Reading`. The object of `evaluate --json`."""
-    return run_evaluation(model, str(data), Reading(**options), metric=metric, say=_to_stderr)
+    return run_evaluation(model, str(data), Reading(**options), metric=metric, say=to_stderr)
 
 
 def _names(settings: type[Any]) -> set[str]:
     return {field.name for field in fields(settings)}
 
 
-def _assignments(prefix: str, settings: Mapping[str, Any]) -> Iterator[str]:
+def assignments(prefix: str, settings: Mapping[str, Any]) -> Iterator[str]:
     """Settings as `--set` takes them: each value as it is written in a recipe."""
     for name, value in settings.items():
         if isinstance(value, Mapping):
-            yield from _assignments(f"{prefix}{name}.", value)
+            yield from assignments(f"{prefix}{name}.", value)
             continue
         try:
             yield f"{prefix}{name}={tomli_w.dumps({'value': value}).removeprefix('value = ').rstrip()}"
@@ -88,5 +88,6 @@ def _assignments(prefix: str, settings: Mapping[str, Any]) -> Iterator[str]:
             raise ConfigError(f"settings: {prefix}{name} is {value!r}, which no recipe can say: {error}") from error
 
 
-def _to_stderr(line: str) -> None:
+def to_stderr(line: str) -> None:
+    """Where a line goes if nobody listens."""
     sys.stderr.write(line + "\n")

@@ -79,7 +79,9 @@ def as_json(content: Any) -> str:
 
 def data_parts(prepared: Prepared) -> list[DataPart]:
     """Where the rows came from, how many of each label, and the SHA-256 of their content."""
-    parts = {"train": prepared.splits.train, "dev": prepared.splits.dev}
+    parts = {"train": prepared.splits.train}
+    if prepared.splits.dev is not prepared.splits.train:  # few examples: nothing is chosen by other rows
+        parts["dev"] = prepared.splits.dev
     if prepared.splits.test is not None:
         parts["test"] = prepared.splits.test
     return [_part(name, rows, prepared.task.counts(rows)) for name, rows in parts.items()]

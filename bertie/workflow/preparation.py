@@ -79,10 +79,16 @@ class Prepared:
 
 def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes) -> Prepared:
     """Reads, chooses and fits the floors; what was read, and chosen by measuring, is written down for a resume."""
+    make_method(recipe.method, recipe.tuning)  # a wrong name is said before anything is read
+    splits = read_splits(request, recipe.training.seed, notes.say)
+    return prepare_rows(splits, request, recipe, run, notes)
+
+
+def prepare_rows(splits: Splits, request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes) -> Prepared:
+    """The same from rows that were read."""
     say = notes.say
     method = make_method(recipe.method, recipe.tuning)
     chosen = (run.read("choice") or {}) if request.resume else {}
-    splits = read_splits(request, recipe.training.seed, say)
     rows = same_rows(splits, chosen.get("rows", {}), run)
     task = make_task(request.task, splits.train, recipe)
     splits = judged(splits, task)

@@ -22,7 +22,6 @@ from bertie.evaluation.judge import Judgement
 from bertie.evaluation.model_card import model_card
 from bertie.evaluation.report import render
 from bertie.predict import Predictor
-from bertie.training.loop import FitResult
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
 from bertie.workflow.documents import as_json, data_parts, report_of
@@ -37,7 +36,8 @@ class Outcome:
     """What training and judging gave."""
 
     training: Training
-    fitted: FitResult
+    kept_step: int
+    """Whose weights the model has."""
     judgement: Judgement
     evaluation: dict[str, Any]
 
@@ -50,7 +50,7 @@ def publish(prepared: Prepared, predictor: Predictor, outcome: Outcome, run: Run
     recipe = replace(prepared.recipe, training=outcome.training, task=prepared.task.description().get("settings", {}))
     settings = tomli_w.dumps(to_dict(recipe))
     words, seconds = (folder.resolve().name, settings), outcome.evaluation["seconds"]
-    report = report_of(prepared, outcome.judgement, run.entries(), words, seconds, outcome.fitted.best_step)
+    report = report_of(prepared, outcome.judgement, run.entries(), words, seconds, outcome.kept_step)
     documents = {
         "recipe.toml": settings,
         "metrics.json": as_json(outcome.evaluation),

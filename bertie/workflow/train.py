@@ -121,7 +121,7 @@ def _train(request: TrainRequest, run: RunFolder, say: Callable[[str], None]) ->
         answers = predictor.predict(list(prepared.test))
         judgement = judge(prepared.task, prepared.test, answers, prepared.floors.answers.items())
         evaluation = to_json(judgement, time.monotonic() - began)
-        publish(prepared, predictor, Outcome(training, fitted, judgement, evaluation), run, folder)
+        publish(prepared, predictor, Outcome(training, fitted.best_step, judgement, evaluation), run, folder)
         predictor = load(folder)  # what is handed on is what was written, and has proved itself
     return TrainResult(folder, evaluation, predictor)
 

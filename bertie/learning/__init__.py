@@ -1,0 +1,1 @@
+"""Learning from little: few examples of each class, or none."""

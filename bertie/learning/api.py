@@ -1,0 +1,46 @@
+"""The Python API of learning from few examples: the same request as the command line's, from plain arguments.
+
+In:  arguments named as the options of the command line
+Out: the result of a training
+Knows nothing of how the work is done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from bertie.learning.few_shot import run_few_shot
+from bertie.learning.request import FewShotRequest
+from bertie.workflow.api import assignments, to_stderr
+from bertie.workflow.request import Reading, Say
+from bertie.workflow.train import TrainResult
+
+PATHS = ("out", "recipe", "descriptions")
+
+
+def few_shot(
+    data: str | Path, *, settings: dict[str, Any] | None = None, say: Say | None = None, **options: Any
+) -> TrainResult:
+    """Learns from a few rows of each class of a table, or from what the labels mean, and leaves a verified bundle.
+
+    Args:
+        data: a file, a folder with train/test files, or `hub:name`.
+        settings: changes of the recipe by their dotted names, such as `{"contrast.temperature": 0.05}`.
+        say: told what is chosen and done, a line at a time; otherwise stderr is.
+        options: the other fields of `FewShotRequest` and `Reading`: examples, by, descriptions, model, test, out, ...
+
+    Returns:
+        The folder of the bundle, its evaluation (the object of `evaluate --json`), and a predictor.
+
+    Raises:
+        BertieError: with what was found, where, what was expected and what to do.
+    """
+    reading = Reading(**{one.name: options.pop(one.name) for one in fields(Reading) if one.name in options})
+    options |= {name: Path(options[name]) for name in PATHS if options.get(name) is not None}
+    options |= {"test": str(options["test"])} if options.get("test") is not None else {}
+    overrides = (*options.pop("overrides", ()), *assignments("", settings or {}))
+    return run_few_shot(
+        FewShotRequest(data=str(data), reading=reading, overrides=overrides, **options), say or to_stderr
+    )

@@ -1,0 +1,158 @@
+"""From a table to a bundle that has seen a few rows of each class, in each of the three ways; and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bertie
+from bertie.cli.app import run
+from bertie.learning.few_shot import run_few_shot
+from bertie.learning.request import FewShotRequest
+from bertie.objectives.pattern import PatternTask
+from bertie.tasks.classification import Classification
+from tests.learning.making import masked_lm_folder
+from tests.workflow.rows import write
+
+FAST = ("contrast.pairs=48", "training.optimizer.rate=1e-3", "training.trackers=[]", "training.dtype=float32")
+PATTERN = (*FAST, "pattern.words.positive=good", "pattern.words.negative=bad", "training.epochs=4")
+
+
+def learn(data: Path, model: Path, out: Path, overrides: tuple[str, ...] = FAST, **options: Any) -> list[str]:
+    """What was said on the way."""
+    lines: list[str] = []
+    request = FewShotRequest(data=str(data), model=str(model), out=out, overrides=overrides, **options)
+    run_few_shot(request, lines.append)
+    return lines
+
+
+def figures(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_pairs_leave_an_ordinary_classification_bundle(tiny_model: Path, tmp_path: Path) -> None:
+    data, out = write(tmp_path / "data.csv", 120), tmp_path / "m"
+    lines = learn(data, tiny_model, out, ("contrast.pairs=320", *FAST[1:]), seed=3)
+    assert any(line.startswith("rows: 16 to learn from, of 2 classes (seed 3), 104 of") for line in lines)
+    assert any("320 pairs of 18 texts (2 of them descriptions" in line for line in lines)
+    evaluation = figures(out)
+    assert set(evaluation["floors"]) == {"frozen_encoder", "tfidf"} and evaluation["rows"] == 104
+    assert evaluation["primary"]["value"] > evaluation["floors"]["frozen_encoder"]["value"]
+    predictor = bertie.load(out)
+    assert isinstance(predictor.task, Classification)
+    assert predictor.predict(["服务很好"])[0]["label"] in ("positive", "negative")
+    again = bertie.evaluate(out, write(tmp_path / "new.csv", 40, seed=1))
+    assert (again["rows"], set(again["floors"])) == (40, {"frozen_encoder", "tfidf"})
+    assert run(["export", str(out), "--format", "huggingface", "--out", str(tmp_path / "hf")]) == 0
+    parts = json.loads((out / "data.json").read_text(encoding="utf-8"))
+    assert [(part["name"], part["rows"]) for part in parts] == [("train", 16), ("test", 104)]
+    assert "examples = 8" in (out / "recipe.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_answers_another_draws_other_rows(tiny_model: Path, tmp_path: Path) -> None:
+    data = write(tmp_path / "data.csv", 80)
+    sums = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        learn(data, tiny_model, tmp_path / name, seed=seed, examples=4)
+        sums.append(json.loads((tmp_path / name / "checksums.json").read_text(encoding="utf-8")))
+    weights = [[one[file] for file in sorted(one) if file.endswith(".safetensors")] for one in sums]
+    assert weights[0] == weights[1] and weights[0] != weights[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["cosine", "order"])
+def test_each_loss_and_a_method_with_few_weights(loss: str, tiny_model: Path, tmp_path: Path) -> None:
+    data = write(tmp_path / "data.csv", 60, "pair" if loss == "order" else "one")
+    lines = learn(data, tiny_model, tmp_path / "m", (*FAST, f"contrast.loss={loss}"), method="lora", examples=4)
+    assert any("tuning: lora" in line for line in lines)
+    assert bertie.load(tmp_path / "m").model.tuning is not None
+
+
+@pytest.mark.slow
+def test_a_run_that_ended_before_its_bundle_goes_on(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = write(tmp_path / "data.csv", 60)
+
+    def full(*_: object) -> None:
+        raise OSError("no space")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("bertie.learning.few_shot.publish", full)
+        with pytest.raises(OSError, match="no space"):
+            learn(data, tiny_model, tmp_path / "m")
+    learn(data, tiny_model, tmp_path / "whole")
+    learn(data, tiny_model, tmp_path / "m", resume=True)
+    assert figures(tmp_path / "m")["primary"] == figures(tmp_path / "whole")["primary"]
+
+
+def test_descriptions_alone_decide_and_no_example_is_looked_at(tiny_model: Path, tmp_path: Path) -> None:
+    data, words = write(tmp_path / "data.csv", 80), tmp_path / "words.csv"
+    words.write_text("text,label\ngood great fast 好 快,positive\nbad poor slow 坏 慢,negative\n", encoding="utf-8")
+    answers = []
+    for seed in (0, 1):
+        out = tmp_path / str(seed)
+        lines = learn(data, tiny_model, out, by="descriptions", descriptions=words, seed=seed)
+        assert "positive: good great fast 好 快" in lines
+        answers.append(bertie.load(out).predict(["good and fast", "坏", "the film"]))
+        assert isinstance(bertie.load(out).task, Classification) and figures(out)["rows"] == 64
+    assert [[one["label"] for one in found] for found in answers[:1]] == [[one["label"] for one in answers[1]]]
+    assert answers[0][0]["label"] == "positive" and answers[0][1]["label"] == "negative"
+
+
+def test_a_pattern_is_learned_by_an_encoder_with_the_head(tiny_model: Path, tmp_path: Path) -> None:
+    data, model = write(tmp_path / "data.csv", 80), masked_lm_folder(tiny_model, tmp_path / "head")
+    lines = learn(data, model, tmp_path / "m", PATTERN, by="pattern")
+    assert any(line.startswith("pattern: {text} It was {mask}., words: bad for negative") for line in lines)
+    predictor = bertie.load(tmp_path / "m")
+    assert isinstance(predictor.task, PatternTask)
+    assert set(predictor.predict(["good"])[0]) == {"label", "score", "scores"}
+    assert set(figures(tmp_path / "m")["floors"]) == {"frozen_encoder", "tfidf"}
+    again = bertie.evaluate(tmp_path / "m", write(tmp_path / "new.csv", 30, seed=1))
+    assert set(again["floors"]) == {"tfidf"}  # the other one has not seen texts in the pattern
+
+
+HEADER = "text,label\n"
+TWO = HEADER + "".join(f"text number {i},{'ab'[i % 2]}\n" for i in range(20))
+REFUSED = {
+    "more than there are": (TWO, ["--examples", "11"], "the smallest class, 'a', has 10 different texts"),
+    "nothing left to judge by": (TWO, ["--examples", "10"], "no rows are left to judge by; take fewer with --examples"),
+    "all and nothing left": (TWO, ["--examples", "0"], "name others with --test"),
+    "one class": (HEADER + "x,a\ny,a\n", [], "found 1 label ('a'), expected at least two"),
+    "less than none": (TWO, ["--examples", "-1"], "--examples -1: expected 1 or more"),
+    "another way": (TWO, ["--by", "magic"], "--by 'magic': expected one of contrastive, pattern, descriptions"),
+    "names that are numbers": (
+        TWO.replace(",a", ",0").replace(",b", ",1"),
+        ["--by", "descriptions"],
+        "say nothing of what the labels mean",
+    ),
+    "no head": (TWO, ["--by", "pattern"], "has no masked-LM head"),
+    "no such label": (TWO, ["--by", "pattern", "--set", "pattern.words.c=good"], "the label 'c', which no row has"),
+    "a pattern without a gap": (TWO, ["--set", "pattern.text=was it"], "expected {text} once and {mask} once"),
+    "no temperature": (TWO, ["--set", "contrast.temperature=0"], "temperature is 0.0, expected more than 0"),
+    "an unknown description": (TWO, ["--descriptions", "WORDS"], "words.csv:2: describes the label 'c'"),
+    "nothing to tune": (TWO, ["--method", "frozen"], "every parameter of encoder and head is frozen"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_input_says_what_to_do_and_leaves_nothing(
+    case: str, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content, options, says = REFUSED[case]
+    data, words = tmp_path / "data.csv", tmp_path / "words.csv"
+    data.write_text(content, encoding="utf-8")
+    with words.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["text", "label"], ["a third", "c"]])
+    given = [str(words) if option == "WORDS" else option for option in options]
+    where = ["--model", str(tiny_model), "--out", str(tmp_path / "m")]
+    assert run(["fewshot", str(data), "--examples", "8", *where, *given]) == 2
+    told = capsys.readouterr().err
+    assert says in told and "Traceback" not in told
+    assert not (tmp_path / "m" / "bundle.json").exists()

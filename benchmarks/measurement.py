@@ -1,7 +1,7 @@
-"""What every benchmark page shows beside its figures: the machine, the command, medians with their spreads.
+"""What the benchmarks share: the machine and the command on a page, spreads, trainings by the real command.
 
-In:  numbers that were measured, rows of a table, words of the command line
-Out: Markdown; rows of a data set as a fixed sample
+In:  numbers that were measured, rows of a table, words of the command line; a set and options of `bertie train`
+Out: Markdown; rows of a data set as a fixed sample; what a training has given, a line of JSON each
 Knows nothing of what is measured.
 """
 
@@ -10,7 +10,10 @@ from __future__ import annotations
 import json
 import random
 import statistics
+import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -20,6 +23,8 @@ from typing import Any
 from bertie.data.rows import Rows
 from bertie.workflow.doctor import diagnose
 
+CLI = [sys.executable, "-c", "from bertie.cli.app import main; main()"]
+"""What the `bertie` command runs, whether or not its folder is on the PATH."""
 SAMPLE_SEED = 20_000
 """Samples of a set are the same ones in every repetition and on every machine."""
 
@@ -70,6 +75,59 @@ def machine_lines(facts: dict[str, Any]) -> list[str]:
         f"- Python {facts['python']}, torch {facts['torch']}, transformers {facts['transformers']}, "
         f"bertie {facts['bertie']}",
     ]
+
+
+def train(data: Path, what: str, options: Sequence[str]) -> dict[str, Any] | None:
+    """`bertie train DATA` in its own process; what it gave, or None and the end of what it said where it failed.
+
+    Args:
+        data: the folder of the set.
+        what: the training, in words.
+        options: of the command, without --out and --json.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "bundle"
+        began = time.monotonic()
+        call = [*CLI, "train", str(data), "--out", str(out), "--json", *options]
+        done = subprocess.run(call, check=False, capture_output=True, text=True)
+        seconds = time.monotonic() - began
+        if done.returncode:
+            print(f"{what}: exit {done.returncode}\n{done.stderr[-2000:]}", file=sys.stderr)
+            return None
+        record = _described(json.loads(done.stdout), out)
+    print(f"{what}: {record['primary']['value']:.4f} in {seconds:.0f} s", file=sys.stderr)
+    return record | {"wall_seconds": round(seconds, 1), "command": command()}
+
+
+def _described(evaluation: dict[str, Any], bundle: Path) -> dict[str, Any]:
+    """What is kept of a training: its figures, the model it chose, how long it went on."""
+    origin = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["origin"]
+    result = json.loads((bundle / "run" / "result.json").read_text(encoding="utf-8"))
+    return {
+        "task": evaluation["task"],
+        "rows": evaluation["rows"],
+        "primary": evaluation["primary"],
+        "metrics": evaluation["metrics"],
+        "floors": evaluation["floors"],
+        "model": Path(origin).name,
+        "epochs": result["epoch"],
+        "end": result["end"],
+        "best_step": result["best_step"],
+        "steps": result["step"],
+        "loop_seconds": round(result["seconds"], 1),
+    }
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    """Every finished training of a results file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def add_record(path: Path, record: dict[str, Any]) -> None:
+    """One more line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
 def command() -> str:

@@ -24,22 +24,16 @@ Knows nothing of how training works.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from measurement import command, machine, machine_lines, mark, page, table
+from measurement import add_record, machine, machine_lines, mark, page, records, table, train
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
-CLI = [sys.executable, "-c", "from bertie.cli.app import main; main()"]
-"""What the `bertie` command runs, whether or not its folder is on the PATH."""
 
 
 @dataclass(frozen=True)
@@ -136,49 +130,14 @@ def run_missing(arguments: argparse.Namespace) -> list[str]:
 
 def run(name: str, seed: int, arguments: argparse.Namespace, facts: dict[str, Any]) -> bool:
     """One training in its own process; its line is written once it has gone well."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "bundle"
-        options = ["--out", str(out), "--seed", str(seed), "--json"]
-        options += [word for setting in arguments.set for word in ("--set", setting)]
-        options += ["--model", arguments.model] if arguments.model else []
-        options += GOALS.get(name, NO_GOAL).options
-        began = time.monotonic()
-        done = subprocess.run(
-            [*CLI, "train", str(arguments.data / name), *options], check=False, capture_output=True, text=True
-        )
-        seconds = time.monotonic() - began
-        if done.returncode:
-            print(f"{name} seed {seed}: exit {done.returncode}\n{done.stderr[-2000:]}", file=sys.stderr)
-            return False
-        record = describe(json.loads(done.stdout), out)
-    record |= {"set": name, "seed": seed, "wall_seconds": round(seconds, 1), "command": command(), "machine": facts}
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    with arguments.json.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record, ensure_ascii=False) + "\n")
-    print(f"{name} seed {seed}: {record['primary']['value']:.4f} in {seconds:.0f} s", file=sys.stderr)
+    options = ["--seed", str(seed), *GOALS.get(name, NO_GOAL).options]
+    options += [word for setting in arguments.set for word in ("--set", setting)]
+    options += ["--model", arguments.model] if arguments.model else []
+    record = train(arguments.data / name, f"{name} seed {seed}", options)
+    if record is None:
+        return False
+    add_record(arguments.json, record | {"set": name, "seed": seed, "machine": facts})
     return True
-
-
-def describe(evaluation: Record, bundle: Path) -> Record:
-    """What is kept of a training: its figures, the model it chose, how long it went on."""
-    origin = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["origin"]
-    result = json.loads((bundle / "run" / "result.json").read_text(encoding="utf-8"))
-    return {
-        "task": evaluation["task"],
-        "rows": evaluation["rows"],
-        "primary": evaluation["primary"],
-        "metrics": evaluation["metrics"],
-        "floors": evaluation["floors"],
-        "model": Path(origin).name,
-        "epochs": result["epoch"],
-        "end": result["end"],
-        "best_step": result["best_step"],
-    }
-
-
-def records(path: Path) -> list[Record]:
-    """Every finished training of the results file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 @dataclass(frozen=True)

@@ -261,6 +261,11 @@ class Task(nn.Module, ABC):
         return 0.0
 
     @property
+    def chooses(self) -> bool:
+        """Whether its output is scores (R, C), by softmax the probabilities of classes one of which a row has."""
+        return False
+
+    @property
     def calibrates(self) -> bool:
         """Whether its probabilities can be set right on rows that it did not learn from."""
         return False

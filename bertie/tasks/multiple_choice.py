@@ -117,6 +117,10 @@ class MultipleChoice(Task):
         options = from_dict(MultipleChoiceSettings, description["settings"], "task")
         return cls(context=description["context"], settings=options)
 
+    @property
+    def chooses(self) -> bool:
+        return True
+
     def build_head(self, hidden_size: int) -> None:
         self.head = RelationHead(hidden_size, 1, parts=self.settings.parts, dropout=self.settings.dropout)
 

@@ -119,6 +119,10 @@ class CalibratedTask(Task):
         return self.head.output
 
     @property
+    def chooses(self) -> bool:
+        return bool(self.label_names)
+
+    @property
     def calibrates(self) -> bool:
         options = self.settings
         return options.calibration == "dev" and options.class_weights == "none" and bool(self.label_names)

@@ -1,7 +1,8 @@
 """Checkpoints: a run can go on from one exactly as if it had never stopped.
 
 In:  model, optimiser, state, random generators
-Out: checkpoints/step-N with model.safetensors, optimizer.safetensors, state.json and a manifest of SHA-256
+Out: checkpoints/step-N with model.safetensors, optimizer.safetensors, state.json and a manifest of SHA-256; and with
+     average.safetensors where weights are averaged
 Knows nothing of the loop. No pickle.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from bertie.training.state import State
 from bertie.training.tensors import load_tensors, save_tensors, size
 
 KEPT = 2
-MANIFEST = "manifest.json"
+MANIFEST, AVERAGE = "manifest.json", "average.safetensors"
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,20 @@ class Checkpoint:
     generators: list[dict[str, Any]]
     """State of the random generators where one process trained; empty where several did, which draw anew at each step
     (`state.seed_step`), so that any number of them can go on."""
+    average: dict[str, Tensor] = field(default_factory=dict)
+    """Of the weights, as `Averaging.state` gives it; empty where there is none."""
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
     """Writes folder/step-N at once or not at all, then removes all but the newest two."""
     tensors, plain = flatten(checkpoint.optimizer)
     path = folder / f"step-{checkpoint.state.step:08d}"
-    with new_folder(path, size(checkpoint.model) + size(tensors) + 2**20) as temporary:
+    needed = size(checkpoint.model) + size(tensors) + size(checkpoint.average) + 2**20
+    with new_folder(path, needed) as temporary:
         save_tensors(temporary / "model.safetensors", checkpoint.model)
         save_tensors(temporary / "optimizer.safetensors", tensors)
+        if checkpoint.average:
+            save_tensors(temporary / AVERAGE, checkpoint.average)
         rest = {"state": asdict(checkpoint.state), "optimizer": plain, "generators": checkpoint.generators}
         write_json(temporary / "state.json", rest)
         write_json(temporary / MANIFEST, {file.name: sha256(file) for file in sorted(temporary.iterdir())})
@@ -114,4 +120,5 @@ def _load(path: Path) -> Checkpoint:
     model, _ = load_tensors(path / "model.safetensors")
     tensors, _ = load_tensors(path / "optimizer.safetensors")
     rest = json.loads((path / "state.json").read_text(encoding="utf-8"))
-    return Checkpoint(model, unflatten(tensors, rest["optimizer"]), State(**rest["state"]), rest["generators"])
+    average = load_tensors(path / AVERAGE)[0] if (path / AVERAGE).exists() else {}
+    return Checkpoint(model, unflatten(tensors, rest["optimizer"]), State(**rest["state"]), rest["generators"], average)

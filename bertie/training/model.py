@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -51,7 +52,11 @@ class TrainingModel(nn.Module):
         return batch if part is None else replace(batch, part=part)
 
     def _plain_loss(self, encoder: Encoder, batch: Batch) -> Tensor:
-        output = self.task.forward(encoder, batch)
-        if batch.part is None:
-            return self.task.loss(output, batch)
-        return mean_of_parts(self.task.means(output, batch), batch.part)
+        return loss_of(self.task, self.task.forward(encoder, batch), batch)
+
+
+def loss_of(task: Task, output: Any, batch: Batch) -> Tensor:
+    """The loss of what a task has made of a batch; this process's part of it, where several share the batch."""
+    if batch.part is None:
+        return task.loss(output, batch)
+    return mean_of_parts(task.means(output, batch), batch.part)

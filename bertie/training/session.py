@@ -20,12 +20,14 @@ from torch import nn
 
 from bertie.core.errors import BertieError
 from bertie.core.files import new_file
+from bertie.training.averaging import Averaging
 from bertie.training.budget import Budget
 from bertie.training.checkpoints import Checkpoint, newest, newest_path, save
 from bertie.training.decisions import Decisions
 from bertie.training.devices import agreed, first, first_number
 from bertie.training.hooks import Hook, Step
 from bertie.training.model import TrainingModel
+from bertie.training.regularizing import averaging
 from bertie.training.run import RunFolder
 from bertie.training.schedule import Plan
 from bertie.training.settings import Training
@@ -73,16 +75,19 @@ class Session:
     budget: Budget = field(default_factory=lambda: Budget(None))
     plan: Plan = field(default_factory=lambda: Plan.of(1))
     work: Work = field(default_factory=lambda: Work(1, 1))
+    average: Averaging = field(default_factory=Averaging)
     warnings: list[str] = field(default_factory=list)
 
     def start(self, row_costs: Sequence[int], decisions: Decisions) -> None:
         """Plans the run, takes up its newest whole checkpoint if there is one, forgets what was logged after it."""
         self.work = Work.of(row_costs, self.settings)
         self.plan = Plan(decisions.corners) if decisions.corners else Plan.of(self.work.steps)
+        self.average = averaging(self.settings, self.model, self.optimizer)
         found = first(lambda: newest(self.run.checkpoints, self.warnings.append))
         if found is not None:
             self.model.load_state_dict(found.model)
             self.optimizer.load_state_dict(found.optimizer)
+            self.average.load(found.average)
             self.state = found.state
             self._go_on_drawing(found)
         self.run.cut_log(self.state.log_size)
@@ -98,8 +103,8 @@ class Session:
         state.seconds, state.log_size = self.budget.used(), self.run.log_size()
         generators = [random_state()] if self.accelerator.num_processes == 1 else []
         if self.run.writer:
-            tensors = self.model.state_dict()
-            save(self.run.checkpoints, Checkpoint(tensors, self.optimizer.state_dict(), state, generators))
+            parts = (self.model.state_dict(), self.optimizer.state_dict(), state, generators)
+            save(self.run.checkpoints, Checkpoint(*parts, self.average.state()))
         self.accelerator.wait_for_everyone()
 
     def shares(self, batches: Sequence[Sequence[int]]) -> list[Share]:
@@ -114,8 +119,19 @@ class Session:
         return agreed(self.accelerator, wish)
 
     def judge(self) -> None:
-        """Evaluates without a trace in the random numbers, and keeps the model where it is the best so far."""
+        """Evaluates without a trace in the random numbers, and keeps the model where it is the best so far.
+
+        Where weights are averaged, the average is what is judged and kept.
+        """
         start = time.monotonic()
+        with self.average.shown():
+            evaluation = self._judged()
+        self.run.log({"step": self.state.step, "score": float(evaluation.score), **evaluation.metrics})
+        for hook in self.hooks:
+            hook.after_evaluation(self.state.step, evaluation)
+        self.budget.evaluated(time.monotonic() - start)
+
+    def _judged(self) -> Evaluation:
         generators, training = random_state(), self.model.training
         self.model.eval()
         with torch.no_grad():
@@ -126,15 +142,14 @@ class Session:
         better = self.state.judge(-math.inf if math.isnan(score) else score)
         if better or self.settings.keep == "last":
             self._keep(score)
-        self.run.log({"step": self.state.step, "score": score, **evaluation.metrics})
-        for hook in self.hooks:
-            hook.after_evaluation(self.state.step, evaluation)
-        self.budget.evaluated(time.monotonic() - start)
+        return evaluation
 
     def stepped(self, step: Step, tokens: int, batches: Sequence[Sequence[int]]) -> None:
         """Logs a step that was done, or left out because its loss or gradient is not finite."""
         fine = math.isfinite(step.loss) and math.isfinite(step.norm)
         state = self.state
+        if fine:
+            self.average.update(step.number, step.total)
         state.skipped += not fine
         state.skipped_in_a_row = 0 if fine else state.skipped_in_a_row + 1
         loss = {"loss": step.loss, "norm": step.norm} if fine else {"skipped": True}

@@ -8,7 +8,7 @@ Knows nothing of how they are used.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Progress = Literal["auto", "always", "never"]
 
@@ -105,6 +105,12 @@ class Training:
     """How gradients become steps."""
     schedule: Schedule = field(default_factory=Schedule)
     """How the learning rate moves."""
+    regularization: dict[str, Any] = field(default_factory=dict)
+    """A method against over-fitting in each step, by its `name`: fgm, pgd, freelb, vat, rdrop or mixup; beside it its
+    settings. Empty: none."""
+    average: dict[str, Any] = field(default_factory=dict)
+    """An average of the weights that is judged and kept instead of them, by its `name`: ema or swa; beside it its
+    settings. Empty: none."""
 
     def __post_init__(self) -> None:
         _positive(self, "tokens_per_batch", "accumulation", "evaluations_per_epoch")

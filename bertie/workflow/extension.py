@@ -1,4 +1,4 @@
-"""Extensions: a Python file of somebody's own, with tasks, floors, objectives or tuning methods in it.
+"""Extensions: a Python file of somebody's own, with tasks, floors, objectives, tuning methods or the like in it.
 
 In:  the path of a file
 Out: its classes are found by their names, for as long as the process lives
@@ -15,10 +15,12 @@ from bertie.bundle.folder import METHODS, TASKS
 from bertie.core.errors import UsageError
 from bertie.evaluation.floor_files import FLOORS
 from bertie.objectives.pretraining import OBJECTIVES
+from bertie.training.regularizing import AVERAGES, REGULARIZERS
 
 
 def extend(path: str | Path) -> list[str]:
-    """Runs the file and adds every class with a `name` that is a task, a floor, an objective or a method of tuning.
+    """Runs the file and adds every class with a `name` that is a task, a floor, an objective, or a method of tuning
+    or against over-fitting.
 
     Twice changes nothing.
 
@@ -42,9 +44,11 @@ def extend(path: str | Path) -> list[str]:
         except BaseException:
             del sys.modules[name]
             raise
-    found = [one for registry in (TASKS, FLOORS, OBJECTIVES, METHODS) for one in registry.extend(sys.modules[name])]
+    registries = (TASKS, FLOORS, OBJECTIVES, METHODS, REGULARIZERS, AVERAGES)
+    found = [one for registry in registries for one in registry.extend(sys.modules[name])]
     if not found:
         raise UsageError(
-            f"{path}: holds no task and no floor; give a subclass of Task or Floor a `name`, or of Objective or Method"
+            f"{path}: holds no task and no floor; give a subclass of Task or Floor a `name`, or of Objective, Method, "
+            "Regularizer or Average"
         )
     return found

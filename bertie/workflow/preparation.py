@@ -24,6 +24,7 @@ from bertie.data.split import as_numbers
 from bertie.evaluation.floor_files import FLOORS
 from bertie.evaluation.floors.base import Floor, Ground, of_task
 from bertie.tasks.base import Answer, Task
+from bertie.training.regularizing import announce
 from bertie.training.run import RunFolder
 from bertie.tuning.base import Method
 from bertie.workflow.choose import Start, choose_start, load_start
@@ -91,6 +92,8 @@ def prepare_rows(splits: Splits, request: TrainRequest, recipe: Recipe, run: Run
     chosen = (run.read("choice") or {}) if request.resume else {}
     rows = same_rows(splits, chosen.get("rows", {}), run)
     task = make_task(request.task, splits.train, recipe)
+    for note in announce(recipe.training, task, method):
+        say(note)
     splits = judged(splits, task)
     for note in task.expect(splits.train, splits.dev):
         say(note)

@@ -33,6 +33,7 @@ from bertie.training.decisions import same_run
 from bertie.training.estimate import estimate_seconds
 from bertie.training.hooks import reporters
 from bertie.training.model import TrainingModel
+from bertie.training.regularizing import announce, regularized
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
 from bertie.workflow.claim import claim_folder, claim_run
@@ -82,10 +83,13 @@ def _pretrain(request: PretrainRequest, run: RunFolder, say: Callable[[str], Non
         check(request, recipe)
         asked = read_task(request.task, recipe.training.seed, notes.say) if request.task else None
         ready = prepare(request, recipe, run, notes)
+        for note in announce(recipe.training, ready.task):
+            notes.say(note)
         same_terms(ready, request, asked, run)
         probe = usual_probe(ready.tokenizer, ready.chinese, notes.say, ready.encoder.config.max_length)
         meter = begin(ready, request, (probe, asked), run, notes.say)
-        model = TrainingModel(ready.encoder, ready.task, whole_vocabulary=True)
+        wrappers = regularized(recipe.training, ready.task)
+        model = TrainingModel(ready.encoder, ready.task, wrappers, whole_vocabulary=True)
         reserve = RESERVE + (meter.before()["seconds"] if meter else 0.0)
         training, rounds = plan(ready, model, request, run, request.seconds - reserve - (time.monotonic() - began))
         ready = replace(ready, recipe=replace(recipe, training=training))

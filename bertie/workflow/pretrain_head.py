@@ -70,7 +70,8 @@ def settings(training: Training, tokens: int, seconds: float) -> Training:
     """Those of the training with another rate and another end."""
     rounds = min(MOST_ROUNDS, max(1, math.ceil(STEPS * training.tokens_per_batch / max(tokens, 1))))
     optimizer = replace(training.optimizer, rate=RATE)
-    return replace(training, epochs=rounds, seconds=seconds, evaluations_per_epoch=1, trackers=(), optimizer=optimizer)
+    plain = replace(training, regularization={}, average={})
+    return replace(plain, epochs=rounds, seconds=seconds, evaluations_per_epoch=1, trackers=(), optimizer=optimizer)
 
 
 def start_biases(ready: Ready, corpus: Corpus) -> None:

@@ -29,6 +29,7 @@ from bertie.training.estimate import estimate_seconds
 from bertie.training.hooks import reporters
 from bertie.training.loop import FitResult
 from bertie.training.model import TrainingModel
+from bertie.training.regularizing import regularized
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
 from bertie.training.state import Evaluation
@@ -106,7 +107,7 @@ def _train(request: TrainRequest, run: RunFolder, say: Callable[[str], None]) ->
         method.apply(encoder)
         notes.say(share(method, encoder, prepared.task))
         training = plan(prepared, predictor, run, request, began)
-        model = TrainingModel(encoder, prepared.task, [penalised(method)])
+        model = TrainingModel(encoder, prepared.task, [*regularized(training, prepared.task), penalised(method)])
         notes.say(f"training: {estimate_seconds(model, prepared.examples, training).forecast(training)}")
         hooks = [Tuner(method, encoder), *reporters(training, run)]
         fitted = lead(model, prepared.examples, training, run, dev_score(predictor, prepared), hooks)

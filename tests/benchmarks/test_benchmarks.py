@@ -315,3 +315,46 @@ def test_evaluation_memory(tmp_path: Path) -> None:
     assert set(found) == {"evaluate", "predict"}
     assert all(set(sizes) == {"200", "400"} for sizes in found.values())
     assert all(0 < run["peak_mb"] < 1500 for sizes in found.values() for run in sizes.values())
+
+
+@pytest.mark.slow
+def test_overfitting_trains_once_and_renders(data: Path, tiny_model: Path, tmp_path: Path) -> None:
+    results = tmp_path / "overfitting.jsonl"
+    words = (SET, "--data", data, "--json", results, "--out", tmp_path, "--render", "--seeds", "0", "--methods", "fgm")
+    settings = ("--model", tiny_model, "--set", "training.epochs=1", "--set", "max_length=32")
+    first = run("overfitting.py", *words, *settings)
+    assert f"| {SET} | fgm | accuracy | 1 |" in first and "| one seed says nothing |" in first
+    assert run("overfitting.py", *words, *settings) == first
+    found = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+    assert [(one["method"], one["epochs"]) for one in found] == [("plain", 1), ("fgm", 1)]
+    assert str(data) not in first and "- fgm: `--set training.regularization.name=fgm`" in first
+
+
+def test_overfitting_renders_what_stands_in_the_file(tmp_path: Path) -> None:
+    results = tmp_path / "overfitting.jsonl"
+    values = {
+        "plain": (0.90, 0.91, 0.92),
+        "rdrop": (0.91, 0.92, 0.9305),
+        "mixup": (0.88, 0.889, 0.90),
+        "fgm": (0.93, 0.90, 0.925),
+    }
+    with results.open("w") as file:
+        for method, scores in values.items():
+            for seed, value in reversed(list(enumerate(scores))):
+                one = record("trec_en", seed, value) | {"steps": 100, "loop_seconds": 30.0 + 20.0 * (method == "fgm")}
+                one |= {"method": method, "settings": [] if method == "plain" else [f"name={method}"]}
+                file.write(json.dumps(one) + "\n")
+        other = record("trec_en", 3, 0.99) | {"steps": 1, "loop_seconds": 1.0, "method": "fgm", "settings": []}
+        file.write(json.dumps(other) + "\n")  # nothing to compare it with
+    page = run("overfitting.py", "--json", results, "--out", tmp_path, "--render")
+    assert "| trec_en | plain | accuracy | 3 | 0.9100 | – | – | – | – | – |" in page
+    # Differences 0.0100, 0.0100, 0.0105: deviation 0.000289, and t of two degrees of freedom is 4.303.
+    assert (
+        "| trec_en | rdrop | accuracy | 3 | 0.9202 | +0.0102 | 0.0003 | [+0.0094, +0.0109] | 1.00 (1.00–1.00) |" in page
+    )
+    assert "| **helps** |" in page.split("| rdrop |")[1].splitlines()[0]
+    assert "| **harms** |" in page.split("| mixup |")[1].splitlines()[0]
+    assert "| 1.67 (1.67–1.67) | no difference seen |" in page.split("| fgm |")[1].splitlines()[0]
+    assert "| trec_en | fgm | 0: 0.9300, 1: 0.9000, 2: 0.9250, 3: 0.9900 | 0: +0.0300, 1: -0.0100, 2: +0.0050 |" in page
+    assert (tmp_path / "overfitting.md").read_text(encoding="utf-8") in page
+    assert "有帮助" in (tmp_path / "overfitting.zh.md").read_text(encoding="utf-8")

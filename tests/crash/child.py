@@ -25,6 +25,8 @@ import torch._dynamo  # torch's optimisers import it at their first step: second
 from bertie.core.errors import BertieError
 from bertie.training.hooks import Hook, Step
 from bertie.training.loop import fit
+from bertie.training.model import TrainingModel
+from bertie.training.regularizing import regularized
 from bertie.training.run import RunFolder
 from bertie.training.settings import Optimizer, Training
 from tests.training.toy import judge, toy_examples, toy_model
@@ -57,7 +59,10 @@ def train(folder: Path, options: dict[str, Any]) -> int:
         trackers=(),
         dtype="float32",  # what auto measures may differ from one run to the next where others use the machine
         optimizer=Optimizer(rate=3e-3, name=options.get("optimizer", "adamw")),
+        regularization=options.get("regularization", {}),
+        average=options.get("average", {}),
     )
+    model = TrainingModel(model.encoder, model.task, regularized(settings, model.task))
     hooks: list[Hook] = []
     if "kill_at" in options:
         number = getattr(signal, options.get("signal", "SIGKILL"))

@@ -79,7 +79,10 @@ def test_a_pretraining_by_two_one_of_which_dies_goes_on_by_one(tmp_path: Path) -
     assert losses(broken) == pytest.approx(losses(straight), abs=1e-4)
 
 
-def test_a_classification_by_one_goes_on_by_two_which_speak_as_one(tiny_model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [(), ("training.regularization.name=fgm", "training.average.name=ema")])
+def test_a_classification_by_one_goes_on_by_two_which_speak_as_one(
+    more: tuple[str, ...], tiny_model: Path, tmp_path: Path
+) -> None:
     """Two batches a step, of which each process has one; in the last step of an epoch there is one, which is cut."""
     model, out, data = tmp_path / "model", tmp_path / "out", write(tmp_path / "data.csv", 150)
     shutil.copytree(tiny_model, model)
@@ -88,7 +91,7 @@ def test_a_classification_by_one_goes_on_by_two_which_speak_as_one(tiny_model: P
     (model / "config.json").write_text(json.dumps({**config, **still}))
     settings = (
         *("training.epochs=2", "training.rows_per_batch=8", "training.save_steps=5", "training.dtype=float32"),
-        *("training.accumulation=2", "task.dropout=0"),
+        *("training.accumulation=2", "task.dropout=0", *more),
     )
     run_training(TrainRequest(data=str(data), model=str(model), out=out, overrides=settings), quiet)
     straight = losses(out)

@@ -31,8 +31,7 @@ def sums(run: Path) -> dict[str, str]:
     """SHA-256 of everything that must be the same."""
     last = run / "checkpoints" / f"step-{STEPS:08d}"
     files = [
-        last / "model.safetensors",
-        last / "optimizer.safetensors",
+        *last.glob("*.safetensors"),
         run / "log.jsonl",
         run / "best/model.safetensors",
     ]
@@ -48,6 +47,15 @@ def test_killed_at_23_and_resumed_equals_one_go(nursery: Nursery, tmp_path: Path
     assert nursery.run(tmp_path / "killed", optimizer=optimizer, kill_at=23) == -9
     assert nursery.run(tmp_path / "killed", optimizer=optimizer) == 0
     assert sums(tmp_path / "killed") == sums(tmp_path / "straight")
+
+
+def test_killed_with_a_method_against_over_fitting_and_an_average(nursery: Nursery, tmp_path: Path) -> None:
+    options = {"regularization": {"name": "freelb"}, "average": {"name": "ema"}}
+    assert nursery.run(tmp_path / "straight", **options) == 0
+    assert nursery.run(tmp_path / "killed", **options, kill_at=23) == -9
+    assert nursery.run(tmp_path / "killed", **options) == 0
+    assert sums(tmp_path / "killed") == sums(tmp_path / "straight")
+    assert f"checkpoints/step-{STEPS:08d}/average.safetensors" in sums(tmp_path / "straight")
 
 
 def test_a_damaged_checkpoint_costs_steps_and_no_more(nursery: Nursery, tmp_path: Path) -> None:

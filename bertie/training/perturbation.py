@@ -157,7 +157,8 @@ class _Known(torch.autograd.Function):
 
 def _length(values: Tensor) -> Tensor:
     """(B, T, D) to (B, 1, 1)."""
-    return torch.linalg.vector_norm(values.float(), dim=(1, 2), keepdim=True)
+    length: Tensor = torch.linalg.vector_norm(values.float(), dim=(1, 2), keepdim=True)
+    return length
 
 
 def _within(values: Tensor, longest: Tensor) -> Tensor:

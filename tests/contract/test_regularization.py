@@ -16,6 +16,7 @@ from bertie.training.model import TrainingModel
 from bertie.training.regularizing import AVERAGES, REGULARIZERS, announce, regularized
 from bertie.training.settings import Training
 from bertie.training.tuning import penalised
+from bertie.workflow.extension import extend
 from bertie.workflow.request import Recipe
 from bertie.workflow.sample_rows import EIGHT
 from tests.training.regularization.models import clear, gradients, parts
@@ -147,3 +148,42 @@ def test_what_cannot_be_is_said(tiny_model: Path) -> None:
 def test_a_recipe_names_them() -> None:
     recipe = override(Recipe(), ["training.regularization.name=fgm", "training.regularization.epsilon=0.1"])
     assert recipe.training == replace(Training(), regularization={"name": "fgm", "epsilon": 0.1})
+
+
+OWN = """
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bertie.training.averages.base import Average
+from bertie.training.regularization.base import Regularizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Twice(Regularizer):
+    name: ClassVar[str] = "twice"
+    about: ClassVar[str] = "the loss, twice"
+
+    def loss(self, plain, task, encoder, batch):
+        return 2.0 * plain(encoder, batch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class First(Average):
+    name: ClassVar[str] = "first"
+    about: ClassVar[str] = "the first weights for ever"
+
+    def share(self, held, done, total):
+        return 0.0
+"""
+
+
+def test_one_of_ones_own_is_a_file(tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    assert extend(tmp_path / "own.py") == ["twice", "first"]
+    encoder, task, examples = parts(tiny_model)
+    settings = Training(regularization={"name": "twice"}, average={"name": "first"})
+    assert len(announce(settings, task)) == 2
+    model = TrainingModel(encoder, task, regularized(settings, task)).eval()
+    plain = TrainingModel(encoder, task)
+    batch = model.collate(examples)
+    assert torch.equal(model(batch), 2.0 * plain(batch))

@@ -19,6 +19,8 @@ from bertie.objectives.pretraining import OBJECTIVES, Pretraining, needs_teacher
 from bertie.predict import Predictor
 from bertie.text.tokenizer import Tokenizer
 from bertie.training.model import TrainingModel
+from bertie.training.regularizing import regularized
+from bertie.training.settings import Training
 from tests.data.test_passages import Text
 
 TEXTS = [
@@ -93,6 +95,25 @@ def test_a_wrong_objective_is_named(text: str, says: str) -> None:
 def test_two_ways_of_joining_are_refused(tiny_model: Path, tokenizer: Tokenizer) -> None:
     with pytest.raises(UsageError, match="next_sentence and sentence_order want passages joined in two ways"):
         made(tiny_model, tokenizer, "masked_lm,next_sentence,sentence_order")
+
+
+@pytest.mark.parametrize("name", ["fgm", "pgd", "freelb"])
+@pytest.mark.parametrize("objective", [*OBJECTIVES.classes(), "masked_lm:1,causal_lm:0.5"])
+def test_adversarial_steps_train_what_plain_ones_do(
+    name: str, objective: str, tiny_model: Path, tokenizer: Tokenizer
+) -> None:
+    """Also where the output layer is tied to the word vectors, and where a step reads its passages several times."""
+    plain = made(tiny_model, tokenizer, objective)
+    batch = plain.collate(batch_of(plain, tokenizer))
+    plain(batch).backward()
+    settings = Training(regularization={"name": name})
+    model = TrainingModel(plain.encoder, plain.task, regularized(settings, plain.task), whole_vocabulary=True)
+    given = [p for p in model.parameters() if p.grad is not None]
+    before = [p.grad for p in given]
+    model.zero_grad(set_to_none=True)
+    model(batch).backward()
+    assert [p for p in model.parameters() if p.grad is not None] == given
+    assert any(not torch.allclose(p.grad, was) for p, was in zip(given, before, strict=True) if p.grad is not None)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,23 @@ def test_an_unknown_model_or_task_leaves_nothing_behind(train: Train, tmp_path: 
     assert [path.name for path in tmp_path.rglob("*")] == ["data.csv"]
 
 
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("training.regularization.name=rdrop",), "take fgm, pgd or freelb, which work with every task"),
+        (("training.regularization.name=fgn",), "'fgn' does not exist; choose one of fgm"),
+        (("training.average.name=ema", "training.average.decay=2.0"), "decay is 2.0, expected between 0 and 1"),
+    ],
+)
+def test_a_method_that_cannot_be_leaves_nothing_behind(
+    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], says: str
+) -> None:
+    write(Path("data.csv"), 60, "several")
+    assert train("data.csv", *(word for one in more for word in ("--set", one))) == 2
+    assert says in capsys.readouterr().err
+    assert [path.name for path in tmp_path.rglob("*")] == ["data.csv"]
+
+
 @pytest.mark.parametrize("more", [(), ("--overwrite",), ("--resume",)], ids=str)
 def test_bad_data_costs_no_earlier_run(train: Train, more: tuple[str, ...]) -> None:
     data = write(Path("data.csv"), 80)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,6 +61,22 @@ def test_what_words_tell_is_learned_and_the_bundle_has_its_documents(tiny_model:
     assert any(line.startswith("rows: 240 train, 30 dev, 30 test") for line in lines)
     assert json.loads((result.folder / "metrics.json").read_text())["primary"] == result.evaluation["primary"]
     assert list((result.folder / "run" / "tensorboard").iterdir())
+
+
+def test_a_method_against_over_fitting_and_an_average_go_all_the_way(tiny_model: Path, tmp_path: Path) -> None:
+    data, lines = write(tmp_path / "data.csv", 120), list[str]()
+    names = {
+        "training.regularization.name": "fgm",
+        "training.regularization.epsilon": 0.1,
+        "training.average.name": "ema",
+    }
+    settings = {**FAST, **names, "tuning.rank": 2}
+    bertie.train(data, model=str(tiny_model), out=tmp_path / "m", method="lora", settings=settings, say=lines.append)
+    said = [line for line in lines if line.startswith("against over-fitting: ")]
+    assert [line.split()[2] for line in said] == ["fgm,", "ema,"] and "epsilon 0.1" in said[0]
+    recipe = tomllib.loads((tmp_path / "m" / "recipe.toml").read_text(encoding="utf-8"))
+    assert recipe["training"]["regularization"] == {"name": "fgm", "epsilon": 0.1}
+    assert said[0] in html.unescape((tmp_path / "m" / "report.html").read_text(encoding="utf-8"))
 
 
 def test_what_went_wrong_on_the_way_is_said(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
-"""Commands about data: check, convert, list.
+"""Commands about data: check, convert, augment, list.
 
 In:  arguments
-Out: what the health check found; a file in another format; what can be read
+Out: what the health check found; a file in another format, or with more rows; what can be read
 Knows nothing of how it is found. Imports it inside the commands, so that `bertie --help` is instant.
 """
 
@@ -61,6 +61,45 @@ def convert(
         text_column=text_column, label_column=label_column, encoding=encoding, skip_bad_rows=skip_bad_rows
     )
     run_conversion(source, target, reading, (from_, to), speaker(quiet))
+
+
+@commands.command()
+def augment(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A file of training rows.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write: the rows, then their copies.")],
+    way: Annotated[
+        list[str] | None,
+        typer.Option(help="How a text is changed: synonym, swap, deletion, insertion, ...; may be repeated."),
+    ] = None,
+    times: Annotated[int, typer.Option(help="Copies of each row.")] = 1,
+    strength: Annotated[float, typer.Option(help="Part of the words that are changed, at least one.")] = 0.1,
+    synonyms: Annotated[str, typer.Option(help="A file of your own synonyms, a group a line.")] = "",
+    model: Annotated[str, typer.Option(help="What masked_lm asks: a pre-trained bundle, or a checkpoint.")] = "",
+    seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 13,
+    text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    encoding: options.Encoding = None,
+    skip_bad_rows: options.SkipBadRows = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Copies of labelled rows with changed texts, to be looked at or trained on; `bertie train` makes its own."""
+    from bertie.core.config import from_dict
+    from bertie.data.augmentation import Augmentation
+    from bertie.workflow.augmentation import run_augmentation
+    from bertie.workflow.request import Reading
+
+    reading = Reading(
+        text_column=text_column, label_column=label_column, encoding=encoding, skip_bad_rows=skip_bad_rows
+    )
+    asked = {
+        "ways": way or [],
+        "times": times,
+        "strength": strength,
+        "synonyms": synonyms,
+        "model": model,
+        "seed": seed,
+    }
+    run_augmentation(source, target, from_dict(Augmentation, asked, "bertie data augment"), reading, speaker(quiet))
 
 
 @commands.command("list")

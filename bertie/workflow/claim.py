@@ -19,6 +19,9 @@ from bertie.training.decisions import plain, same_run
 from bertie.training.run import RunFolder
 from bertie.workflow.request import Recipe, RunRequest
 
+NESTED = ("augmentation", "task", "training", "tuning")
+"""Tables of a recipe, whose settings are named one by one."""
+
 
 def claim_folder(request: RunRequest, run: RunFolder) -> None:
     """Before the run folder is entered: a new or empty folder, a run to go on with, or a bundle to replace."""
@@ -41,10 +44,13 @@ def claim_run(request: RunRequest, run: RunFolder) -> None:
 
 def terms(recipe: Recipe, model: str, task: Task) -> dict[str, Any]:
     """What must be the same in every session of a run, flat; the rows have their own check."""
-    named = {name: value for name, value in to_dict(recipe).items() if name not in ("task", "training", "tuning")}
+    named = {name: value for name, value in to_dict(recipe).items() if name not in NESTED}
     learned = {name: value for name, value in task.description().items() if name != "settings"}
     options = {f"task.{name}": value for name, value in recipe.task.items()}
     options |= {f"tuning.{name}": value for name, value in recipe.tuning.items()}
+    if recipe.augmentation.ways:
+        listed = {**to_dict(recipe.augmentation), "ways": list(recipe.augmentation.ways)}
+        options |= {f"augmentation.{name}": value for name, value in listed.items()}
     training = {f"training.{name}": value for name, value in plain(recipe.training).items()}
     return {"model": model, "task": task.name, **learned, **named, **options, **training}
 

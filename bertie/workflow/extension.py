@@ -13,14 +13,15 @@ from pathlib import Path
 
 from bertie.bundle.folder import METHODS, TASKS
 from bertie.core.errors import UsageError
+from bertie.data.augmentation import WAYS
 from bertie.evaluation.floor_files import FLOORS
 from bertie.objectives.pretraining import OBJECTIVES
 from bertie.training.regularizing import AVERAGES, REGULARIZERS
 
 
 def extend(path: str | Path) -> list[str]:
-    """Runs the file and adds every class with a `name` that is a task, a floor, an objective, or a method of tuning
-    or against over-fitting.
+    """Runs the file and adds every class with a `name` that is a task, a floor, an objective, a way of augmentation, or
+    a method of tuning or against over-fitting.
 
     Twice changes nothing.
 
@@ -44,11 +45,11 @@ def extend(path: str | Path) -> list[str]:
         except BaseException:
             del sys.modules[name]
             raise
-    registries = (TASKS, FLOORS, OBJECTIVES, METHODS, REGULARIZERS, AVERAGES)
+    registries = (TASKS, FLOORS, OBJECTIVES, METHODS, WAYS, REGULARIZERS, AVERAGES)
     found = [one for registry in registries for one in registry.extend(sys.modules[name])]
     if not found:
         raise UsageError(
             f"{path}: holds no task and no floor; give a subclass of Task or Floor a `name`, or of Objective, Method, "
-            "Regularizer or Average"
+            "Way, Regularizer or Average"
         )
     return found

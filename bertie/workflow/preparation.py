@@ -8,6 +8,7 @@ Knows nothing of the loop or of the bundle that comes out.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from bertie.bundle.folder import METHODS, TASKS
 from bertie.core.config import from_dict
 from bertie.core.errors import DataError
 from bertie.core.runtime import choose_device, choose_dtype
-from bertie.data.batches import Example
+from bertie.data.batches import Example, Examples
 from bertie.data.kinds import LABELS
 from bertie.data.rows import Rows
 from bertie.data.sources import ReadOptions, Splits, load_splits
@@ -27,6 +28,7 @@ from bertie.tasks.base import Answer, Task
 from bertie.training.regularizing import announce
 from bertie.training.run import RunFolder
 from bertie.tuning.base import Method
+from bertie.workflow.augmentation import augmented, make_augmenter
 from bertie.workflow.choose import Start, choose_start, load_start
 from bertie.workflow.claim import same_terms, terms
 from bertie.workflow.request import Reading, Recipe, Say, TrainRequest
@@ -67,7 +69,10 @@ class Prepared:
     test: Rows
     task: Task
     start: Start
-    examples: list[Example]
+    examples: Examples
+    """Of the training rows, and of their copies where the recipe wants such."""
+    rows: int
+    """That are learned, without copies: what is known, by which rates and batches are chosen."""
     floors: Floors
     recipe: Recipe
     method: Method
@@ -97,6 +102,7 @@ def prepare_rows(splits: Splits, request: TrainRequest, recipe: Recipe, run: Run
     splits = judged(splits, task)
     for note in task.expect(splits.train, splits.dev):
         say(note)
+    augmenter = make_augmenter(recipe.augmentation, task.kind, recipe.training.seed, request.translate)
     model = request.model or chosen.get("model")
     same_terms(run, chosen.get("terms", {}), terms(recipe, str(model), task))
     limit = request.seconds_or(60 * task.defaults.minutes) * CHOOSING_SHARE
@@ -118,15 +124,23 @@ def prepare_rows(splits: Splits, request: TrainRequest, recipe: Recipe, run: Run
     recipe = replace(recipe, max_length=length)
     ground = Ground(task, start.encoder, start.tokenizer, length, dtype)
     learned = task.study(splits.train, ground.vectors)
-    examples = task.encode(list(learned), start.tokenizer, length)
+    encode = partial(task.encode, tokenizer=start.tokenizer, max_length=length)
+    examples = encode(list(learned))
+    say_cut(examples, length, start, say)
+    test = splits.test if splits.test is not None else splits.dev
+    # A floor says what the rows themselves are worth, so that what copies bring is seen beside it.
+    floors = fit_floors(learned, test, ground)
+    examples = augmented(examples, learned, augmenter, encode, say)
+    return Prepared(splits, test, task, start, examples, len(learned), floors, recipe, method, dtype, notes.lines)
+
+
+def say_cut(examples: list[Example], length: int, start: Start, say: Say) -> None:
+    """How many texts are longer than the model reads, and what to do about it."""
     cut = sum(sequence.truncated for example in examples for sequence in example.sequences)
     if cut:
         longer = length < min(LONG, start.encoder.config.max_length)
         more = f"max_length={LONG} takes more" if longer else "task.long_texts=windows reads all of them"
         say(f"{cut} of {len(examples)} texts are cut at {length} tokens; --set {more}")
-    test = splits.test if splits.test is not None else splits.dev
-    floors = fit_floors(learned, test, ground)
-    return Prepared(splits, test, task, start, examples, floors, recipe, method, dtype, notes.lines)
 
 
 def read_splits(request: TrainRequest, seed: int, say: Say) -> Splits:

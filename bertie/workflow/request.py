@@ -16,7 +16,9 @@ from typing import Any, TypeVar
 
 from bertie.core.config import load_toml, override
 from bertie.core.errors import UsageError
+from bertie.data.augmentation import Augmentation
 from bertie.data.readers import Columns
+from bertie.text.augmentation.base import Translate
 from bertie.training.settings import Training
 
 R = TypeVar("R")
@@ -69,6 +71,8 @@ class Recipe:
     """Settings of the method: rank, alpha, layers, ..."""
     task: dict[str, Any] = field(default_factory=dict)
     """Settings of the task: pooling, loss, class_weights, ..."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """Changed copies of training rows that are learned beside them."""
     training: Training = field(default_factory=Training)
     """Settings of the loop, its optimiser and its schedule."""
 
@@ -144,6 +148,8 @@ class TrainRequest(RunRequest):
     """Name of the tuning method; otherwise the recipe's, which is `full`."""
     reading: Reading = field(default_factory=Reading)
     """How the files are read."""
+    translate: tuple[Translate, Translate] | None = None
+    """What `back_translation` asks: texts to their translations, and those back."""
 
     @property
     def name(self) -> str:

@@ -20,6 +20,7 @@ from bertie.bundle.checksums import RUN_FOLDER
 from bertie.bundle.folder import Model
 from bertie.core.errors import UsageError
 from bertie.core.runtime import seed_everything
+from bertie.data.batches import of_epoch
 from bertie.data.rows import Rows
 from bertie.evaluation.judge import judge, to_json
 from bertie.predict import Predictor, load
@@ -108,7 +109,7 @@ def _train(request: TrainRequest, run: RunFolder, say: Callable[[str], None]) ->
         notes.say(share(method, encoder, prepared.task))
         training = plan(prepared, predictor, run, request, began)
         model = TrainingModel(encoder, prepared.task, [*regularized(training, prepared.task), penalised(method)])
-        notes.say(f"training: {estimate_seconds(model, prepared.examples, training).forecast(training)}")
+        notes.say(f"training: {estimate_seconds(model, of_epoch(prepared.examples, 0), training).forecast(training)}")
         hooks = [Tuner(method, encoder), *reporters(training, run)]
         fitted = lead(model, prepared.examples, training, run, dev_score(predictor, prepared), hooks)
         method.settle(encoder)
@@ -184,8 +185,8 @@ class Extent:
         """Six operations a weight of the layers and token: two forward, four backward (Kaplan et al. 2020, table 1)."""
         encoder = prepared.start.encoder
         weights = sum(parameter.numel() for parameter in encoder.layers.parameters())
-        tokens = sum(len(sequence) for example in prepared.examples for sequence in example.sequences)
-        rows = len(prepared.examples)
+        tokens = sum(len(sequence) for one in of_epoch(prepared.examples, 0) for sequence in one.sequences)
+        rows = prepared.rows
         return cls(rows, len(prepared.splits.dev), encoder.config.layers, 6.0 * weights * tokens)
 
 

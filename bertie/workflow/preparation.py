@@ -130,8 +130,8 @@ def prepare_rows(splits: Splits, request: TrainRequest, recipe: Recipe, run: Run
     test = splits.test if splits.test is not None else splits.dev
     # A floor says what the rows themselves are worth, so that what copies bring is seen beside it.
     floors = fit_floors(learned, test, ground)
-    examples = augmented(examples, learned, augmenter, encode, say)
-    return Prepared(splits, test, task, start, examples, len(learned), floors, recipe, method, dtype, notes.lines)
+    grown = augmented(examples, learned, augmenter, encode, say)
+    return Prepared(splits, test, task, start, grown, len(learned), floors, recipe, method, dtype, notes.lines)
 
 
 def say_cut(examples: list[Example], length: int, start: Start, say: Say) -> None:

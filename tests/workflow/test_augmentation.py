@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from bertie.bundle import folder as bundle
 from bertie.bundle.folder import Model
 from bertie.cli.app import run
 from bertie.core.errors import ConfigError, DataError, UsageError
-from bertie.data.augmentation import Augmentation, AugmentedRounds
+from bertie.data.augmentation import WAYS, Augmentation, AugmentedRounds
 from bertie.data.batches import of_epoch
 from bertie.data.readers import read_rows
 from bertie.nn import checkpoint
@@ -78,6 +79,7 @@ def test_only_training_rows_grow(tiny_model: Path, tmp_path: Path) -> None:
     assert isinstance(grown.examples, AugmentedRounds)
     assert first[: grown.rows] == second[: grown.rows] == plain.examples
     assert 2.5 * grown.rows < len(first) <= 3 * grown.rows and first[grown.rows :] != second[grown.rows :]
+    assert pickle.loads(pickle.dumps(grown.examples)).at(1) == second  # as it is sent to other processes
     (line,) = [line for line in lines if line.startswith("augmentation: ")]
     assert line.startswith(f"augmentation: {len(first) - grown.rows} rows added to {grown.rows} (deletion ")
     assert ", for example by " in line and line.endswith(
@@ -211,6 +213,30 @@ def test_a_bundle_that_fills_no_blanks_is_refused(tiny_model: Path, tmp_path: Pa
     save_tiny(ROWS, tiny_model, tmp_path / "m")
     with pytest.raises(UsageError, match="is a bundle of classification, which fills no blanks"):
         fill_of(str(tmp_path / "m"))
+
+
+MINE = '''"""Words in capitals."""
+from bertie.text.augmentation.base import Edit, WordWay
+
+
+class Louder(WordWay):
+    name = "louder"
+    about = "one word is shouted"
+
+    def of(self, draft, found):
+        word = draft.random.choice(found)
+        return [Edit(word.start, word.end, word.text.upper())]
+'''
+
+
+def test_a_way_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(WAYS, "_classes", dict(WAYS.classes()))  # other tests ask for all of them
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
+    (tmp_path / "a.csv").write_text("text,label\ngood food,a\n好吃,b\n", encoding="utf-8")
+    target = tmp_path / "b.csv"
+    more = ["--with", str(tmp_path / "mine.py"), "data", "augment", str(tmp_path / "a.csv"), str(target)]
+    assert run([*more, "--way", "louder"]) == 0
+    assert [row["text"] for row in read_rows(target)][2:] in (["GOOD food"], ["good FOOD"])
 
 
 def test_a_file_with_more_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from random import Random
 
-from bertie.text.augmentation.base import Draft, Edit, WordWay, is_han
+from bertie.text.augmentation.base import Draft, Edit, WordWay
 from bertie.text.augmentation.pinyin import homophones
 from bertie.text.words import Word
 
@@ -19,12 +20,18 @@ class Homophone(WordWay):
     about = "Han characters become others that sound alike, or nearly"
 
     def of(self, draft: Draft, found: Sequence[Word]) -> list[Edit]:
-        han, random = [word for word in found if is_han(word.text)], draft.random
-        edits = []
-        for word in random.sample(han, min(self.count(found), len(han))):
-            place = random.randrange(len(word.text))
-            same, near = homophones(word.text[place])
-            heard = near if near and (not same or random.random() < NEAR) else same
-            if heard:
-                edits.append(Edit(word.start + place, word.start + place + 1, random.choice(heard)))
-        return edits
+        able, random = [word for word in found if _places(word)], draft.random
+        chosen = random.sample(able, min(self.count(found), len(able)))
+        return [_heard(word, random) for word in chosen]
+
+
+def _places(word: Word) -> list[int]:
+    """The characters of a word that sound like others."""
+    return [i for i, character in enumerate(word.text) if any(homophones(character))]
+
+
+def _heard(word: Word, random: Random) -> Edit:
+    i = random.choice(_places(word))
+    same, near = homophones(word.text[i])
+    heard = near if near and (not same or random.random() < NEAR) else same
+    return Edit(word.start + i, word.start + i + 1, random.choice(heard))

@@ -107,6 +107,7 @@ def test_a_homophone_sounds_alike() -> None:
             near += before != after
             assert before.replace("h", "").strip("g")[-1] == after.replace("h", "").strip("g")[-1]
     assert near > 0  # zh for z and the like
+    assert all(apply("homophone", "怎么", seed).text[1] == "么" for seed in range(9))  # there is no other me
 
 
 def test_typing_errors_are_near_the_word() -> None:

@@ -12,12 +12,13 @@ import pytest
 
 import bertie
 from bertie.bundle import folder as bundle
-from bertie.bundle.folder import Model
+from bertie.bundle.folder import TASKS, Model
 from bertie.cli.app import run
 from bertie.core.errors import ConfigError, DataError, UsageError
 from bertie.data.augmentation import WAYS, Augmentation, AugmentedRounds
 from bertie.data.batches import of_epoch
 from bertie.data.readers import read_rows
+from bertie.data.rows import Rows
 from bertie.nn import checkpoint
 from bertie.objectives.pretraining import Pretraining
 from bertie.text.tokenizer import Tokenizer
@@ -120,6 +121,26 @@ def test_the_rows_that_are_known_decide_the_rate(tiny_model: Path, tmp_path: Pat
     tokens = sum(len(sequence) for one in grown.examples.at(0) for sequence in one.sequences)
     weights = sum(one.numel() for one in grown.start.encoder.layers.parameters())
     assert extent.epoch_compute == 6.0 * weights * tokens
+
+
+def test_entities_are_learned_where_they_stand_now(tiny_model: Path) -> None:
+    names = {"good food and very fast service": ("food", "service"), "服务很好，手机非常快，很满意": ("手机", "服务")}
+    entities = {
+        text: [{"start": text.index(one), "end": text.index(one) + len(one), "label": "thing"} for one in found]
+        for text, found in names.items()
+    }
+    rows = Rows([{"text": text, "entities": found} for text, found in entities.items()], kind="tagging")
+    ways = tuple(name for name, way in WAYS.classes().items() if way.local and not way.asks_model)
+    maker = make_augmenter(Augmentation(ways=ways, times=8, strength=0.4), "tagging", 0)
+    assert maker is not None
+    added = maker.added(rows)
+    task, tokenizer = TASKS.get("tagging").from_rows(rows, {}), Tokenizer.from_folder(tiny_model)
+    examples = task.encode(list(added.rows), tokenizer, 64)
+    assert len(examples) == 16
+    for example, origin in zip(examples, added.origins, strict=True):
+        offsets = example.units.offsets
+        found = [example.text[offsets[span.start][0] : offsets[span.end][1]] for span in example.target]
+        assert sorted(found) == sorted(names[rows[origin]["text"]])
 
 
 class Cut(Hook):

@@ -50,6 +50,17 @@ def peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
+def resident_megabytes() -> float:
+    """Memory that this process holds now; Linux only."""
+    lines = STATUS.read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+
+
+def forget_peak() -> None:
+    """Lets `peak_megabytes` count from now on; Linux only, where the process may."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+
+
 def fingerprint(rows: Iterable[list[int]]) -> str:
     """Equal for two tokenizers that gave the same ids."""
     digest = hashlib.sha256()

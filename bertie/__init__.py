@@ -14,7 +14,7 @@ from bertie.core.version import __version__
 if TYPE_CHECKING:
     from bertie.learning.api import few_shot
     from bertie.predict import load
-    from bertie.workflow.api import evaluate, pretrain, train
+    from bertie.workflow.api import evaluate, find_rate, pretrain, train
     from bertie.workflow.embed import embed
     from bertie.workflow.extension import extend
     from bertie.workflow.retrieval import Retriever
@@ -27,6 +27,7 @@ __all__ = [
     "evaluate",
     "extend",
     "few_shot",
+    "find_rate",
     "load",
     "pretrain",
     "train",
@@ -40,6 +41,7 @@ PLACES = {
     "evaluate": "bertie.workflow.api",
     "extend": "bertie.workflow.extension",
     "few_shot": "bertie.learning.api",
+    "find_rate": "bertie.workflow.api",
     "load": "bertie.predict",
     "pretrain": "bertie.workflow.api",
     "train": "bertie.workflow.api",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import time
 from pathlib import Path
 
@@ -85,6 +86,43 @@ def cpu_flags() -> set[str]:
     return next(
         (set(line.split(":", 1)[1].split()) for line in lines if line.lower().startswith(("flags", "features"))), set()
     )
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that a process may still ask for on this device; None where the system does not tell.
+
+    On a CPU the smallest of what the machine has, what the container allows and what the process is limited to.
+    """
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if device.type != "cpu":
+        return None
+    status = _kilobytes(Path("/proc/self/status"))
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    found = [_kilobytes(Path("/proc/meminfo")).get("MemAvailable"), _container_left()]
+    if limit != resource.RLIM_INFINITY and "VmSize" in status:
+        found.append(max(0, limit - status["VmSize"]))
+    return min((one for one in found if one is not None), default=None)
+
+
+def _kilobytes(path: Path) -> dict[str, int]:
+    """Lines such as `VmSize: 123 kB` in bytes; empty on systems without the file."""
+    try:
+        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+    except OSError:
+        return {}
+    return {words[0].rstrip(":"): int(words[1]) * 1024 for words in lines if words[2:] == ["kB"]}
+
+
+def _container_left(folder: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """What a container (cgroup, version 2) may still use; the files it has cached count as free."""
+    try:
+        most, used = ((folder / f"memory.{name}").read_text(encoding="utf-8").strip() for name in ("max", "current"))
+        lines = (folder / "memory.stat").read_text(encoding="utf-8").splitlines()
+        cached = next((int(line.split()[1]) for line in lines if line.startswith("inactive_file ")), 0)
+        return None if most == "max" else max(0, int(most) - int(used) + cached)
+    except (OSError, ValueError):
+        return None
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:

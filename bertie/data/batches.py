@@ -72,6 +72,9 @@ class Batch:
     part: float | None = None
     """None: a whole batch. 1: some rows of one whose others are with other processes; 0: such rows that another process
     has too, so that they count for nothing here."""
+    usual: tuple[float, ...] | None = None
+    """Of some rows of a batch that goes through the model in parts, one after the other: for each mean of the loss the
+    number that it would be over if all rows were alike. None: a whole batch."""
 
     def mean_of_rows(self, values: Tensor) -> Tensor:
         """Values of the sequences (S, ...) to their mean in each row (R, ...): unchanged where each row has one."""

@@ -7,6 +7,7 @@ Knows nothing of reports. Every word goes through `Markup.format`, which escapes
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 12, 14, 26
 MOST_POINTS = 240
 """More points than pixels only make the file large; the rest is averaged away."""
 ROW, NAMES, SHOWN = 40, 190, 720
+TALL = 300
+"""Height of a drawing as wide as the page."""
 
 Point = tuple[float, float]
 
@@ -94,6 +97,46 @@ def line(points: Sequence[Point], title: str, *, percent: bool = False, mark: Po
     return _svg("line", WIDTH, HEIGHT, parts, title)
 
 
+@dataclass(frozen=True)
+class Place:
+    """A value on the lower axis that is pointed at."""
+
+    value: float
+    text: str
+    high: bool = False
+    """Whether it is a place to stay away from."""
+
+
+def over_rates(raw: Sequence[Point], smoothed: Sequence[Point], places: Sequence[Place], title: str) -> Markup:
+    """Losses over learning rates, which rise by factors: single steps thin, their means above them. Needs two points.
+
+    Single losses may leave the frame; they are held at its edge.
+    """
+    low, high = _padded([y for _, y in smoothed], percent=False)
+    rates = [math.log10(x) for x, _ in smoothed]
+    across = Axis(min(rates), max(rates), LEFT, SHOWN - RIGHT)
+    up = Axis(low, high, TALL - BOTTOM, 2 * TOP)
+    parts = [_level(up, value, False, SHOWN) for value in _ticks(low, high)]
+    for power in range(math.ceil(across.low), math.floor(across.high) + 1):
+        parts.append(
+            Markup('<text class="tick" x="{}" y="{}" text-anchor="middle">1e{}</text>').format(
+                across(power), TALL - 8, power
+            )
+        )
+    for kind, points in (("raw", raw), ("", smoothed)):
+        path = " ".join(f"{across(math.log10(x))},{up(min(max(y, low), high))}" for x, y in points)
+        parts.append(Markup('<polyline class="{}" points="{}"/>').format(kind, path))
+    for place in places:
+        x = across(math.log10(place.value))
+        parts.append(
+            Markup(
+                '<line class="at{}" x1="{}" y1="{}" x2="{}" y2="{}"/>'
+                '<text class="note" x="{}" y="{}" text-anchor="middle">{}</text>'
+            ).format(" high" if place.high else "", x, 2 * TOP, x, TALL - BOTTOM, x, TOP + 6, place.text)
+        )
+    return _svg("line", SHOWN, TALL, parts, title)
+
+
 def thinned(points: Sequence[Point]) -> list[Point]:
     """At most `MOST_POINTS`, each the mean of its neighbours: single losses jump, their mean tells."""
     if len(points) <= MOST_POINTS:
@@ -116,12 +159,12 @@ def _tick_line(axis: Axis, value: float, height: int, percent: bool) -> Markup:
     ).format(x, x, height - 18, x, height - 4, _short(value, percent))
 
 
-def _level(up: Axis, value: float, percent: bool) -> Markup:
+def _level(up: Axis, value: float, percent: bool, width: int = WIDTH) -> Markup:
     y = up(value)
     return Markup(
         '<line class="grid" x1="{}" y1="{}" x2="{}" y2="{}"/>'
         '<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>'
-    ).format(LEFT, y, WIDTH - RIGHT, y, LEFT - 6, y + 4, _short(value, percent))
+    ).format(LEFT, y, width - RIGHT, y, LEFT - 6, y + 4, _short(value, percent))
 
 
 def _short(value: float, percent: bool) -> str:

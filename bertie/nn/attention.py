@@ -131,7 +131,9 @@ class SelfAttention(nn.Module):
         # Scaling the query is cheaper than scaling the scores, and they are ours, so the mask is added in place.
         scores = (query * self.head_size**-0.5) @ key.transpose(-1, -2)  # (B, H, T, P + T)
         if mask is not None:
-            scores += mask
+            # Under autocast the mask is float32, whose lowest number would be -inf here: a token that sees nothing
+            # (padding outside of every window) would be NaN, and all others with it.
+            scores += mask.to(scores.dtype).clamp(min=torch.finfo(scores.dtype).min)
         # The kernel adds up in float32 and rounds once, whatever it is given.
         weights = torch.softmax(scores, dim=-1).to(query.dtype)  # (B, H, T, P + T)
         return F.dropout(weights, self.dropout, self.training), weights

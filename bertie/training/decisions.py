@@ -22,7 +22,7 @@ from bertie.data.batches import Example, Examples, Rounds
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
 
-FREE = ("seconds", "save_seconds", "save_steps", "trackers", "progress", "device", "dtype")
+FREE = ("seconds", "save_seconds", "save_steps", "trackers", "progress", "device", "dtype", "activation_checkpointing")
 """Settings that may change between two sessions of a run without making it another one."""
 
 
@@ -39,6 +39,8 @@ class Decisions:
     """The plan of the learning rate, where a time budget has changed it."""
     seconds: float | None = None
     """The limit for which that plan was made."""
+    at_once: tuple[tuple[int, int], ...] = ()
+    """Where memory ran out: a step, and the most tokens that go through the model at once from there on."""
 
 
 def decide(examples: Examples, settings: Training, run: RunFolder) -> Decisions:
@@ -57,7 +59,8 @@ def decide(examples: Examples, settings: Training, run: RunFolder) -> Decisions:
     # Decided for another number of processes on the same cores, the number of threads says nothing.
     threads = found["threads"] if found.get("processes", 1) == processes.count() else torch.get_num_threads()
     corners = tuple((int(step), float(part)) for step, part in found["plan"]) if "plan" in found else None
-    return Decisions(found["dtype"], found["reason"], threads, corners, found.get("seconds"))
+    at_once = tuple((int(step), int(tokens)) for step, tokens in found.get("at_once", ()))
+    return Decisions(found["dtype"], found["reason"], threads, corners, found.get("seconds"), at_once)
 
 
 def same_run(run: RunFolder, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

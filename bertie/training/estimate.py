@@ -14,10 +14,12 @@ from dataclasses import dataclass
 import torch
 
 from bertie.core import processes
+from bertie.core.errors import BertieError
 from bertie.core.runtime import autocast, choose_device, choose_dtype
 from bertie.data.batches import Example
 from bertie.training.model import TrainingModel
 from bertie.training.optimizer import make_optimizer
+from bertie.training.out_of_memory import ADVICE, until_it_fits
 from bertie.training.settings import Training
 from bertie.training.shares import costs, epoch_steps, padded_tokens
 from bertie.training.state import random_state, set_random_state
@@ -59,11 +61,21 @@ def estimate_seconds(model: TrainingModel, examples: Sequence[Example], settings
     gradients = [(p, p.grad) for p in model.parameters()]
     try:
         model.train()
-        _backward(model, examples, chosen[1], dtype)  # the first one also claims memory
-        start = time.perf_counter()
-        for batch in chosen:
-            _backward(model, examples, batch, dtype)
-        per_token = (time.perf_counter() - start) / padded_tokens(row_costs, chosen)
+        model.checkpoint_activations(settings.activation_checkpointing)
+
+        def timed() -> float:
+            _backward(model, examples, chosen[1], dtype)  # the first one also claims memory
+            start = time.perf_counter()
+            for batch in chosen:
+                _backward(model, examples, batch, dtype)
+            return (time.perf_counter() - start) / padded_tokens(row_costs, chosen)
+
+        def smaller(reason: str) -> None:
+            if max(map(len, chosen)) == 1:
+                raise BertieError(f"memory ran out with a single row at once ({reason}), before training; {ADVICE}")
+            chosen[:] = [batch[: -(-len(batch) // 2)] for batch in chosen]
+
+        per_token = until_it_fits(timed, smaller)
     finally:
         for parameter, gradient in gradients:
             parameter.grad = gradient

@@ -57,8 +57,22 @@ class Hook:
     def after_evaluation(self, step: int, evaluation: Evaluation) -> None:
         """After every judgement, that before the first step (0) included."""
 
+    def told(self, line: str) -> None:
+        """Something that a person should know now."""
+
     def close(self) -> None:
         """At the end, also after an error."""
+
+
+class Teller(Hook):
+    """Passes on what a person should know."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def told(self, line: str) -> None:
+        """Says it."""
+        self._say(line)
 
 
 class ProgressBar(Hook):

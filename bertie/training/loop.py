@@ -11,24 +11,28 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
 
 from bertie.core import processes
 from bertie.core.errors import DataError, UsageError
 from bertie.core.runtime import seed_everything, set_threads
 from bertie.core.signals import StopSignal
-from bertie.data.batches import Examples, Rounds, of_epoch
+from bertie.data.batches import Example, Examples, Rounds, of_epoch
 from bertie.training.decisions import Decisions, decide
 from bertie.training.devices import first, join, make_accelerator, mean
 from bertie.training.hooks import Hook, Saver, Step, Stopper
 from bertie.training.model import TrainingModel
 from bertie.training.optimizer import clip_gradient, make_optimizer, parameter_groups, parameters, set_rate
+from bertie.training.out_of_memory import explained
 from bertie.training.run import RunFolder
 from bertie.training.schedule import factor
 from bertie.training.session import End, Session
 from bertie.training.settings import Training
-from bertie.training.shares import costs, epoch_steps, padded_tokens
+from bertie.training.shares import Share, costs, epoch_steps, padded_tokens
 from bertie.training.state import Evaluation
 from bertie.training.used_rows import used_rows
 
@@ -94,7 +98,8 @@ def fit(
     set_threads(decisions.threads)
     accelerator = make_accelerator(settings.device, decisions.dtype)
     seed_everything(settings.seed)
-    with used_rows(model, examples, settings.optimizer):
+    model.checkpoint_activations(settings.activation_checkpointing)
+    with used_rows(model, examples, settings.optimizer), explained():
         groups = parameter_groups(model.encoder, model.task, settings.optimizer)
         trained, optimizer = accelerator.prepare(model, make_optimizer(groups, settings.optimizer))
         session = Session(model, trained, optimizer, accelerator, settings, run, evaluate, hooks=list(hooks))
@@ -122,9 +127,9 @@ def check_batches(model: TrainingModel, settings: Training) -> None:
 
 def train(session: Session, examples: Examples) -> End:
     """The loop itself, from where the session's state stands to the end. Returns why it ended."""
-    model, trained, optimizer, accelerator = session.model, session.trained, session.optimizer, session.accelerator
-    settings, state, trainable = session.settings, session.state, parameters(optimizer.param_groups)
-    trained.train()
+    optimizer, accelerator, settings, state = session.optimizer, session.accelerator, session.settings, session.state
+    trainable = parameters(optimizer.param_groups)
+    session.trained.train()
     with StopSignal() as stop:
         stopper = Stopper(stop, session.save, session.run, session.agreed)
         hooks = [*session.hooks, Saver(session.save, settings, session.agreed), stopper]
@@ -134,17 +139,10 @@ def train(session: Session, examples: Examples) -> End:
         while (end := session.ended()) is None:
             row_costs = costs(drawn := of_epoch(examples, state.epoch))
             steps = epoch_steps(row_costs, settings, state.epoch)
+            work = partial(accumulate, session.model, session.trained, accelerator, drawn)
             for batches in steps[state.position :]:
                 rate = set_rate(optimizer, factor(settings.schedule, session.plan.middle(state.step)))
-                mine = session.shares(batches)
-                total = torch.zeros((), device=accelerator.device)
-                for n, share in enumerate(mine, start=1):
-                    batch = model.collate([drawn[i] for i in share.indices], share.part).to(accelerator.device)
-                    # Processes exchange gradients once a step, with its last batch.
-                    with accelerator.no_sync(trained) if n < len(mine) else nullcontext():
-                        part = trained(batch) * share.weight
-                        accelerator.backward(part)
-                    total += part.detach()
+                total = session.room.compute(state.step, session.shares(batches), drawn, row_costs, work)
                 norm = clip_gradient(trainable, settings.clip)
                 loss = float(mean(accelerator, total))
                 if math.isfinite(loss) and math.isfinite(norm):
@@ -166,6 +164,27 @@ def train(session: Session, examples: Examples) -> End:
             session.judge()
         stopper.look(state.step)
     return end
+
+
+def accumulate(
+    model: TrainingModel, trained: nn.Module, accelerator: Accelerator, drawn: Sequence[Example], mine: Sequence[Share]
+) -> Tensor:
+    """Adds up the gradients of one process's part of a step; returns that part's loss.
+
+    Args:
+        model: what is trained, and as accelerate wraps it.
+        drawn: the examples of the epoch.
+        mine: this process's batches, at least one.
+    """
+    total = torch.zeros((), device=accelerator.device)
+    for n, share in enumerate(mine, start=1):
+        batch = model.collate([drawn[i] for i in share.indices], share.part, share.usual).to(accelerator.device)
+        # Processes exchange gradients once a step, with its last batch.
+        with accelerator.no_sync(trained) if n < len(mine) else nullcontext():
+            part = trained(batch) * share.weight
+            accelerator.backward(part)
+        total += part.detach()
+    return total
 
 
 def _result(session: Session, end: End, decisions: Decisions) -> FitResult:

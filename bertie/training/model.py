@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from bertie.data.batches import Batch, Example
@@ -46,17 +47,28 @@ class TrainingModel(nn.Module):
         """The loss of one batch."""
         return self.step_loss(self.encoder, batch)
 
-    def collate(self, examples: Sequence[Example], part: float | None = None) -> Batch:
-        """Examples to a batch as the task wants it; `part` as in `Batch`."""
+    def collate(
+        self, examples: Sequence[Example], part: float | None = None, usual: tuple[float, ...] | None = None
+    ) -> Batch:
+        """Examples to a batch as the task wants it; `part` and `usual` as in `Batch`."""
         batch = self.task.collate(examples, self.encoder.config.pad_id)
-        return batch if part is None else replace(batch, part=part)
+        return batch if part is None and usual is None else replace(batch, part=part, usual=usual)
+
+    def checkpoint_activations(self, wanted: bool) -> None:
+        """Whether all encoders in it, those of the task too, keep little for the gradient and compute again."""
+        for module in self.modules():
+            if isinstance(module, Encoder):
+                module.checkpointing = wanted
 
     def _plain_loss(self, encoder: Encoder, batch: Batch) -> Tensor:
         return loss_of(self.task, self.task.forward(encoder, batch), batch)
 
 
 def loss_of(task: Task, output: Any, batch: Batch) -> Tensor:
-    """The loss of what a task has made of a batch; this process's part of it, where several share the batch."""
+    """The loss of what a task has made of a batch; the part of it that this share of the rows is, where there are more."""
+    if batch.usual is not None:
+        means = zip(task.means(output, batch), batch.usual, strict=True)
+        return torch.stack([mean * (number / usual) for (mean, number), usual in means]).sum()
     if batch.part is None:
         return task.loss(output, batch)
     return mean_of_parts(task.means(output, batch), batch.part)

@@ -27,6 +27,7 @@ from bertie.training.decisions import Decisions
 from bertie.training.devices import agreed, first, first_number
 from bertie.training.hooks import Hook, Step
 from bertie.training.model import TrainingModel
+from bertie.training.out_of_memory import Room
 from bertie.training.regularizing import averaging
 from bertie.training.run import RunFolder
 from bertie.training.schedule import Plan
@@ -77,12 +78,18 @@ class Session:
     work: Work = field(default_factory=lambda: Work(1, 1))
     average: Averaging = field(default_factory=Averaging)
     warnings: list[str] = field(default_factory=list)
+    room: Room = field(init=False)
+    """What the model is given at once."""
+
+    def __post_init__(self) -> None:
+        self.room = Room(self.model, self.accelerator, keep=self._keep_limits, tell=self._tell)
 
     def start(self, row_costs: Sequence[int], decisions: Decisions) -> None:
         """Plans the run, takes up its newest whole checkpoint if there is one, forgets what was logged after it."""
         self.work = Work.of(row_costs, self.settings)
         self.plan = Plan(decisions.corners) if decisions.corners else Plan.of(self.work.steps)
         self.average = averaging(self.settings, self.model, self.optimizer)
+        self.room.limits = list(decisions.at_once)
         found = first(lambda: newest(self.run.checkpoints, self.warnings.append))
         if found is not None:
             self.model.load_state_dict(found.model)
@@ -187,6 +194,13 @@ class Session:
         self.plan = self.plan.changed(step, total)
         decisions = self.run.read("decisions") or {}
         self.run.write("decisions", {**decisions, "plan": self.plan.corners, "seconds": self.settings.seconds})
+
+    def _keep_limits(self, limits: list[tuple[int, int]]) -> None:
+        self.run.write("decisions", {**(self.run.read("decisions") or {}), "at_once": limits})
+
+    def _tell(self, line: str) -> None:
+        for hook in self.hooks:
+            hook.told(line)
 
     def _go_on_drawing(self, found: Checkpoint) -> None:
         """Several processes draw anew at each step; one goes on from where it stood, if it was one then too."""

@@ -27,6 +27,8 @@ class Share:
     """Factor of the batch's loss."""
     part: float | None = None
     """As in `Batch`."""
+    usual: tuple[float, ...] | None = None
+    """As in `Batch`."""
 
 
 def epoch_steps(costs: Sequence[int], settings: Training, epoch: int) -> list[list[list[int]]]:

@@ -19,6 +19,7 @@ from bertie.core.errors import ConfigError
 from bertie.workflow.evaluate import run_evaluation
 from bertie.workflow.pretrain import run_pretraining
 from bertie.workflow.pretrain_request import PretrainRequest
+from bertie.workflow.rate import RateRequest, RateResult, run_rate
 from bertie.workflow.request import Reading, Say, TrainRequest
 from bertie.workflow.train import TrainResult, run_training
 
@@ -42,11 +43,21 @@ def train(
     Raises:
         BertieError: with what was found, where, what was expected and what to do.
     """
-    reading = Reading(**{name: options.pop(name) for name in _names(Reading) & set(options)})
-    options |= {name: Path(options[name]) for name in ("out", "recipe") if options.get(name) is not None}
-    overrides = (*options.pop("overrides", ()), *assignments("", settings or {}))
-    request = TrainRequest(data=str(data), reading=reading, overrides=overrides, **options)
-    return run_training(request, say or to_stderr)
+    return run_training(_request(data, settings, options), say or to_stderr)
+
+
+def find_rate(
+    data: str | Path, *, settings: dict[str, Any] | None = None, say: Say | None = None, **options: Any
+) -> RateResult:
+    """Finds a learning rate by a range test of the training that the arguments describe, as `train` takes them.
+
+    `options` may also be the fields of `RateRequest`: lowest, highest, steps, plot. The result's `curve.suggestion` is
+    the rate, or None where none was too high.
+    """
+    own = {name: options.pop(name) for name in (_names(RateRequest) - {"training"}) & set(options)}
+    if own.get("plot") is not None:
+        own["plot"] = Path(own["plot"])
+    return run_rate(RateRequest(training=_request(data, settings, options), **own), say or to_stderr)
 
 
 def pretrain(
@@ -70,6 +81,13 @@ def pretrain(
 def evaluate(model: str | Path, data: str | Path, *, metric: str | None = None, **options: Any) -> dict[str, Any]:
     """Judges a bundle on labelled rows; `options` are the fields of `Reading`. The object of `evaluate --json`."""
     return run_evaluation(model, str(data), Reading(**options), metric=metric, say=to_stderr)
+
+
+def _request(data: str | Path, settings: dict[str, Any] | None, options: dict[str, Any]) -> TrainRequest:
+    reading = Reading(**{name: options.pop(name) for name in _names(Reading) & set(options)})
+    options |= {name: Path(options[name]) for name in ("out", "recipe") if options.get(name) is not None}
+    overrides = (*options.pop("overrides", ()), *assignments("", settings or {}))
+    return TrainRequest(data=str(data), reading=reading, overrides=overrides, **options)
 
 
 def _names(settings: type[Any]) -> set[str]:

@@ -31,7 +31,8 @@ from bertie.predict import Predictor, load
 from bertie.training.company import lead, together
 from bertie.training.decisions import same_run
 from bertie.training.estimate import estimate_seconds
-from bertie.training.hooks import reporters
+from bertie.training.hooks import Teller, reporters
+from bertie.training.memory import estimate_memory
 from bertie.training.model import TrainingModel
 from bertie.training.regularizing import announce, regularized
 from bertie.training.run import RunFolder
@@ -97,8 +98,9 @@ def _pretrain(request: PretrainRequest, run: RunFolder, say: Callable[[str], Non
             f"training: {training.epochs} rounds of about {ready.corpus.train.tokens // rounds.pace.a_pass:,} tokens, "
             f"{training.seconds or 0:.0f} s at most" + (f"; replay {recipe.replay:.0%}" if recipe.replay else "")
         )
+        notes.say(estimate_memory(model, rounds.at(0), training).line())
         evaluate = evaluation(ready, model, probe)
-        fitted = lead(model, rounds, training, run, evaluate, reporters(training, run))
+        fitted = lead(model, rounds, training, run, evaluate, [Teller(notes.say), *reporters(training, run)])
         for warning in fitted.warnings:
             notes.say(warning)
         notes.say(f"trained {fitted.rows:,} passages in {fitted.steps} steps and {fitted.seconds:.0f} s ({fitted.end})")

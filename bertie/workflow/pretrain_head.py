@@ -20,7 +20,7 @@ from torch import nn
 from bertie.data.corpus import Corpus
 from bertie.data.passages import Curriculum, Pace
 from bertie.training.company import lead
-from bertie.training.hooks import reporters
+from bertie.training.hooks import Teller, reporters
 from bertie.training.loop import FitResult
 from bertie.training.model import TrainingModel
 from bertie.training.run import RunFolder
@@ -56,7 +56,7 @@ def fit_head(ready: Ready, seconds: float, run: RunFolder, say: Callable[[str], 
     ready.encoder.requires_grad_(False)
     try:
         with run.part(PART) as part:
-            fitted = lead(model, rounds, training, part, judging, reporters(training, part))
+            fitted = lead(model, rounds, training, part, judging, [Teller(say), *reporters(training, part)])
     finally:
         ready.encoder.requires_grad_(True)
     say(

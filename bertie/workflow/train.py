@@ -27,8 +27,9 @@ from bertie.predict import Predictor, load
 from bertie.tasks.base import Answer, Defaults
 from bertie.training.company import lead, together
 from bertie.training.estimate import estimate_seconds
-from bertie.training.hooks import reporters
+from bertie.training.hooks import Teller, reporters
 from bertie.training.loop import FitResult
+from bertie.training.memory import estimate_memory
 from bertie.training.model import TrainingModel
 from bertie.training.regularizing import regularized
 from bertie.training.run import RunFolder
@@ -100,17 +101,14 @@ def _train(request: TrainRequest, run: RunFolder, say: Callable[[str], None]) ->
         claim_run(request, run)
         prepared = prepare(request, recipe, run, notes)
         predictor = make_predictor(prepared, folder.name)
-        if prepared.recipe.linear_start:
-            any(floor.start(prepared.task) for floor in prepared.floors.fitted)
+        model = begin(prepared, notes.say)
         # Only now: a head at random is unsure of every row, and each would be answered twice.
-        encoder, method = prepared.start.encoder, prepared.method
-        seed_everything(prepared.recipe.training.seed)
-        method.apply(encoder)
-        notes.say(share(method, encoder, prepared.task))
         training = plan(prepared, predictor, run, request, began)
-        model = TrainingModel(encoder, prepared.task, [*regularized(training, prepared.task), penalised(method)])
-        notes.say(f"training: {estimate_seconds(model, of_epoch(prepared.examples, 0), training).forecast(training)}")
-        hooks = [Tuner(method, encoder), *reporters(training, run)]
+        encoder, method = prepared.start.encoder, prepared.method
+        examples = of_epoch(prepared.examples, 0)
+        notes.say(estimate_memory(model, examples, training).line())
+        notes.say(f"training: {estimate_seconds(model, examples, training).forecast(training)}")
+        hooks = [Tuner(method, encoder), Teller(notes.say), *reporters(training, run)]
         fitted = lead(model, prepared.examples, training, run, dev_score(predictor, prepared), hooks)
         method.settle(encoder)
         for warning in fitted.warnings:
@@ -126,6 +124,18 @@ def _train(request: TrainRequest, run: RunFolder, say: Callable[[str], None]) ->
         publish(prepared, predictor, Outcome(training, fitted.best_step, judgement, evaluation), run, folder)
         predictor = load(folder)  # what is handed on is what was written, and has proved itself
     return TrainResult(folder, evaluation, predictor)
+
+
+def begin(prepared: Prepared, say: Callable[[str], None]) -> TrainingModel:
+    """The model as its training begins with it: the head started from a floor, the tuning method applied."""
+    encoder, method = prepared.start.encoder, prepared.method
+    if prepared.recipe.linear_start:
+        any(floor.start(prepared.task) for floor in prepared.floors.fitted)
+    seed_everything(prepared.recipe.training.seed)
+    method.apply(encoder)
+    say(share(method, encoder, prepared.task))
+    wrappers = [*regularized(prepared.recipe.training, prepared.task), penalised(method)]
+    return TrainingModel(encoder, prepared.task, wrappers)
 
 
 def make_predictor(prepared: Prepared, name: str) -> Predictor:

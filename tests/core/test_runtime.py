@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +25,19 @@ def test_a_seed_seeds_all_three() -> None:
         seed_everything(7)
         draws.append((random.random(), np.random.rand(), torch.rand(1).item()))
     assert draws[0] == draws[1]
+
+
+def test_free_memory_is_the_smallest_of_what_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = runtime.free_memory(CPU)
+    assert free is not None and free > 2**20
+    assert runtime.free_memory(torch.device("meta")) is None
+    for name, text in {"max": "1000000\n", "current": "700000\n", "stat": "anon 5\ninactive_file 50000\n"}.items():
+        (tmp_path / f"memory.{name}").write_text(text)
+    assert runtime._container_left(tmp_path) == 350_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert runtime._container_left(tmp_path) is None and runtime._container_left(tmp_path / "none") is None
+    monkeypatch.setattr(runtime, "_container_left", lambda: 12345)
+    assert runtime.free_memory(CPU) == 12345
 
 
 def test_devices() -> None:

@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bertie.evaluation.charts import HEIGHT, MOST_POINTS, SHOWN, WIDTH, Bar, intervals, line, thinned
+from bertie.evaluation.charts import (
+    HEIGHT,
+    MOST_POINTS,
+    SHOWN,
+    TALL,
+    WIDTH,
+    Bar,
+    Place,
+    intervals,
+    line,
+    over_rates,
+    thinned,
+)
 from bertie.metrics.intervals import Interval
 
 values = st.floats(-1e6, 1e6, allow_nan=False)
@@ -35,6 +47,22 @@ def test_intervals_stay_inside_their_frame(triples: list[tuple[float, float, flo
     svg = ElementTree.fromstring(str(intervals(bars, percent=True)))
     assert all(0 <= float(circle.attrib["cx"]) <= SHOWN for circle in svg.iter("circle"))
     assert len(list(svg.iter("circle"))) == len(bars)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(values, st.just(float("inf"))), min_size=2, max_size=100), st.floats(-9, 2))
+def test_losses_over_rates_stay_inside_their_frame(losses: list[float], low: float) -> None:
+    rates = [10 ** (low + i / 20) for i in range(len(losses))]
+    means = [min(loss, 10.0) for loss in losses]
+    places = [Place(rates[-1], "過高", high=True)]
+    drawing = over_rates(list(zip(rates, losses, strict=True)), list(zip(rates, means, strict=True)), places, "loss")
+    svg = ElementTree.fromstring(str(drawing))
+    curves = svg.findall("polyline")
+    assert len(curves) == 2
+    for x, y in (map(float, point.split(",")) for curve in curves for point in curve.attrib["points"].split()):
+        assert 0 <= x <= SHOWN and 0 <= y <= TALL
+    (mark,) = (one for one in svg.findall("line") if one.attrib["class"] == "at high")
+    assert mark.attrib["x1"] == mark.attrib["x2"]
 
 
 def test_many_points_are_averaged_and_keep_their_mean() -> None:

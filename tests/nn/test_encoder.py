@@ -130,6 +130,16 @@ def test_bfloat16_takes_the_faster_way_to_the_same_states(length: int, masked: b
     torch.testing.assert_close(rounded.float(), exact, atol=0.03, rtol=0.03)
 
 
+def test_padding_outside_of_every_window_is_no_nan_under_autocast() -> None:
+    """Where it sees nothing at all; the mask is float32 there and the scores are bfloat16."""
+    model, mask = encoder(MODERN), torch.ones_like(IDS)
+    mask[1, 3:] = 0
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        rounded = model(IDS, mask)
+    assert torch.isfinite(rounded).all()
+    torch.testing.assert_close(rounded[1, :3], model(IDS, mask)[1, :3], rtol=0.1, atol=0.1)
+
+
 def test_attention_dropout_can_be_set() -> None:
     model = encoder().train()
     model.set_attention_dropout(0.0)

@@ -1,0 +1,154 @@
+"""How much memory a training will take, before it starts.
+
+    weights      are there already
+    gradients    as large as what is trained
+    optimiser    twice that for Adam
+    activations  what the largest batch keeps for the way back: measured on its longest row, once and twice
+
+In:  a model with its tuning method applied, its examples, settings
+Out: bytes by what they are for, and a line that compares them with what is free; weights, gradients and random numbers
+     stay as they were
+Knows nothing of methods: what is frozen asks for no gradient, and what that saves is seen, not computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bertie.core.runtime import autocast, choose_device, choose_dtype, free_memory
+from bertie.data.batches import Example
+from bertie.training.model import TrainingModel
+from bertie.training.settings import Optimizer, Training
+from bertie.training.shares import costs, epoch_steps, padded_tokens
+from bertie.training.state import random_state, set_random_state
+from bertie.training.used_rows import used_rows
+
+PASSING = 2
+"""Tensors of a layer's wide part that live while the next one is computed, and as many gradients on the way back."""
+STATES = {"sgd": 1, "adam": 2, "adamw": 2}
+"""Numbers that an optimiser remembers for each that is trained."""
+MEGABYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of one process."""
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+    free: int | None
+    """Before the training; None: the system does not tell."""
+
+    @property
+    def needed(self) -> int:
+        """What is still to be asked for: the weights are there."""
+        return self.gradients + self.optimizer + self.activations
+
+    def line(self) -> str:
+        """What a person is told before the start."""
+        parts = f"gradients {_mb(self.gradients)}, optimiser {_mb(self.optimizer)}, activations {_mb(self.activations)}"
+        line = f"memory: about {_mb(self.needed)} MB ({parts}) beside {_mb(self.weights)} MB of weights"
+        if self.free is None:
+            return line
+        line += f"; {_mb(self.free)} MB are free"
+        if self.needed <= self.free:
+            return line
+        return (
+            f"{line}, which is LESS: --set training.activation_checkpointing=true, a smaller "
+            "--set training.tokens_per_batch, or --method lora takes less"
+        )
+
+
+def estimate_memory(model: TrainingModel, examples: Sequence[Example], settings: Training) -> Memory:
+    """What a training of this model with these settings will hold at its highest."""
+    free = free_memory(choose_device(settings.device))
+    generators, training = random_state(), model.training
+    gradients = [(p, p.grad) for p in model.parameters()]
+    weights = sum(_bytes(tensor) for tensor in (*model.parameters(), *model.buffers()))
+    try:
+        model.train()
+        with used_rows(model, examples, settings.optimizer):
+            trained = [p for p in model.parameters() if p.requires_grad]
+            activations = _largest(model, examples, settings)
+            states = optimizer_bytes(trained, settings.optimizer)
+            return Memory(weights, sum(map(_bytes, trained)), states, activations, free)
+    finally:
+        for parameter, gradient in gradients:
+            parameter.grad = gradient
+        model.train(training)
+        set_random_state(generators)
+
+
+def optimizer_bytes(trained: Sequence[Tensor], settings: Optimizer) -> int:
+    """What the optimiser remembers of these parameters; Adafactor of a matrix only a mean for each row and column."""
+    if settings.name == "adafactor":
+        return sum(_bytes(p) if p.ndim < 2 else 4 * (p.numel() // p.shape[-1] + p.shape[-1]) for p in trained)
+    return STATES[settings.name] * sum(map(_bytes, trained))
+
+
+def _largest(model: TrainingModel, examples: Sequence[Example], settings: Training) -> int:
+    """Bytes that the largest batch of the first epoch keeps, from one and two copies of its longest row.
+
+    Two points make a line: casts of weights to another number format are kept once, the rest for each row.
+    """
+    row_costs = costs(examples)
+    batches = [batch for step in epoch_steps(row_costs, settings, 0) for batch in step]
+    batch = max(batches, key=lambda one: padded_tokens(row_costs, [one]))
+    longest = examples[max(batch, key=lambda i: row_costs[i])]
+    once, twice = (_kept(model, [longest] * rows, settings) for rows in (1, 2))
+    return round(once + (twice - once) * (len(batch) - 1))
+
+
+def _kept(model: TrainingModel, examples: Sequence[Example], settings: Training) -> float:
+    """Bytes that a forward pass over these examples keeps, and what lives beside them at the highest point."""
+    whole, largest = _saved(model, examples, settings, checkpointing=False)
+    config, tokens = model.encoder.config, sum(example.cost for example in examples)
+    dtype, _ = choose_dtype(choose_device(settings.device), settings.dtype)
+    wide = tokens * config.intermediate_size * (2 if config.gated else 1) * dtype.itemsize
+    beside = PASSING * (wide + largest)
+    if not settings.activation_checkpointing:
+        return whole + beside
+    outside, _ = _saved(model, examples, settings, checkpointing=True)
+    came_in = tokens * config.hidden_size * 4 * config.layers
+    return outside + came_in + (whole - outside) / config.layers + beside  # one layer at a time is computed again
+
+
+def _saved(
+    model: TrainingModel, examples: Sequence[Example], settings: Training, *, checkpointing: bool
+) -> tuple[int, int]:
+    """Bytes of all tensors that autograd keeps beside parameters, and of the largest one."""
+    device = next(model.parameters()).device
+    dtype, _ = choose_dtype(device, settings.dtype)
+    own = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
+    found: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            found[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    before = model.encoder.checkpointing
+    model.checkpoint_activations(checkpointing)
+    try:
+        batch = model.collate(examples).to(device)
+        with autocast(device, dtype), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss = model(batch)
+        del loss  # not before: what is freed gives its address to others
+    finally:
+        model.checkpoint_activations(before)
+    return sum(found.values()), max(found.values(), default=0)
+
+
+def _bytes(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
+
+
+def _mb(count: int) -> str:
+    return f"{count / MEGABYTE:,.0f}"

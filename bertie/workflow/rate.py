@@ -1,0 +1,141 @@
+"""Finding a learning rate: a range test of the training that a request describes.
+
+In:  TrainRequest, which rates
+Out: a page with the curve, and what it says as JSON; nothing of a run is read or written
+Knows nothing of the command line.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bertie.core.files import write_text
+from bertie.evaluation.phrases import language_of
+from bertie.evaluation.rate_page import RatePage, render
+from bertie.training.range_test import WINDOW, Curve, Sweep, range_test
+from bertie.training.run import RunFolder
+from bertie.training.settings import Training
+from bertie.training.tuning import Tuner
+from bertie.workflow.preparation import Notes, Prepared, prepare
+from bertie.workflow.request import Say, TrainRequest
+from bertie.workflow.train import Extent, begin, fill
+
+SPAN = 300.0
+"""Times the rate that a training would take, to both sides: five powers of ten."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateRequest:
+    """Which rates are tried on which training."""
+
+    training: TrainRequest
+    """As for `bertie train`; its folder, its budget and what goes on in it play no part."""
+    lowest: float | None = None
+    """First learning rate; otherwise a 300th of what the training would take."""
+    highest: float | None = None
+    """Last one; otherwise 300 times that."""
+    steps: int = 100
+    """Steps in between."""
+    plot: Path | None = None
+    """File of the page; otherwise runs/NAME-rate.html."""
+
+    def __post_init__(self) -> None:
+        given = self.lowest is not None and self.highest is not None
+        self.sweep(1.0) if given else Sweep(lowest=1.0, highest=2.0, steps=self.steps)  # before anything is read
+
+    def sweep(self, usual: float) -> Sweep:
+        """The rates, around the one that a training would take."""
+        lowest = usual / SPAN if self.lowest is None else self.lowest
+        highest = usual * SPAN if self.highest is None else self.highest
+        return Sweep(lowest=lowest, highest=highest, steps=self.steps)
+
+
+@dataclass(frozen=True)
+class RateResult:
+    """What a range test found."""
+
+    curve: Curve
+    usual: float
+    """What a training takes where nobody says anything."""
+    page: Path
+    arguments: str
+    """Of `bertie train`, which take the suggestion; empty without one."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON."""
+        curve = self.curve
+        rows = zip(curve.rates, curve.losses, curve.smoothed, strict=True)
+        steps = [
+            {"rate": rate, "loss": loss if loss < float("inf") else None, "mean": mean} for rate, loss, mean in rows
+        ]
+        return {
+            "suggestion": curve.suggestion,
+            "diverged": curve.diverged,
+            "best": curve.best,
+            "falling": curve.falling,
+            "usual": self.usual,
+            "arguments": self.arguments,
+            "page": str(self.page),
+            "steps": steps,
+        }
+
+    def readable(self) -> str:
+        """For a person."""
+        curve = self.curve
+        if curve.suggestion is None:
+            head = f"no rate up to {curve.rates[-1]:.1e} was too high: --highest goes on"
+        else:
+            head = (
+                f"suggested learning rate: {curve.suggestion:.1e}, a tenth of {curve.diverged:.1e}, from where the "
+                "loss is up for good"
+            )
+        lines = [
+            head,
+            f"the loss falls fastest at {curve.falling:.1e} and is lowest at {curve.best:.1e}; a training takes "
+            f"{self.usual:.1e} where nothing is said",
+        ]
+        lines += [f"to take it: bertie train ... {self.arguments}"] if self.arguments else []
+        return "\n".join([*lines, f"page: {self.page}"])
+
+
+def run_rate(request: RateRequest, say: Say) -> RateResult:
+    """Prepares as a training does, in a folder that is gone afterwards, and tries the rates."""
+    asked = replace(request.training, resume=False, overwrite=False)
+    with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder) / "run") as run:
+        prepared = prepare(asked, asked.settings(), run, Notes(say))
+    training = fill(prepared.recipe.training, Extent.of(prepared), prepared.task.defaults, prepared.method)
+    usual = training.optimizer.rate
+    sweep = request.sweep(usual)
+    model = begin(prepared, say)
+    say(f"range test: {sweep.steps} steps, rates from {sweep.lowest:.1e} to {sweep.highest:.1e}")
+    curve = range_test(model, prepared.examples, training, sweep, [Tuner(prepared.method, model.encoder)])
+    page = request.plot or Path("runs") / f"{asked.name}-rate.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    arguments = "" if curve.suggestion is None else taking(curve.suggestion, training)
+    write_text(page, render(_page(asked, prepared, curve, arguments)))
+    return RateResult(curve, usual, page, arguments)
+
+
+def taking(rate: float, training: Training) -> str:
+    """Settings with which a training takes this rate as it was tested: a rate alone would end the layers' decay."""
+    optimizer = training.optimizer
+    decay = f" --set training.optimizer.layer_decay={optimizer.layer_decay:g}" if optimizer.layer_decay < 1.0 else ""
+    return f"--set training.optimizer.rate={rate:.1e}{decay}"
+
+
+def _page(asked: TrainRequest, prepared: Prepared, curve: Curve, arguments: str) -> RatePage:
+    dtype = str(prepared.dtype).removeprefix("torch.")
+    return RatePage(
+        data=Path(asked.data).name,
+        about=f"{prepared.start.source.name} · {prepared.method.name} · {dtype}",
+        losses=list(zip(curve.rates, curve.losses, strict=True)),
+        smoothed=list(zip(curve.rates, curve.smoothed, strict=True)),
+        suggestion=curve.suggestion,
+        diverged=curve.diverged,
+        window=WINDOW,
+        command=f"bertie train {Path(asked.data).name} {arguments}".rstrip(),
+        language=language_of(text for row in prepared.test for text in prepared.task.texts(row)),
+    )

@@ -1,0 +1,77 @@
+"""The command that finds a rate: a suggestion, a page, and no trace in what is there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import bertie
+from bertie.cli.app import run
+from bertie.core.files import sha256
+from bertie.training.settings import Optimizer, Training
+from bertie.workflow.rate import RateRequest, run_rate, taking
+from bertie.workflow.request import TrainRequest
+from tests.workflow.rows import write
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write(tmp_path / "评论.csv", 160)
+
+
+def test_it_suggests_and_draws_and_leaves_a_run_alone(
+    data: Path, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fast = {"training.epochs": 1}
+    bertie.train(data, model=str(tiny_model), settings=fast, say=lambda line: None)
+    files = {path: sha256(path) for path in Path("runs").rglob("*") if path.is_file()}
+    options = ["--model", str(tiny_model), "--steps", "60", "--highest", "30", "--json"]
+    assert run(["rate", str(data), *options]) == 0
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+    assert printed.err == "" and found["suggestion"] == pytest.approx(found["diverged"] / 10)
+    assert found["arguments"] == f"--set training.optimizer.rate={found['suggestion']:.1e}"
+    assert found["usual"] == 2e-5 and len(found["steps"]) > 27
+    page = Path("runs") / "评论-rate.html"
+    assert found["page"] == str(page)
+    text = page.read_text(encoding="utf-8")
+    assert "学习率" in text and "<svg" in text and "<script" not in text and "polyline" in text
+    assert {path: sha256(path) for path in Path("runs").rglob("*") if path.is_file() and path != page} == files
+
+
+def test_a_rate_that_is_never_too_high_is_said(data: Path, tiny_model: Path, tmp_path: Path) -> None:
+    training = TrainRequest(data=str(data), model=str(tiny_model), method="bitfit")
+    lines: list[str] = []
+    request = RateRequest(training=training, lowest=1e-9, highest=1e-8, steps=30, plot=tmp_path / "p" / "x.html")
+    result = run_rate(request, lines.append)
+    assert result.curve.suggestion is None and result.to_dict()["suggestion"] is None
+    assert "no rate up to 1.0e-08 was too high: --highest goes on" in result.readable()
+    assert any("tuning: bitfit" in line for line in lines)
+    assert (tmp_path / "p" / "x.html").exists()
+
+
+def test_a_decay_goes_with_its_rate() -> None:
+    training = Training(optimizer=Optimizer(rate=6e-5, layer_decay=0.85))
+    assert taking(3.21e-5, training) == (
+        "--set training.optimizer.rate=3.2e-05 --set training.optimizer.layer_decay=0.85"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--lowest", "1", "--highest", "0.1"], "expected 0 < lowest < highest"),
+        (["--steps", "4"], "too few to see a curve"),
+        (["--method", "none-such"], "none-such"),
+        (["--set", "training.rate=3"], "unknown setting 'rate'"),
+    ],
+)
+def test_bad_input(
+    options: list[str], words: str, data: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    plot = tmp_path / "page.html"
+    assert run(["rate", str(data), "--model", str(tiny_model), "--plot", str(plot), *options]) == 2
+    assert words in capsys.readouterr().err and not plot.exists()

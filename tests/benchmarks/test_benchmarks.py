@@ -80,6 +80,23 @@ def test_train_speed(data: Path, tiny_model: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_tuning_speed(data: Path, tiny_model: Path, tmp_path: Path) -> None:
+    page, figures = tmp_path / "page.md", tmp_path / "figures.json"
+    options = ("--rows", 32, "--test-rows", 12, "--repeats", 1, "--max-length", 32, "--batch", 8, "--rank", 4)
+    words = (SET, "--data", data, "--model", tiny_model, "--out", page, "--json", figures)
+    text = run("tuning_speed.py", *words, *options)
+    assert page.read_text(encoding="utf-8") in text
+    assert f"| {SET} | peft | float32 |" in text and "| step, LoRA / full |" in text
+    assert str(data) not in text and str(tiny_model) not in text
+    found: dict[str, Any] = json.loads(figures.read_text(encoding="utf-8"))["results"][SET]
+    for runs in found.values():
+        assert [(one["rows"], one["steps"]) for one in runs] == [(32, 4)]
+        assert all(one["loop_seconds"] > 0 and one["loop_peak_mb"] > 50 for one in runs)
+    assert found["LoRA"][0]["trained_in_encoder"] == found["peft"][0]["trained_in_encoder"] == 2 * 2 * 2 * 4 * 32
+    assert found["full"][0]["trained_in_encoder"] > 10 * found["LoRA"][0]["trained_in_encoder"]
+
+
+@pytest.mark.slow
 def test_encode_speed(data: Path, tiny_model: Path, tmp_path: Path) -> None:
     page, figures = tmp_path / "page.md", tmp_path / "figures.json"
     options = ("--rows", 12, "--repeats", 2, "--bf16", "always")

@@ -65,7 +65,7 @@ class TrainingModel(nn.Module):
 
 
 def loss_of(task: Task, output: Any, batch: Batch) -> Tensor:
-    """The loss of what a task has made of a batch; the part of it that this share of the rows is, where there are more."""
+    """The loss of what a task has made of a batch, as a part of the step where a batch is only some of its rows."""
     if batch.usual is not None:
         means = zip(task.means(output, batch), batch.usual, strict=True)
         return torch.stack([mean * (number / usual) for (mean, number), usual in means]).sum()

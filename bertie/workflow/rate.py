@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bertie.core.files import write_text
+from bertie.data.batches import of_epoch
 from bertie.evaluation.phrases import language_of
 from bertie.evaluation.rate_page import RatePage, render
 from bertie.training.range_test import WINDOW, Curve, Sweep, range_test
@@ -111,7 +112,7 @@ def run_rate(request: RateRequest, say: Say) -> RateResult:
     sweep = request.sweep(usual)
     model = begin(prepared, say)
     say(f"range test: {sweep.steps} steps, rates from {sweep.lowest:.1e} to {sweep.highest:.1e}")
-    curve = range_test(model, prepared.examples, training, sweep, [Tuner(prepared.method, model.encoder)])
+    curve = range_test(model, of_epoch(prepared.examples, 0), training, sweep, [Tuner(prepared.method, model.encoder)])
     page = request.plot or Path("runs") / f"{asked.name}-rate.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     arguments = "" if curve.suggestion is None else taking(curve.suggestion, training)

@@ -40,6 +40,7 @@ class Predictor:
     ) -> None:
         """Without `exact` nothing is answered again: for comparing two states of a model, where time counts."""
         self.model, self.name, self.dtype, self.exact = model, name, dtype, exact
+        self.members = [Predictor(member, name, dtype, exact=exact) for member in model.members]
         model.encoder.eval()
         model.task.eval()
 
@@ -69,6 +70,8 @@ class Predictor:
         return [found[i] for i in range(len(examples))]
 
     def _block(self, rows: list[dict[str, Any]]) -> list[Answer]:
+        if self.members:
+            return self._together(rows)
         examples = self.encode(rows)
         # A task that cannot tell what rounding changed would have every row computed twice.
         dtype = torch.float32 if self.exact and type(self.task).unsure is Task.unsure else self.dtype
@@ -76,6 +79,17 @@ class Predictor:
         if self.exact and dtype is not torch.float32:
             answers |= self._answers(examples, [i for i in answers if self.task.unsure(answers[i])], torch.float32)
         return [self._noted(answers[i], rows[i], examples[i]) for i in range(len(rows))]
+
+    def _together(self, rows: list[dict[str, Any]]) -> list[Answer]:
+        """The answers of an ensemble: each of its members', combined; the notes are the first one's."""
+        combine, task = self.model.combination, self.task
+        assert combine is not None, "an ensemble knows how its members' answers become one"
+        answered = zip(*(member._block(rows) for member in self.members), strict=True)
+        made = []
+        for row, answers in zip(rows, answered, strict=True):
+            note = {"note": answers[0]["note"]} if "note" in answers[0] else {}
+            made.append({**combine(task, answers, row), **note})
+        return made
 
     def _answers(self, examples: Sequence[Example], places: Sequence[int], dtype: torch.dtype) -> dict[int, Answer]:
         """The answers to the examples at these places, computed in `dtype`, texts of similar length together."""
@@ -132,11 +146,11 @@ def load(folder: str | Path, dtype: str = "float32") -> Predictor:
     """
     path, device = Path(folder), choose_device()
     model = bundle.load(path)
-    model.encoder.to(device)
-    model.task.to(device)
+    for part in model.together:
+        part.encoder.to(device)
+        part.task.to(device)
     predictor = Predictor(model, path.resolve().name, choose_dtype(device, dtype)[0])
-    engine = (
-        model.engine if predictor.dtype is torch.float32 else f"torch/{str(predictor.dtype).removeprefix('torch.')}"
-    )
+    kind = model.engine.partition("/")[0]
+    engine = model.engine if predictor.dtype is torch.float32 else f"{kind}/{str(predictor.dtype)[len('torch.') :]}"
     golden.check(predictor.predict, model.golden, engine, str(path))
     return predictor

@@ -4,6 +4,7 @@
     model/            the encoder in the Hugging Face format, and its tokenizer
     head.safetensors  the task's own weights
     tuning.safetensors  what a tuning method added to the encoder, if it did; where it merges, model/ has it in it too
+    members/N/        of an ensemble, in the place of these four: bundles of their own; perhaps stack.safetensors
     recipe.toml  metrics.json  data.json  golden.json  README.md (model card)  report.html
     checksums.json    SHA-256 of every file above
 
@@ -14,10 +15,11 @@ Knows nothing of training, evaluation or what the documents say.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,8 @@ from torch import Tensor
 
 import bertie.tasks
 import bertie.tuning
-from bertie.bundle import adapter, checksums
+from bertie.bundle import adapter, checksums, ensemble
+from bertie.bundle.ensemble import Combination, Stack
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import BundleError, UsageError
 from bertie.core.files import new_folder, remove_leftovers, storage_errors
@@ -50,6 +53,8 @@ METHODS: Registry[Method] = Registry(bertie.tuning, Method, "tuning method")  # 
 LANGUAGE_TASKS: dict[str, type[Task]] = {task.name: task for task in (Pretraining, PatternTask)}
 """Tasks that have the head of a language model, by the names in their bundles; no `--task` names them."""
 TUNING = "tuning.safetensors"
+MEMBERS = "members"
+ENSEMBLE = "ensemble/float32"
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,21 @@ class Model:
     golden: list[dict[str, Any]] = field(default_factory=list)
     tuning: Method | None = None
     """How the encoder was trained, where somebody said so; what it added is in the encoder unless it was merged."""
+    members: tuple[Model, ...] = ()
+    """Of an ensemble: who answers. What is asked of one model (encoder, task, tokenizer) is the first member's."""
+    combination: Combination | None = None
+    """How their answers become one."""
+
+    @property
+    def together(self) -> tuple[Model, ...]:
+        """The models that have weights of their own."""
+        return self.members or (self,)
+
+
+def ensemble_of(members: Sequence[Model], combination: Combination) -> Model:
+    """Several models as one, which answers by all of them."""
+    first = members[0]
+    return replace(first, engine=ENSEMBLE, golden=[], members=tuple(members), combination=combination)
 
 
 def save(model: Model, folder: Path, documents: Mapping[str, str], add: Callable[[Path], None] | None = None) -> None:
@@ -79,18 +99,11 @@ def save(model: Model, folder: Path, documents: Mapping[str, str], add: Callable
     the next `save` ends it. The caller holds the lock of the folder.
     """
     recover(folder)
-    weights = [*model.encoder.state_dict().values(), *model.task.state_dict().values()]
+    parts = [part for one in model.together for part in (one.encoder, one.task)]
+    weights = [tensor for part in parts for tensor in part.state_dict().values()]
     new = folder / NEW
     with new_folder(new, sum(tensor.nbytes for tensor in weights)) as making:
-        added = additions(model.encoder)
-        plain = model.tuning.merge(model.encoder) if model.tuning and model.tuning.merges else bare(model.encoder)
-        checkpoint.save(plain, making / "model", heads=model.task.heads())
-        model.tokenizer.save(making / "model")
-        _save_head(model, making)
-        if added:
-            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in added.items()}, making / TUNING)
-        _write(making / "bundle.json", _description(model))
-        _write(making / "golden.json", model.golden)
+        _write_model(model, making)
         for name, text in documents.items():
             (making / name).write_text(text, encoding="utf-8")
         if add is not None:
@@ -98,6 +111,31 @@ def save(model: Model, folder: Path, documents: Mapping[str, str], add: Callable
         checksums.seal(making)
     with storage_errors(folder, 0):
         _move_in(folder)
+
+
+def _write_model(model: Model, making: Path) -> None:
+    """The files of one model, or of the members of an ensemble, each a bundle of its own."""
+    for number, member in enumerate(model.members, start=1):
+        inside = making / MEMBERS / str(number)
+        inside.mkdir(parents=True)
+        _write_model(member, inside)
+        checksums.seal(inside)
+    if model.combination is not None and model.combination.stack is not None:
+        model.combination.stack.save(making / ensemble.STACK)
+    if not model.members:
+        _write_weights(model, making)
+    _write(making / "bundle.json", _description(model))
+    _write(making / "golden.json", model.golden)
+
+
+def _write_weights(model: Model, making: Path) -> None:
+    added = additions(model.encoder)
+    plain = model.tuning.merge(model.encoder) if model.tuning and model.tuning.merges else bare(model.encoder)
+    checkpoint.save(plain, making / "model", heads=model.task.heads())
+    model.tokenizer.save(making / "model")
+    _save_head(model, making)
+    if added:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in added.items()}, making / TUNING)
 
 
 def save_adapter(model: Model, added: Mapping[str, Tensor], making: Path) -> None:
@@ -128,6 +166,8 @@ def read(folder: Path) -> Model:
             f"{folder}: bundle format {description.get('format')!r}, this version ({__version__}) reads {FORMAT}; "
             "install the version that wrote it"
         )
+    if description["engine"] == ENSEMBLE:
+        return _read_ensemble(folder, description)
     tuning, base = _read_tuning(description.get("tuning")), description.get("base")
     if base:
         assert tuning is not None, "an adapter names the method that made it"
@@ -153,6 +193,14 @@ def read(folder: Path) -> Model:
         golden=_read(folder / "golden.json"),
         tuning=tuning,
     )
+
+
+def _read_ensemble(folder: Path, description: dict[str, Any]) -> Model:
+    learners = tuple(tuple(places) for places in description["learners"])
+    members = [read(folder / MEMBERS / str(number)) for number in range(1, 1 + sum(map(len, learners)))]
+    stack = Stack.load(folder / ensemble.STACK) if description["stacked"] else None
+    made = ensemble_of(members, Combination(learners, stack))
+    return replace(made, golden=_read(folder / "golden.json"))
 
 
 def free(folder: Path, *, overwrite: bool) -> None:
@@ -194,8 +242,12 @@ def _move_in(folder: Path) -> None:
     new, seal, old = folder / NEW, folder / checksums.SEAL, folder / OLD
     if checksums.sealed(folder):
         seal.replace(old)
-    for name in checksums.sealed(folder, OLD):
+    removed = checksums.sealed(folder, OLD)
+    for name in removed:
         (folder / name).unlink(missing_ok=True)
+    for inside in sorted({inside for name in removed for inside in Path(name).parents[:-1]}, reverse=True):
+        with contextlib.suppress(OSError):  # something else lies there
+            (folder / inside).rmdir()
     old.unlink(missing_ok=True)  # from here on what lies in the folder is new
     for name in [*checksums.sealed(new), checksums.SEAL]:
         if (new / name).exists():
@@ -206,10 +258,12 @@ def _move_in(folder: Path) -> None:
 
 def _description(model: Model) -> dict[str, Any]:
     tuned = model.tuning and {"name": model.tuning.name, "settings": to_dict(model.tuning)}
+    how = model.combination
     return {
         "format": FORMAT,
         "bertie": __version__,
         "engine": model.engine,
+        **({"learners": how.learners, "stacked": how.stack is not None} if how else {}),
         "origin": model.origin,
         "max_length": model.max_length,
         **({"tuning": tuned} if tuned else {}),

@@ -8,6 +8,7 @@ Knows nothing of how the work is done. Imports it inside the commands, so that `
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -75,13 +76,16 @@ def train(
     test: Annotated[str | None, typer.Option(help="Rows to judge it by at the end; otherwise split off.")] = None,
     task: Annotated[str | None, typer.Option(help="Otherwise the columns tell.")] = None,
     model: Annotated[str | None, typer.Option(help="Alias, folder or hub name; otherwise chosen by measuring.")] = None,
-    method: Annotated[
-        str | None, typer.Option(help="What of the encoder is trained: full, lora, bitfit, top_layers, ...")
-    ] = None,
+    method: options.Method = None,
     recipe: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
     set_: Sets = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the bundle; otherwise runs/NAME.")] = None,
     budget: options.Budget = None,
+    folds: options.Folds = 0,
+    seeds: options.Seeds = 1,
+    combine: options.Combine = None,
+    group_column: options.GroupColumn = None,
+    time_column: options.TimeColumn = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in --out was stopped.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in --out.")] = False,
     text_column: options.TextColumn = None,
@@ -94,11 +98,12 @@ def train(
 ) -> None:
     """Train on a table of labelled texts; leaves a verified bundle with a report."""
     from bertie.workflow.request import Reading, TrainRequest
-    from bertie.workflow.train import run_training
+    from bertie.workflow.several import run_trainings
 
     reading = Reading(
         text_column=text_column, label_column=label_column, encoding=encoding, skip_bad_rows=skip_bad_rows
     )
+    reading = replace(reading, group_column=group_column, time_column=time_column)
     request = TrainRequest(
         data=data,
         dev=dev,
@@ -106,6 +111,9 @@ def train(
         task=task,
         model=model,
         method=method,
+        folds=folds,
+        seeds=seeds,
+        combine=combine,  # type: ignore[arg-type]  # checked there
         recipe=recipe,
         overrides=tuple(set_ or ()),
         out=out,
@@ -115,7 +123,7 @@ def train(
         reading=reading,
         seed=seed,
     )
-    result = run_training(request, speaker(quiet or json_))
+    result = run_trainings(request, speaker(quiet or json_))
     show(result.evaluation, json_)
     if not json_:
         print(f"bundle: {result.folder}\nreport: {result.folder / 'report.html'}")

@@ -24,6 +24,21 @@ TextColumn = Annotated[
     str | None, typer.Option(help="Column that holds the text; two, with a comma between, for pairs.")
 ]
 LabelColumn = Annotated[str | None, typer.Option(help="Column that holds the label.")]
+Method = Annotated[str | None, typer.Option(help="What of the encoder is trained: full, lora, bitfit, top_layers, ...")]
+Folds = Annotated[
+    int, typer.Option(help="Cross-validate: each of so many parts is judged by a model that learned from the others.")
+]
+Seeds = Annotated[int, typer.Option(help="Train so often, with other random numbers.")]
+Combine = Annotated[
+    str | None,
+    typer.Option(help="What becomes of several trainings: soup, greedy_soup, average, stack, or refit on all rows."),
+]
+GroupColumn = Annotated[
+    str | None, typer.Option(help="Column whose rows of one value are never parted: a person, a document, a product.")
+]
+TimeColumn = Annotated[
+    str | None, typer.Option(help="Column with the time of a text, a number or a date: only the past is learned from.")
+]
 Encoding = Annotated[
     str | None, typer.Option(help="Encoding of the files, where it is not recognised: utf-8, gb18030, ...")
 ]

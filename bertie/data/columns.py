@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 from bertie.core.errors import DataError, UsageError
-from bertie.data.table import Table
+from bertie.data.cells import CellError
+from bertie.data.table import Record, Table
 
 TEXT_NAMES = (
     *("text", "sentence", "content", "review", "comment", "utterance", "message", "body", "tweet", "post", "query"),
@@ -42,6 +44,8 @@ class Columns:
     label: str | None = None
     text_a: str | None = None
     text_b: str | None = None
+    beside: str | None = None
+    """A column that is no part of a row: it says which rows belong together, or when each was written."""
 
     def __post_init__(self) -> None:
         if (self.text_a is None) != (self.text_b is None) or (self.text and self.text_a):
@@ -77,11 +81,31 @@ def find_columns(table: Table, columns: Columns, label_needed: bool) -> Mapping:
             _refuse_headless(table, names["label"])
     if not _complete(names, label_needed):
         raise DataError(_missing(table, names))
-    return Mapping(names, notes or _notes(table, names, label_needed))
+    return Mapping(names, notes or _notes(table, names, label_needed, columns.beside))
+
+
+def beside_reader(table: Table, name: str | None) -> Callable[[Record], str]:
+    """What reads the column beside the rows, or raises a CellError; DataError where there is no such column."""
+    if name is None:
+        return lambda record: ""
+    if name not in table.header and not any(name in record for record in table.records):
+        raise DataError(
+            f"{table.top}: there is no column {name!r}; found {_shown(table)}; give one to --group-column or "
+            "--time-column"
+        )
+
+    def read(record: Record) -> str:
+        value = "" if record.get(name) is None else str(record[name]).strip()
+        if not value:
+            raise CellError(f"there is no {name!r}, by which the rows are divided; fill it in or delete the row")
+        return value
+
+    return read
 
 
 def _given(table: Table, columns: Columns) -> dict[str, str]:
-    given = {field.name: value for field in fields(columns) if (value := getattr(columns, field.name)) is not None}
+    roles = [field.name for field in fields(columns) if field.name != "beside"]
+    given = {role: value for role in roles if (value := getattr(columns, role)) is not None}
     found = {}
     for canonical, wanted in given.items():
         exact = [name for name in table.header if name == wanted]
@@ -155,9 +179,9 @@ def _missing(table: Table, names: dict[str, str]) -> str:
     return f"{table.top}: no column is {what}; found {_shown(table)}; {_EXPECTED}; {_ADVICE}{header}"
 
 
-def _notes(table: Table, names: dict[str, str], label_needed: bool) -> list[str]:
+def _notes(table: Table, names: dict[str, str], label_needed: bool, beside: str | None) -> list[str]:
     renamed = [f"{name!r} as {canonical}" for canonical, name in names.items() if name != canonical]
-    unused = [name for name in table.header if name and name not in names.values()]
+    unused = [name for name in table.header if name and name not in (*names.values(), beside)]
     notes = [f"{table.source}: read {', '.join(renamed)}"] if renamed else []
     if unused and label_needed:
         notes.append(f"{table.source}: not used: {_listed(unused)}")

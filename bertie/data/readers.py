@@ -18,7 +18,7 @@ from typing import NoReturn, TextIO
 from bertie.core.errors import DataError
 from bertie.data.annotation_reader import Program, program_of, read_annotations
 from bertie.data.cells import CellError, Label, as_label, as_text, shape_labels
-from bertie.data.columns import TEXT_NAMES, Columns, find_columns, folded
+from bertie.data.columns import TEXT_NAMES, Columns, beside_reader, find_columns, folded
 from bertie.data.conll_reader import conll_texts, looks_like_conll, read_conll
 from bertie.data.csv_reader import csv_records, sniff_delimiter
 from bertie.data.encoding import detect
@@ -90,17 +90,21 @@ def rows_from_table(
     if kind is None:
         kind = LABELS if columns is not None and (columns.texts or columns.label) else kind_of(table)
     read, notes = row_reader(table, kind, columns, for_prediction=False)
-    rows, lines, problems = [], [], list(table.problems)
+    divided = columns.beside if columns else None
+    read_beside = beside_reader(table, divided)
+    rows, lines, beside, problems = [], [], list[str](), list(table.problems)
     for line, record in zip(table.lines, table.records, strict=True):
         try:
-            rows.append(read(record))
+            row, value = read(record), read_beside(record)
         except CellError as error:
             problems.append((line, str(error)))
         else:
+            rows.append(row)
             lines.append(line)
+            beside.append(value)
     if problems and not (skip_bad_rows and rows):
         raise refusal(table.source, problems)
-    made = Rows(rows, table.source, lines, table.encoding, kind=kind)
+    made = Rows(rows, table.source, lines, table.encoding, kind=kind, beside=beside if divided else [])
     notes = table.notes + notes + skipped(table.source, problems)
     if kind == LABELS:
         made = made.with_column("label", shape_labels([made.column("label")])[0])

@@ -36,6 +36,8 @@ class Rows(Sequence[Row]):
     """What the reader chose, skipped or found empty; a part of the rows does not carry it on."""
     kind: str = "labels"
     """What the columns are; see `kinds`."""
+    beside: list[str] = field(default_factory=list)
+    """By what rows are divided, where somebody named a column for it: a group, or a time, for each row."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -56,7 +58,8 @@ class Rows(Sequence[Row]):
         """The rows with these indices, in this order, each still knowing its line."""
         chosen = list(indices)
         lines = [self.lines[i] for i in chosen] if self.lines else []
-        return Rows([self.rows[i] for i in chosen], self.source, lines, self.encoding, kind=self.kind)
+        beside = [self.beside[i] for i in chosen] if self.beside else []
+        return Rows([self.rows[i] for i in chosen], self.source, lines, self.encoding, kind=self.kind, beside=beside)
 
     def blocks(self) -> Iterator[Rows]:
         """The rows in order, in `blocks`."""

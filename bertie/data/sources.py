@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from bertie.core.errors import DataError
 from bertie.data.cells import shape_labels
@@ -19,11 +21,14 @@ from bertie.data.kinds import LABELS
 from bertie.data.readers import SUFFIXES, read_rows
 from bertie.data.rows import Rows
 from bertie.data.split import as_numbers, stratified_split
+from bertie.data.times import time_split
 
 DEV_ROWS = 2000
 """A dev set that is split off has at most this many rows: enough to choose by, and it is scored often."""
 SHARE = 0.1
 """Part of the rows that a dev or a test set gets when it is split off."""
+By = Literal["class", "group", "time"]
+"""What rows are divided by: their label alone, the column beside them as the name of a group, or as a time."""
 _NAMES = {
     "train": ("train", "training", "训练", "训练集"),
     "dev": ("dev", "valid", "validation", "val", "develop", "development", "验证", "验证集", "开发集"),
@@ -50,6 +55,8 @@ class ReadOptions:
     encoding: str | None = None
     skip_bad_rows: bool = False
     kind: str | None = None
+    by: By = "class"
+    """How rows are divided where parts are missing."""
 
 
 Parts = dict[str, Rows]
@@ -78,7 +85,7 @@ def load_splits(
     if parts["train"].kind == LABELS:
         parts, shape_notes = _same_labels(parts)
         _refuse_one_class(parts["train"])
-    parts, split_notes = _complete(parts, seed)
+    parts, split_notes = _complete(parts, seed, options.by)
     notes += shape_notes + split_notes + _strangers(parts)
     return Splits(parts["train"], parts["dev"], parts.get("test"), notes)
 
@@ -170,7 +177,16 @@ def _refuse_one_class(train: Rows) -> None:
         )
 
 
-def _complete(parts: Parts, seed: int) -> tuple[Parts, list[str]]:
+def divide(rows: Rows, fractions: Sequence[float], seed: int, by: By) -> tuple[list[list[int]], str]:
+    """Indices of the rows of each part, and how they were chosen; by time the first part has the oldest."""
+    if by == "time":
+        return time_split(rows, fractions), "by time, the latest rows judge, a text that came before is left out"
+    groups = rows.beside if by == "group" else []
+    how = "by class and group" if by == "group" else "by class"
+    return stratified_split(rows, fractions, seed, groups), f"{how}, duplicates on one side, seed {seed}"
+
+
+def _complete(parts: Parts, seed: int, by: By) -> tuple[Parts, list[str]]:
     """Splits off what is missing: dev always, test where neither was given."""
     if "dev" in parts:
         return parts, [] if "test" in parts else [
@@ -180,13 +196,12 @@ def _complete(parts: Parts, seed: int) -> tuple[Parts, list[str]]:
     dev = min(SHARE, DEV_ROWS / len(whole))
     fractions = [1 - dev, dev] if "test" in parts else [1 - dev - SHARE, dev, SHARE]
     names = ["train", "dev"] if "test" in parts else ["train", "dev", "test"]
-    indices = stratified_split(whole, fractions, seed)
+    indices, how = divide(whole, fractions, seed, by)
     made = {name: whole.take(part) for name, part in zip(names, indices, strict=True) if part}
     if "dev" not in made:
         advice = "add rows, or name a file with --dev"
         raise DataError(f"{whole.where(0)}: {len(whole)} rows are too few to split a dev set off; {advice}")
     sizes = ", ".join(f"{len(rows)} {name}" for name, rows in made.items())
-    how = f"by class, duplicates on one side, seed {seed}"
     return parts | made, [f"{whole.source}: split into {sizes} ({how}); --dev and --test name files"]
 
 

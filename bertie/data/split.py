@@ -19,19 +19,18 @@ BINS = 5
 """Strata of a label that is a number with many values."""
 
 
-def stratified_split(rows: Iterable[Row], fractions: Sequence[float], seed: int) -> list[list[int]]:
+def stratified_split(
+    rows: Iterable[Row], fractions: Sequence[float], seed: int, groups: Sequence[str] = ()
+) -> list[list[int]]:
     """Indices of the rows of each part; together every row exactly once.
 
-    Rows whose texts fold to the same key are one group and stay together. The first part (train) gets what exists only
-    once. The others get at least one group of a class where that leaves at least half of the class to the first.
+    Rows that are `inseparable` stay together. The first part (train) gets what exists only once. The others get
+    at least one of them of a class where that leaves at least half of the class to the first.
     """
     table = list(rows)
-    groups: dict[str, list[int]] = defaultdict(list)
-    for i, row in enumerate(table):
-        groups[text_key(row)].append(i)
     strata: dict[str, list[list[int]]] = defaultdict(list)
     names = strata_of(table)
-    for group in groups.values():
+    for group in inseparable(table, groups):
         strata[names[group[0]]].append(group)
     rng = random.Random(seed)
     parts: list[list[int]] = [[] for _ in fractions]
@@ -39,6 +38,31 @@ def stratified_split(rows: Iterable[Row], fractions: Sequence[float], seed: int)
         for part, found in zip(parts, _deal(strata[name], fractions, rng), strict=True):
             part.extend(found)
     return [sorted(part) for part in parts]
+
+
+def inseparable(rows: Sequence[Row], groups: Sequence[str] = ()) -> list[list[int]]:
+    """Rows that must stay on one side, together every row once, in the order of their first ones.
+
+    They share their folded texts, or the name of a group, or both with a third one: a text that two groups share makes
+    one of the two.
+    """
+    parents = list(range(len(rows)))
+
+    def first(i: int) -> int:
+        while parents[i] != i:
+            parents[i] = parents[parents[i]]
+            i = parents[i]
+        return i
+
+    for keys in ([text_key(row) for row in rows], groups):
+        seen: dict[str, int] = {}
+        for i, key in enumerate(keys):
+            one, other = sorted((first(seen.setdefault(key, i)), first(i)))
+            parents[other] = one
+    found: dict[int, list[int]] = defaultdict(list)
+    for i in range(len(rows)):
+        found[first(i)].append(i)
+    return list(found.values())
 
 
 def text_key(row: Mapping[str, Any]) -> str:

@@ -92,6 +92,7 @@ def readable(evaluation: Mapping[str, Any]) -> str:
     others = [(name, value) for name, value in evaluation["metrics"].items() if name != primary["name"]]
     lines += [f"  {name:<22} {value:.4f}" for name, value in others[:METRICS_SHOWN]]
     lines += _class_lines(evaluation["per_class"])
+    lines += _crossed(evaluation.get("cross_validation")) + _several(evaluation.get("members"))
     return "\n".join([*lines, f"  {'seconds':<22} {evaluation['seconds']:.1f}"])
 
 
@@ -102,6 +103,27 @@ def _class_lines(table: Sequence[Mapping[str, Any]]) -> list[str]:
     for row in table:
         figures = f"{row['precision']:>12.4f} {row['recall']:>8.4f} {row['f1']:>8.4f}"
         lines.append(f"  {figures} {row['support']:>7}  {row['label']}")
+    return lines
+
+
+def _crossed(found: Mapping[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    figures = f"{found['mean']:.4f}{_between(found)}   deviation {found['deviation']:.4f}"
+    lines = [f"  {found['folds']} folds, {found['metric']:<13} {figures}"]
+    for name, floor in found["floors"].items():
+        lines.append(f"  floor {name:<16} {floor['mean']:.4f}{_between(floor)}   in the same folds")
+    return lines
+
+
+def _several(found: Mapping[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    lines = [f"  {found['combine'] + ', dev':<22} {found['dev']:.4f}"]
+    for one in found["trained"]:
+        tested = f", test {one['test']:.4f}" if "test" in one else ""
+        out = "" if one["in"] else "   not in the model"
+        lines.append(f"  {one['name']:<22} dev {one['dev']:.4f}{tested}{out}")
     return lines
 
 

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import betainc
+from scipy.stats import t as student
 
 from bertie.core.errors import DataError
 from bertie.metrics.labels import AVERAGES, Kinds, Outcomes
@@ -84,6 +85,21 @@ def wilson_interval(right: int, rows: int, level: float = LEVEL) -> Interval:
     centre = (p + z * z / (2 * rows)) / (1 + z * z / rows)
     half = z * math.sqrt(p * (1 - p) / rows + z * z / (4 * rows * rows)) / (1 + z * z / rows)
     return Interval(p, max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half)))
+
+
+def fold_interval(values: ArrayLike, held: float, level: float = LEVEL) -> Interval:
+    """Interval of the mean of one figure a fold; `held`: rows judged in a fold by rows learned from.
+
+    Models of two folds share most of what they learned from, so their scores are no independent draws: the variance of
+    the mean is (1/k + held) of theirs and not 1/k (Nadeau & Bengio 2003, section 3).
+    """
+    scores = _rows(values)
+    mean, count = float(scores.mean()), len(scores)
+    if count < 2:
+        raise DataError("an interval over folds needs at least two; take more --folds")
+    error = float(scores.std(ddof=1)) * math.sqrt(1 / count + held)
+    half = float(student.ppf(0.5 + level / 2, count - 1)) * error
+    return Interval(mean, mean - half, mean + half)
 
 
 def paired_difference(

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
-from bertie.core.errors import DataError
+from bertie.core.errors import DataError, UsageError
 from bertie.data.batches import Batch, Example
 from bertie.data.mining import Vectors
 from bertie.data.rows import Rows
@@ -240,6 +240,15 @@ class Task(nn.Module, ABC):
     @abstractmethod
     def answer(self, output: Any, batch: Batch) -> list[Answer]:
         """One answer per row."""
+
+    def averaged(self, answers: Sequence[Answer], row: Mapping[str, Any]) -> Answer:
+        """One answer out of those of several models to a row, whose numbers are averaged; UsageError where a task gives
+        none that mean the same in each of them.
+        """
+        raise UsageError(
+            f"answers of {self.name} are no numbers that could be averaged over models; take --combine soup, which "
+            "averages weights"
+        )
 
     def unsure(self, answer: Answer) -> bool:
         """Whether rounding to bfloat16 could change what is answered: such rows are computed again in float32.

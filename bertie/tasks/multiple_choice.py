@@ -174,6 +174,10 @@ class MultipleChoice(Task):
         rows = output.softmax(-1).float().tolist()
         return [answer_from(one.choices, scores) for one, scores in zip(offers, rows, strict=True)]
 
+    def averaged(self, answers: Sequence[Answer], row: Mapping[str, Any]) -> Answer:
+        """The mean of the probabilities of each choice."""
+        return answer_from(row["choices"], np.mean([answer["scores"] for answer in answers], axis=0).tolist())
+
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         right = [float(answer["index"] == row["answer"]) for answer, row in zip(answers, rows, strict=True)]
         return Scores("accuracy", {"accuracy": float(np.mean(right))}, {"accuracy": right})

@@ -86,9 +86,13 @@ class OneLabel:
 
     def answers(self, logits: Tensor) -> list[Answer]:
         """Logits (R, C) to `{"label", "score", "scores"}`."""
-        named = [dict(zip(self.names, row, strict=True)) for row in logits.softmax(-1).float().tolist()]
-        best = [max(scores, key=lambda label: scores[label]) for scores in named]
-        return [{"label": one, "score": scores[one], "scores": scores} for one, scores in zip(best, named, strict=True)]
+        return [self.answer(scores) for scores in logits.softmax(-1).float().tolist()]
+
+    def answer(self, scores: Sequence[float]) -> Answer:
+        """One probability a label to the same."""
+        named = dict(zip(self.names, scores, strict=True))
+        best = max(named, key=lambda label: named[label])
+        return {"label": best, "score": named[best], "scores": named}
 
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """Accuracy first."""
@@ -117,6 +121,15 @@ class CalibratedTask(Task):
     def last_layer(self) -> nn.Linear:
         """The layer that gives the logits."""
         return self.head.output
+
+    def answer_from(self, scores: Sequence[float]) -> Answer:
+        """One probability a label to the answer a person reads."""
+        return OneLabel(self.label_names).answer(scores)
+
+    def averaged(self, answers: Sequence[Answer], row: Mapping[str, Any]) -> Answer:
+        """The mean of the probabilities of each label."""
+        rows = np.array([list(answer["scores"].values()) for answer in answers])  # (M, C)
+        return self.answer_from(rows.mean(0).tolist())
 
     @property
     def chooses(self) -> bool:

@@ -161,6 +161,9 @@ class Regression(Task):
     def answer(self, output: Tensor, batch: Batch) -> list[Answer]:
         return [{"value": value * self.deviation + self.mean} for value in output.float().tolist()]
 
+    def averaged(self, answers: Sequence[Answer], row: Mapping[str, Any]) -> Answer:
+        return {"value": float(np.mean([answer["value"] for answer in answers]))}
+
     def unsure(self, answer: Answer) -> bool:
         """A number is rounded a little everywhere; there is no label that could change."""
         return False

@@ -175,6 +175,11 @@ class Reranking(Task):
         rows = [(example.several, [next(scores) for _ in example.windows]) for example in _rows(batch)]
         return [{"scores": found} if several else {"score": found[0]} for several, found in rows]
 
+    def averaged(self, answers: Sequence[Answer], row: Mapping[str, Any]) -> Answer:
+        """The mean of the scores of each text."""
+        name = "scores" if "scores" in answers[0] else "score"
+        return {name: np.mean([answer[name] for answer in answers], axis=0).tolist()}
+
     def unsure(self, answer: Answer) -> bool:
         """A score is rounded a little everywhere; there is no label that could change."""
         return False

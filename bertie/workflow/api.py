@@ -21,7 +21,8 @@ from bertie.workflow.pretrain import run_pretraining
 from bertie.workflow.pretrain_request import PretrainRequest
 from bertie.workflow.rate import RateRequest, RateResult, run_rate
 from bertie.workflow.request import Reading, Say, TrainRequest
-from bertie.workflow.train import TrainResult, run_training
+from bertie.workflow.several import run_trainings
+from bertie.workflow.train import TrainResult
 
 PRETRAIN_PATHS = ("out", "recipe", "tokenizer", "words")
 
@@ -35,7 +36,8 @@ def train(
         data: a file, a folder with train/dev/test files, or `hub:name`.
         settings: changes of the recipe by their dotted names, such as `{"training.epochs": 4}`; tables may be nested.
         say: told what is chosen and done, a line at a time; otherwise stderr is.
-        options: the other fields of `TrainRequest` and `Reading`: out, model, dev, test, budget, seed, text_column, ...
+        options: the other fields of `TrainRequest` and `Reading`: out, model, dev, test, budget, seed, folds, seeds,
+            combine, text_column, ...
 
     Returns:
         The folder of the bundle, its evaluation (the object of `evaluate --json`), and a predictor.
@@ -43,7 +45,7 @@ def train(
     Raises:
         BertieError: with what was found, where, what was expected and what to do.
     """
-    return run_training(_request(data, settings, options), say or to_stderr)
+    return run_trainings(_request(data, settings, options), say or to_stderr)
 
 
 def find_rate(

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from bertie.bundle.adapter import weights
 from bertie.bundle.checksums import stay_outside
-from bertie.bundle.folder import TUNING, Model, save_adapter
+from bertie.bundle.folder import MEMBERS, TUNING, Model, save_adapter
 from bertie.core.errors import BundleError, UsageError
 from bertie.core.files import new_folder
 from bertie.nn.encoder import Encoder
@@ -40,6 +40,11 @@ def run_export(model: str | Path, format_: str, out: Path) -> str:
     out = out.resolve()
     _free(out)
     predictor = load(model)
+    if predictor.members:
+        raise UsageError(
+            f"{model}: is an ensemble of {len(predictor.members)} models, which no other format holds; export one of "
+            f"its members, such as {Path(model) / MEMBERS / '1'}, or train with --combine soup or refit"
+        )
     predictor.model.encoder.cpu()
     predictor.task.cpu()
     heavy = [*predictor.model.encoder.parameters(), *predictor.task.parameters()]

@@ -7,6 +7,7 @@ Knows nothing of the loop or of the bundle that comes out.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -17,6 +18,7 @@ from bertie.bundle.folder import METHODS, TASKS
 from bertie.core.config import from_dict
 from bertie.core.errors import DataError
 from bertie.core.runtime import choose_device, choose_dtype
+from bertie.data.augmentation import Augmenter
 from bertie.data.batches import Example, Examples
 from bertie.data.kinds import LABELS
 from bertie.data.rows import Rows
@@ -81,25 +83,37 @@ class Prepared:
     """What the floors were computed in, and the model is judged in."""
     notes: list[str]
     """What was chosen for the person, each with its reason."""
+    augmenter: Augmenter | None
+    """What made the copies among the examples; of the rows of a fold it makes others."""
 
 
-def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes) -> Prepared:
+Look = Callable[[Splits, Task], None]
+"""Is shown the rows and the task before anything is computed, and may refuse them."""
+
+
+def anything(splits: Splits, task: Task) -> None:
+    """Refuses nothing."""
+
+
+def prepare(request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes, look: Look = anything) -> Prepared:
     """Reads, chooses and fits the floors; what was read, and chosen by measuring, is written down for a resume."""
     make_method(recipe.method, recipe.tuning)  # a wrong name is said before anything is read
     splits = read_splits(request, recipe.training.seed, notes.say)
-    return prepare_rows(splits, request, recipe, run, notes)
+    return prepare_rows(splits, request, recipe, run, notes, look)
 
 
-def prepare_rows(splits: Splits, request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes) -> Prepared:
+def prepare_rows(
+    splits: Splits, request: TrainRequest, recipe: Recipe, run: RunFolder, notes: Notes, look: Look = anything
+) -> Prepared:
     """The same from rows that were read."""
-    say = notes.say
-    method = make_method(recipe.method, recipe.tuning)
+    say, method = notes.say, make_method(recipe.method, recipe.tuning)
     chosen = (run.read("choice") or {}) if request.resume else {}
     rows = same_rows(splits, chosen.get("rows", {}), run)
     task = make_task(request.task, splits.train, recipe)
     for note in announce(recipe.training, task, method):
         say(note)
     splits = judged(splits, task)
+    look(splits, task)
     for note in task.expect(splits.train, splits.dev):
         say(note)
     augmenter = make_augmenter(recipe.augmentation, task.kind, recipe.training.seed, request.translate)
@@ -115,6 +129,13 @@ def prepare_rows(splits: Splits, request: TrainRequest, recipe: Recipe, run: Run
         run.clear()  # not before: what is refused above costs no earlier run
     name = start.source.name
     run.write("choice", {"model": name, "rows": rows, "terms": terms(recipe, name, task)})
+    return assemble(splits, task, start, recipe, notes, augmenter)
+
+
+def assemble(
+    splits: Splits, task: Task, start: Start, recipe: Recipe, notes: Notes, augmenter: Augmenter | None
+) -> Prepared:
+    """The rest, once rows, task and encoder are known: lengths, examples, floors. Of the encoder no weight changes."""
     device = choose_device(recipe.training.device)
     dtype, _ = choose_dtype(device, recipe.training.dtype)
     start.encoder.to(device).set_attention_dropout(recipe.attention_dropout)
@@ -126,12 +147,26 @@ def prepare_rows(splits: Splits, request: TrainRequest, recipe: Recipe, run: Run
     learned = task.study(splits.train, ground.vectors)
     encode = partial(task.encode, tokenizer=start.tokenizer, max_length=length)
     examples = encode(list(learned))
-    say_cut(examples, length, start, say)
+    say_cut(examples, length, start, notes.say)
     test = splits.test if splits.test is not None else splits.dev
     # A floor says what the rows themselves are worth, so that what copies bring is seen beside it.
     floors = fit_floors(learned, test, ground)
-    grown = augmented(examples, learned, augmenter, encode, say)
-    return Prepared(splits, test, task, start, grown, len(learned), floors, recipe, method, dtype, notes.lines)
+    grown = augmented(examples, learned, augmenter, encode, notes.say)
+    method = make_method(recipe.method, recipe.tuning)
+    return Prepared(
+        splits=splits,
+        test=test,
+        task=task,
+        start=start,
+        examples=grown,
+        rows=len(learned),
+        floors=floors,
+        recipe=recipe,
+        method=method,
+        dtype=dtype,
+        notes=notes.lines,
+        augmenter=augmenter,
+    )
 
 
 def say_cut(examples: list[Example], length: int, start: Start, say: Say) -> None:
@@ -176,7 +211,8 @@ def same_rows(splits: Splits, before: dict[str, str], run: RunFolder) -> dict[st
 def read_options(reading: Reading, kind: str | None = None) -> ReadOptions:
     """The reading part of a request as the sources take it; `kind` is that of the task's rows."""
     skip = reading.skip_bad_rows
-    return ReadOptions(columns=reading.columns, encoding=reading.encoding, skip_bad_rows=skip, kind=kind)
+    by, encoding = reading.by, reading.encoding
+    return ReadOptions(columns=reading.columns, encoding=encoding, skip_bad_rows=skip, kind=kind, by=by)
 
 
 def make_task(name: str | None, rows: Rows, recipe: Recipe) -> Task:

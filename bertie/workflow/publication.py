@@ -37,7 +37,7 @@ class Outcome:
 
     training: Training
     kept_step: int
-    """Whose weights the model has."""
+    """The step whose weights the model has."""
     judgement: Judgement
     evaluation: dict[str, Any]
 

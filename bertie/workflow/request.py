@@ -12,18 +12,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from bertie.core.config import load_toml, override
 from bertie.core.errors import UsageError
 from bertie.data.augmentation import Augmentation
 from bertie.data.readers import Columns
+from bertie.data.sources import By
 from bertie.text.augmentation.base import Translate
 from bertie.training.settings import Training
 
 R = TypeVar("R")
 Say = Callable[[str], None]
 """Where a line goes that says what was chosen."""
+Combine = Literal["average", "stack", "soup", "greedy_soup", "refit"]
 DEFAULT_BUDGET = 15 * 60.0
 """Seconds that a command may take when nothing is said."""
 
@@ -40,6 +42,19 @@ class Reading:
     """Encoding of the files, where it is not recognised."""
     skip_bad_rows: bool = False
     """Leave malformed rows out and count them, instead of refusing the file."""
+    group_column: str | None = None
+    """Column whose rows of one value are never parted: the person, the document, the product that a text is of."""
+    time_column: str | None = None
+    """Column that says when a text was written, a number or a date: only the past is learned from."""
+
+    def __post_init__(self) -> None:
+        if self.group_column and self.time_column:
+            raise UsageError("--group-column and --time-column: rows are divided by one of the two; leave one out")
+
+    @property
+    def by(self) -> By:
+        """What the rows are divided by."""
+        return "group" if self.group_column else "time" if self.time_column else "class"
 
     @property
     def columns(self) -> Columns:
@@ -50,8 +65,12 @@ class Reading:
                 f"--text-column {self.text_column!r}: found {len(names)} columns, expected one, or two for pairs"
             )
         if len(names) == 2:
-            return Columns(text_a=names[0], text_b=names[1], label=self.label_column)
-        return Columns(text=names[0] if names else None, label=self.label_column)
+            return Columns(text_a=names[0], text_b=names[1], label=self.label_column, beside=self._beside)
+        return Columns(text=names[0] if names else None, label=self.label_column, beside=self._beside)
+
+    @property
+    def _beside(self) -> str | None:
+        return self.group_column or self.time_column
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,14 +165,53 @@ class TrainRequest(RunRequest):
     """Alias, folder or hub name; otherwise chosen by measuring."""
     method: str | None = None
     """Name of the tuning method; otherwise the recipe's, which is `full`."""
+    folds: int = 0
+    """Parts of the training rows of which each is judged by a model that learned from the others; 0: none."""
+    seeds: int = 1
+    """Trainings that differ in nothing but what is random in them."""
+    combine: Combine | None = None
+    """What becomes of several trainings; otherwise a soup of seeds, and after folds a training on all rows."""
     reading: Reading = field(default_factory=Reading)
     """How the files are read."""
     translate: tuple[Translate, Translate] | None = None
     """What `back_translation` asks: texts to their translations, and those back."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.folds < 0 or self.folds == 1:
+            raise UsageError(f"--folds {self.folds}: expected at least 2")
+        if self.seeds < 1:
+            raise UsageError(f"--seeds {self.seeds}: expected at least 1")
+        if self.combine is not None:
+            self._check_combine(self.combine)
+
     @property
     def name(self) -> str:
         return folder_name(self.data, "model")
+
+    @property
+    def several(self) -> bool:
+        """Whether one training is not all of it."""
+        return self.folds > 0 or self.seeds > 1
+
+    @property
+    def combined(self) -> Combine:
+        """What becomes of several trainings."""
+        return self.combine or ("refit" if self.folds else "soup")
+
+    def _check_combine(self, how: str) -> None:
+        if how not in get_args(Combine):
+            raise UsageError(f"--combine {how!r}: expected one of {', '.join(get_args(Combine))}")
+        if not self.several:
+            raise UsageError(f"--combine {how}: there is one training; give --seeds 3 or --folds 5 too")
+        if how in ("refit", "stack") and not self.folds:
+            why = "is learned from rows that the models did not learn from" if how == "stack" else "follows folds"
+            raise UsageError(f"--combine {how}: {why}; give --folds 5 too, or take average, soup or greedy_soup")
+        if how != "refit" and self.folds and self.reading.by == "time":
+            raise UsageError(
+                f"--combine {how}: the models of the first folds know only the oldest rows; with --time-column "
+                "take refit, which learns from all of them"
+            )
 
     def settings(self) -> Recipe:
         """The recipe file with the overrides on top."""

@@ -24,7 +24,7 @@ from bertie.data.batches import of_epoch
 from bertie.data.rows import Rows
 from bertie.evaluation.judge import judge, to_json
 from bertie.predict import Predictor, load
-from bertie.tasks.base import Answer, Defaults
+from bertie.tasks.base import Answer, Defaults, Task
 from bertie.training.company import lead, together
 from bertie.training.estimate import estimate_seconds
 from bertie.training.hooks import Teller, reporters
@@ -102,20 +102,8 @@ def _train(request: TrainRequest, run: RunFolder, say: Callable[[str], None]) ->
         prepared = prepare(request, recipe, run, notes)
         predictor = make_predictor(prepared, folder.name)
         model = begin(prepared, notes.say)
-        # Only now: a head at random is unsure of every row, and each would be answered twice.
         training = plan(prepared, predictor, run, request, began)
-        encoder, method = prepared.start.encoder, prepared.method
-        examples = of_epoch(prepared.examples, 0)
-        notes.say(estimate_memory(model, examples, training).line())
-        notes.say(f"training: {estimate_seconds(model, examples, training).forecast(training)}")
-        hooks = [Tuner(method, encoder), Teller(notes.say), *reporters(training, run)]
-        fitted = lead(model, prepared.examples, training, run, dev_score(predictor, prepared), hooks)
-        method.settle(encoder)
-        for warning in fitted.warnings:
-            notes.say(warning)
-        notes.say(
-            f"trained {fitted.epochs} epochs in {fitted.seconds:.0f} s ({fitted.end}); {best_on_dev(run, fitted)}"
-        )
+        fitted = tune(prepared, model, predictor, training, run, notes.say)
         for note in calibrate(predictor, prepared):
             notes.say(note)
         answers = predictor.predict(list(prepared.test))
@@ -131,11 +119,34 @@ def begin(prepared: Prepared, say: Callable[[str], None]) -> TrainingModel:
     encoder, method = prepared.start.encoder, prepared.method
     if prepared.recipe.linear_start:
         any(floor.start(prepared.task) for floor in prepared.floors.fitted)
+    # Only now: a head at random is unsure of every row, and each would be answered twice.
     seed_everything(prepared.recipe.training.seed)
     method.apply(encoder)
     say(share(method, encoder, prepared.task))
     wrappers = [*regularized(prepared.recipe.training, prepared.task), penalised(method)]
     return TrainingModel(encoder, prepared.task, wrappers)
+
+
+def tune(
+    prepared: Prepared,
+    model: TrainingModel,
+    predictor: Predictor,
+    training: Training,
+    run: RunFolder,
+    say: Callable[[str], None],
+) -> FitResult:
+    """The training itself, after `begin`; a stopped one goes on, of a finished one the result is given again."""
+    encoder, method = prepared.start.encoder, prepared.method
+    examples = of_epoch(prepared.examples, 0)
+    say(estimate_memory(model, examples, training).line())
+    say(f"training: {estimate_seconds(model, examples, training).forecast(training)}")
+    hooks = [Tuner(method, encoder), Teller(say), *reporters(training, run)]
+    fitted = lead(model, prepared.examples, training, run, dev_score(predictor, prepared), hooks)
+    method.settle(encoder)
+    for warning in fitted.warnings:
+        say(warning)
+    say(f"trained {fitted.epochs} epochs in {fitted.seconds:.0f} s ({fitted.end}); {best_on_dev(run, fitted)}")
+    return fitted
 
 
 def make_predictor(prepared: Prepared, name: str) -> Predictor:
@@ -150,11 +161,16 @@ def dev_score(predictor: Predictor, prepared: Prepared) -> Callable[[], Evaluati
 
     def evaluate() -> Evaluation:
         dev = prepared.splits.dev
-        answers = prepared.task.recalibrated(dev_answers(predictor, dev), dev)
-        scores = prepared.task.score(answers, dev)
-        return Evaluation(scores.value + TIE_BREAK * prepared.task.tie_break(answers, dev), scores.metrics)
+        return chosen_by(prepared.task, dev_answers(predictor, dev), dev)
 
     return evaluate
+
+
+def chosen_by(task: Task, answers: list[Answer], dev: Rows) -> Evaluation:
+    """What models are compared by: the metric as it would be after calibration, and among equals the tie-break."""
+    recalibrated = task.recalibrated(answers, dev)
+    scores = task.score(recalibrated, dev)
+    return Evaluation(scores.value + TIE_BREAK * task.tie_break(recalibrated, dev), scores.metrics)
 
 
 def dev_answers(predictor: Predictor, dev: Rows) -> list[Answer]:
@@ -225,10 +241,17 @@ def fill(training: Training, extent: Extent, defaults: Defaults, method: Method 
     )
 
 
-def plan(prepared: Prepared, predictor: Predictor, run: RunFolder, request: TrainRequest, began: float) -> Training:
+def plan(
+    prepared: Prepared,
+    predictor: Predictor,
+    run: RunFolder,
+    request: TrainRequest,
+    began: float,
+    reserve: float = RESERVE,
+) -> Training:
     """The settings with the time of the training, decided once and kept for a resume, which may ask for another.
 
-    `began` is when the command did, on the monotonic clock.
+    `began` is when the command did, on the monotonic clock; `reserve` are the seconds kept for what comes after.
     """
     training = fill(prepared.recipe.training, Extent.of(prepared), prepared.task.defaults, prepared.method)
     decided = run.read("plan")
@@ -237,7 +260,7 @@ def plan(prepared: Prepared, predictor: Predictor, run: RunFolder, request: Trai
         if prepared.task.calibrates:
             judging *= 1 + len(prepared.splits.dev) / len(prepared.test)
         budget = request.seconds_or(60 * prepared.task.defaults.minutes)
-        left = max(budget - (time.monotonic() - began) - RESERVE - judging, 1.0)
+        left = max(budget - (time.monotonic() - began) - reserve - judging, 1.0)
         decided = {"seconds": training.seconds or left, "budget": budget}
         run.write("plan", decided)
     else:

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom
+from scipy.stats import binom, ttest_1samp
 
 from bertie.core.errors import DataError
 from bertie.metrics.intervals import (
     f1_interval,
+    fold_interval,
     mean_interval,
     paired_difference,
     paired_f1_difference,
@@ -202,3 +203,16 @@ def test_no_rows_and_unequal_rows_are_errors() -> None:
         wilson_interval(0, 0)
     with pytest.raises(DataError, match="same rows"):
         paired_difference([1.0], [1.0, 0.0])
+
+
+def test_folds_are_no_independent_draws() -> None:
+    values = [0.80, 0.84, 0.82, 0.86, 0.78]
+    plain = ttest_1samp(values, 0.0).confidence_interval()
+    independent = fold_interval(values, 0.0)
+    assert (independent.low, independent.high) == pytest.approx((plain.low, plain.high))
+    corrected = fold_interval(values, 1 / 4)
+    assert corrected.value == pytest.approx(0.82)
+    wider = (corrected.high - corrected.low) / (independent.high - independent.low)
+    assert wider == pytest.approx(((1 / 5 + 1 / 4) / (1 / 5)) ** 0.5)
+    with pytest.raises(DataError, match="at least two; take more --folds"):
+        fold_interval([0.8], 1.0)

@@ -14,7 +14,7 @@ from bertie.workflow.request import TrainRequest
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[TrainRequest]:
     """The requests; no training follows."""
     requests: list[TrainRequest] = []
-    monkeypatch.setattr(api, "run_training", lambda request, say: requests.append(request))
+    monkeypatch.setattr(api, "run_trainings", lambda request, say: requests.append(request))
     return requests
 
 

@@ -375,3 +375,19 @@ def test_overfitting_renders_what_stands_in_the_file(tmp_path: Path) -> None:
     assert "| trec_en | fgm | 0: 0.9300, 1: 0.9000, 2: 0.9250, 3: 0.9900 | 0: +0.0300, 1: -0.0100, 2: +0.0050 |" in page
     assert (tmp_path / "overfitting.md").read_text(encoding="utf-8") in page
     assert "有帮助" in (tmp_path / "overfitting.zh.md").read_text(encoding="utf-8")
+
+
+def test_soup(data: Path, tiny_model: Path, tmp_path: Path) -> None:
+    results = tmp_path / "soup.jsonl"
+    options = ("--members", 2, "--minutes", 2, "--seeds", 5, "--model", tiny_model, "--json", results)
+    settings = ("--set", "training.epochs=1", "--set", "training.trackers=[]")
+    text = run("soup.py", SET, "--data", data, *options, *settings, "--render", "--out", tmp_path)
+    assert (tmp_path / "soup.md").read_text(encoding="utf-8") in text
+    assert str(data) not in text
+    [record] = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+    assert [set(one) for one in record["members"]] == [{"dev", "test"}] * 2
+    assert record["soup"]["members"] == record["average"]["members"] == ["seed-5", "seed-6"]
+    assert 1 <= len(record["greedy_soup"]["members"]) <= 2
+    assert "各模型权重的平均" in (tmp_path / "soup.zh.md").read_text(encoding="utf-8")
+    again = run("soup.py", SET, "--data", data, *options)
+    assert len(results.read_text(encoding="utf-8").splitlines()) == 1 and again == text

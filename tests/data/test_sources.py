@@ -162,3 +162,19 @@ def test_a_hub_that_cannot_be_reached_is_a_data_error(monkeypatch: pytest.Monkey
         load_splits("hub:nobody/set")
     with pytest.raises(DataError, match="expected hub:NAME"):
         load_splits("hub:")
+
+
+def test_only_rows_that_are_divided_need_the_column_beside_them(tmp_path: Path) -> None:
+    lines = table(60).splitlines()
+    grouped = "\n".join(f"{line},{'who' if i == 0 else i % 12}" for i, line in enumerate(lines))
+    folder(tmp_path, train_dot_csv=grouped, test_dot_csv=table(10, 100))
+    options = ReadOptions(columns=Columns(beside="who"), by="group")
+    splits = load_splits(tmp_path, options=options)
+    assert splits.test is not None and len(splits.test) == 10 and not splits.test.beside
+    assert not set(splits.train.beside) & set(splits.dev.beside)
+    assert "by class and group" in splits.notes[-1]
+    assert not any("not used" in note for note in splits.notes)
+    timed = load_splits(tmp_path, options=ReadOptions(columns=Columns(beside="who"), by="time"))
+    assert max(map(int, timed.train.beside)) < min(map(int, timed.dev.beside))
+    with pytest.raises(DataError, match="there is no column 'when'"):
+        load_splits(tmp_path, options=ReadOptions(columns=Columns(beside="when"), by="time"))

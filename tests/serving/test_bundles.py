@@ -13,7 +13,8 @@ from tests.serving.running import running
 from tests.workflow.rows import write
 
 SETTINGS = {"training.epochs": 1, "training.optimizer.rate": 1e-3}
-KINDS = {"one": ("text",), "several": ("text",), "pair": ("text_a", "text_b")}
+KINDS = {"one": ("text",), "several": ("text",), "pair": ("text_a", "text_b"), "ensemble": ("text",)}
+MORE: dict[str, dict[str, Any]] = {"ensemble": {"seeds": 2, "combine": "average"}}
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,8 @@ def bundles(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     folder = tmp_path_factory.mktemp("bundles")
     for kind in KINDS:
         data = write(folder / f"{kind}.csv", 60, kind)
-        bertie.train(data, model=str(tiny_model), out=folder / kind, settings=SETTINGS, say=lambda line: None)
+        options = {"out": folder / kind, "settings": SETTINGS, **MORE.get(kind, {})}
+        bertie.train(data, model=str(tiny_model), say=lambda line: None, **options)
     return {kind: folder / kind for kind in KINDS}
 
 

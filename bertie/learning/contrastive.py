@@ -23,9 +23,11 @@ from bertie.data.label_pairs import LabelPairs
 from bertie.evaluation.features import pooled_features
 from bertie.evaluation.linear import Floats
 from bertie.evaluation.probe import LinearProbe
+from bertie.learning.belief import Belief, Head, Seen, believe
 from bertie.learning.few import Few
 from bertie.learning.request import Contrast
 from bertie.learning.settings import fill
+from bertie.learning.zero_shot import described_head
 from bertie.nn.encoder import Encoder
 from bertie.nn.losses import cosine_targets, supervised_contrastive
 from bertie.tasks.embedding import Embedding, EmbeddingExample, EmbeddingSettings
@@ -38,13 +40,13 @@ from bertie.training.state import Evaluation
 from bertie.training.tuning import Tuner, penalised, share
 from bertie.workflow.preparation import Notes
 
-PAIRS_A_ROW = 40
-COMPUTE = 1.5e13
+PAIRS_A_ROW = 20
+COMPUTE = 1e13
 """Floating point operations of the tuning at most, where the number of pairs is left open: a minute or two of two
 cores."""
 FEWEST_PAIRS = 64
 PAIRS_A_BATCH = 8
-RATE = 2e-5
+RATE = 4e-5
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,13 @@ class Known:
     texts: list[Encoded]
     labels: list[str]
     classes: list[int]
+    rows: int
+    """How many of them are rows; the rest are descriptions."""
+
+    @property
+    def described(self) -> bool:
+        """Whether there are descriptions."""
+        return len(self.texts) > self.rows
 
     @classmethod
     def of(cls, few: Few, length: int) -> Known:
@@ -121,15 +130,17 @@ class Known:
         columns = [[row[column] for row in rows] for column in task.columns]
         found = whole.sequences(few.prepared.start.tokenizer, columns[0], columns[1] if task.pair else None, length)
         labels = [row["label"] for row in rows]
-        return cls([one for (one,) in found], labels, [task.index[label] for label in labels])
+        return cls(
+            [one for (one,) in found], labels, [task.index[label] for label in labels], len(few.prepared.splits.train)
+        )
 
 
 def learn_by_contrast(few: Few, run: RunFolder, notes: Notes) -> Few:
     """Tunes the encoder by pairs, in place, and gives the head the linear solution on what it then sees."""
     prepared, options = few.prepared, few.recipe.contrast
-    encoder, method, _tokenizer = prepared.start.encoder, prepared.method, prepared.start.tokenizer
+    encoder, method = prepared.start.encoder, prepared.method
     known = Known.of(few, min(options.length, prepared.recipe.max_length))
-    added = len(known.texts) - len(prepared.splits.train)
+    belief = first_belief(few, known) if known.described else None
     training = fill(prepared, epochs=1, rows=PAIRS_A_BATCH, rate=RATE)
     pairs = LabelPairs(known.classes, pair_count(options, known, encoder, training.epochs), training.seed)
     method.apply(encoder)
@@ -146,14 +157,35 @@ def learn_by_contrast(few: Few, run: RunFolder, notes: Notes) -> Few:
     for warning in fitted.warnings:
         notes.say(warning)
     notes.say(
-        f"tuned by {len(pairs)} pairs of {len(known.texts)} texts ({added} of them descriptions of labels), "
-        f"{fitted.steps} steps in {fitted.seconds:.0f} s; --set contrast.describe=false leaves descriptions out"
+        f"tuned by {len(pairs)} pairs of {len(known.texts)} texts ({len(known.texts) - known.rows} of them "
+        f"descriptions of labels), {fitted.steps} steps in {fitted.seconds:.0f} s"
     )
-    features = _features(few, known)
-    few.task.start_from(*LinearProbe.fit(features, known.labels, few.task.labels).linear())
+    if belief is not None:
+        notes.say(
+            f"descriptions have {belief.share:.0%} of the say beside the rows, by what they told of the rows before "
+            "the tuning; --set contrast.describe=false leaves them out"
+        )
+    head = tuned_head(few, known, belief)
+    few.task.start_from(head.weight, head.bias)
     return replace(
         few, steps=fitted.steps, prepared=replace(prepared, recipe=replace(prepared.recipe, training=training))
     )
+
+
+def first_belief(few: Few, known: Known) -> Belief:
+    """How far descriptions are believed, by an encoder that nobody has tuned."""
+    seen = Seen.of(_features(few, known)[: known.rows], known.labels[: known.rows], few.task.labels)
+    return believe(seen, described_head(few))
+
+
+def tuned_head(few: Few, known: Known, belief: Belief | None) -> Head:
+    """The linear solution on what the tuned encoder sees, with the descriptions as far as they are believed."""
+    features, names = _features(few, known), few.task.labels
+    learned = Head(*LinearProbe.fit(features, known.labels, names).linear())
+    if belief is None:
+        return learned
+    seen = Seen.of(features[: known.rows], known.labels[: known.rows], names)
+    return belief.mixed(learned, described_head(few), seen)
 
 
 def pair_count(options: Contrast, known: Known, encoder: Encoder, passes: int) -> int:

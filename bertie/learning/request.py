@@ -29,11 +29,12 @@ class Contrast:
     temperature: float = 0.1
     """Cosines are divided by this; small: only the nearest texts count. For `supervised` and `order`."""
     pairs: int = 0
-    """Pairs of a pass, half of them of one class. 0: 40 for each row, as far as a minute or two on two cores allows."""
+    """Pairs of a pass, half of them of one class. 0: 20 for each text, or what a minute or two on two cores allow."""
     length: int = 128
     """Tokens of a text while the encoder is tuned; what is answered is read as far as `max_length` says."""
     describe: bool = True
-    """Learn from the descriptions of the labels too, as further examples; names that are numbers are left out."""
+    """Learn from the descriptions of the labels too, as further examples and as a part of the head that is as large as
+    the rows bear out; names that are numbers are left out."""
 
     def __post_init__(self) -> None:
         if not self.temperature > 0.0:

@@ -8,12 +8,12 @@ Knows nothing of files, or of how a model is judged.
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from bertie.core.errors import DataError, UsageError
 from bertie.data.batches import Example
 from bertie.data.descriptions import says_something
 from bertie.evaluation.features import pooled_features
+from bertie.learning.belief import Head
 from bertie.learning.few import Few
 from bertie.nn.heads import normalised
 from bertie.training.run import RunFolder
@@ -33,16 +33,16 @@ def learn_by_descriptions(few: Few, run: RunFolder, notes: Notes) -> Few:
             f"the descriptions {numbers} say nothing of what the labels mean; give a file with text,label by "
             "--descriptions"
         )
-    weight = description_weights(few)
-    few.task.start_from(weight, torch.zeros(len(weight)))
+    head = described_head(few)
+    few.task.start_from(head.weight, head.bias)
     for label, texts in few.descriptions.items():
         notes.say(f"{label}: " + "; ".join(texts))
     notes.say("no example was learned from; the floors beside it were fitted on the rows that were drawn")
     return few
 
 
-def description_weights(few: Few) -> Tensor:
-    """Weights (C, D) over normalised states whose product is the cosine to each label's descriptions / temperature.
+def described_head(few: Few) -> Head:
+    """Weights over normalised states whose product is the cosine to each label's descriptions / temperature.
 
     What all descriptions share is taken out: it moves every score alike, and only makes their differences small.
     """
@@ -54,4 +54,5 @@ def description_weights(few: Few) -> Tensor:
         found = pooled_features(start.encoder, [Example((one,)) for one in encoded], start.tokenizer.pad_id, dtype)
         means.append(normalised(normalised(torch.from_numpy(found)).mean(dim=0)))  # (D,)
     described = torch.stack(means)  # (C, D)
-    return (described - described.mean(dim=0)) / (described.shape[1] * options.temperature)
+    weight = (described - described.mean(dim=0)) / (described.shape[1] * options.temperature)
+    return Head(weight, torch.zeros(len(weight)))

@@ -72,10 +72,10 @@ def test_a_text_is_the_same_text_in_every_pair(tiny_model: Path) -> None:
 
 def test_pairs_are_bounded_by_what_they_cost(tiny_model: Path) -> None:
     encoder, tokenizer = checkpoint.load(tiny_model).encoder, Tokenizer.from_folder(tiny_model)
-    known = Known(tokenizer.encode_batch(TEXTS), [str(one) for one in CLASSES], CLASSES)
+    known = Known(tokenizer.encode_batch(TEXTS), [str(one) for one in CLASSES], CLASSES, rows=6)
     assert pair_count(Contrast(pairs=7), known, encoder, 1) == 7
-    assert pair_count(Contrast(), known, encoder, 1) == 40 * 6
-    many = Known(known.texts * 3000, known.labels * 3000, known.classes * 3000)
+    assert pair_count(Contrast(), known, encoder, 1) == 20 * 6
+    many = Known(known.texts * 3000, known.labels * 3000, known.classes * 3000, rows=18_000)
     weights = sum(parameter.numel() for parameter in encoder.layers.parameters())
     tokens = sum(map(len, many.texts)) / len(many.texts)
     bounded = pair_count(Contrast(), many, encoder, 2000)

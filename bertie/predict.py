@@ -1,22 +1,24 @@
 """The Predictor: texts to answers. The only way in for everything above it: evaluation, serving, the applications.
 
-In:  a bundle, or an encoder, a task with its head and a tokenizer; then rows, or plain texts
+In:  a bundle of any engine, or an encoder, a task with its head and a tokenizer; then rows, or plain texts
 Out: one answer per row, in the order of the rows, with a note where a text was empty or was cut
 Knows nothing of training or of where rows come from.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from bertie.bundle import checksums, golden, linear
 from bertie.bundle import folder as bundle
-from bertie.bundle import golden
 from bertie.bundle.folder import Model
-from bertie.core.errors import DataError
+from bertie.bundle.linear import LinearModel
+from bertie.core.errors import DataError, UsageError
 from bertie.core.runtime import autocast, choose_device, choose_dtype
 from bertie.data.batches import Example, pack
 from bertie.data.rows import blocks
@@ -28,8 +30,45 @@ TOKENS_PER_BATCH = 4096
 """Padded tokens a batch: larger ones fall out of the processor's cache and gain nothing."""
 
 
-class Predictor:
-    """Answers rows with a model. Safe to call from one thread at a time.
+class BasePredictor(ABC):
+    """What answers rows, whatever its engine is. Safe to call from one thread at a time."""
+
+    name: str
+
+    @property
+    @abstractmethod
+    def task(self) -> Task:
+        """The task, for its columns and its labels."""
+
+    @abstractmethod
+    def _block(self, rows: list[dict[str, Any]]) -> list[Answer]:
+        """One answer per row that has been checked, in order."""
+
+    def predict(self, rows: Sequence[str | Mapping[str, Any]]) -> list[Answer]:
+        """One answer per row, in order. A row is a text, or has the task's columns; DataError says what lacks."""
+        return list(self.stream(rows))
+
+    def stream(self, rows: Iterable[str | Mapping[str, Any]]) -> Iterator[Answer]:
+        """Answers in order, a block of rows at a time: memory does not grow with the number of rows."""
+        done = 0
+        for block in blocks(rows):
+            yield from self._block([self._row(row, done + i) for i, row in enumerate(block)])
+            done += len(block)
+
+    def _row(self, row: str | Mapping[str, Any], index: int) -> dict[str, Any]:
+        columns = self.task.columns
+        if isinstance(row, str):
+            if len(columns) != 1:
+                raise DataError(f"row {index + 1}: found one text, expected the columns {', '.join(columns)}")
+            row = {columns[0]: row}
+        try:
+            return self.task.asked(row)
+        except DataError as error:
+            raise DataError(f"row {index + 1}: {error}") from error
+
+
+class Predictor(BasePredictor):
+    """Answers rows with an encoder.
 
     In bfloat16 it is faster where the processor can, and what rounding could have changed is answered again in float32
     (`Task.unsure`): the same labels, probabilities within a hundredth or two.
@@ -46,19 +85,7 @@ class Predictor:
 
     @property
     def task(self) -> Task:
-        """The task, for its columns and its labels."""
         return self.model.task
-
-    def predict(self, rows: Sequence[str | Mapping[str, Any]]) -> list[Answer]:
-        """One answer per row, in order. A row is a text, or has the task's columns; DataError says what lacks."""
-        return list(self.stream(rows))
-
-    def stream(self, rows: Iterable[str | Mapping[str, Any]]) -> Iterator[Answer]:
-        """Answers in order, a block of rows at a time: memory does not grow with the number of rows."""
-        done = 0
-        for block in blocks(rows):
-            yield from self._block([self._row(row, done + i) for i, row in enumerate(block)])
-            done += len(block)
 
     def encode(self, rows: Sequence[dict[str, Any]]) -> list[Example]:
         """Rows as the model sees them."""
@@ -107,17 +134,6 @@ class Predictor:
             output = self.task(self.model.encoder, batch)
             return self.task.answer(output, batch)
 
-    def _row(self, row: str | Mapping[str, Any], index: int) -> dict[str, Any]:
-        columns = self.task.columns
-        if isinstance(row, str):
-            if len(columns) != 1:
-                raise DataError(f"row {index + 1}: found one text, expected the columns {', '.join(columns)}")
-            row = {columns[0]: row}
-        try:
-            return self.task.asked(row)
-        except DataError as error:
-            raise DataError(f"row {index + 1}: {error}") from error
-
     def _noted(self, answer: Answer, row: dict[str, Any], example: Example) -> Answer:
         notes = []
         if not any(text.strip() for text in self.task.texts(row)):
@@ -134,8 +150,28 @@ class Predictor:
         return {piece for piece, text in pairs if text is not None} <= {self.model.tokenizer.unk_id}
 
 
-def load(folder: str | Path, dtype: str = "float32") -> Predictor:
-    """A predictor from a bundle: sums checked, golden examples answered again.
+class LinearPredictor(BasePredictor):
+    """Answers rows by counting words; in float32, on the processor."""
+
+    def __init__(self, model: LinearModel, name: str = "model") -> None:
+        self.model, self.name = model, name
+
+    @property
+    def task(self) -> Task:
+        return self.model.task
+
+    def _block(self, rows: list[dict[str, Any]]) -> list[Answer]:
+        answers, known = self.model.answers(rows)
+        return [self._noted(*one) for one in zip(answers, rows, known, strict=True)]
+
+    def _noted(self, answer: Answer, row: dict[str, Any], known: bool) -> Answer:
+        if not any(text.strip() for text in self.task.texts(row)):
+            return {**answer, "note": "the text is empty"}
+        return answer if known else {**answer, "note": "no part of the text is in the model's vocabulary"}
+
+
+def load(folder: str | Path, dtype: str = "float32") -> BasePredictor:
+    """A predictor from a bundle of any engine: sums checked, golden examples answered again.
 
     Args:
         folder: the bundle.
@@ -144,13 +180,32 @@ def load(folder: str | Path, dtype: str = "float32") -> Predictor:
     Raises:
         BundleError: a sum or a golden example differs; the message names which.
     """
-    path, device = Path(folder), choose_device()
-    model = bundle.load(path)
+    path = Path(folder)
+    checksums.verify(path)
+    device = choose_device()
+    number, _ = choose_dtype(device, dtype)
+    if bundle.described(path)["engine"] != linear.ENGINE:
+        return _load_torch(path, device, number)
+    predictor = LinearPredictor(linear.read(path), path.resolve().name)
+    golden.check(predictor.predict, predictor.model.golden, linear.ENGINE, str(path))
+    return predictor
+
+
+def load_torch(folder: str | Path, dtype: str = "float32") -> Predictor:
+    """The same, for what needs the encoder of a bundle; UsageError where it has none."""
+    predictor = load(folder, dtype)
+    if not isinstance(predictor, Predictor):
+        raise UsageError(f"{folder}: counts words and has no encoder, which is needed here; take a bundle that has one")
+    return predictor
+
+
+def _load_torch(path: Path, device: torch.device, dtype: torch.dtype) -> Predictor:
+    model = bundle.read(path)
     for part in model.together:
         part.encoder.to(device)
         part.task.to(device)
-    predictor = Predictor(model, path.resolve().name, choose_dtype(device, dtype)[0])
+    predictor = Predictor(model, path.resolve().name, dtype)
     kind = model.engine.partition("/")[0]
-    engine = model.engine if predictor.dtype is torch.float32 else f"{kind}/{str(predictor.dtype)[len('torch.') :]}"
+    engine = model.engine if dtype is torch.float32 else f"{kind}/{str(dtype).removeprefix('torch.')}"
     golden.check(predictor.predict, model.golden, engine, str(path))
     return predictor

@@ -94,20 +94,29 @@ def save(model: Model, folder: Path, documents: Mapping[str, str], add: Callable
     """Writes the bundle in a temporary folder and moves it in at the end.
 
     `documents` maps file names to their text; `add` writes more files into the folder that it is given.
-
-    The seal goes first and comes last: a bundle whose replacement was cut off is refused, never half old and half new;
-    the next `save` ends it. The caller holds the lock of the folder.
     """
-    recover(folder)
     parts = [part for one in model.together for part in (one.encoder, one.task)]
     weights = [tensor for part in parts for tensor in part.state_dict().values()]
-    new = folder / NEW
-    with new_folder(new, sum(tensor.nbytes for tensor in weights)) as making:
+
+    def write(making: Path) -> None:
         _write_model(model, making)
         for name, text in documents.items():
             (making / name).write_text(text, encoding="utf-8")
         if add is not None:
             add(making)
+
+    put(folder, sum(tensor.nbytes for tensor in weights), write)
+
+
+def put(folder: Path, size: int, write: Callable[[Path], None]) -> None:
+    """A bundle of any engine: what `write` puts into a folder, sealed, then moved in. `size`: its bytes, about.
+
+    The seal goes first and comes last: a bundle whose replacement was cut off is refused, never half old and half new;
+    the next one ends it. The caller holds the lock of the folder.
+    """
+    recover(folder)
+    with new_folder(folder / NEW, size) as making:
+        write(making)
         checksums.seal(making)
     with storage_errors(folder, 0):
         _move_in(folder)
@@ -124,8 +133,8 @@ def _write_model(model: Model, making: Path) -> None:
         model.combination.stack.save(making / ensemble.STACK)
     if not model.members:
         _write_weights(model, making)
-    _write(making / "bundle.json", _description(model))
-    _write(making / "golden.json", model.golden)
+    write_json(making / "bundle.json", _description(model))
+    write_json(making / "golden.json", model.golden)
 
 
 def _write_weights(model: Model, making: Path) -> None:
@@ -147,8 +156,8 @@ def save_adapter(model: Model, added: Mapping[str, Tensor], making: Path) -> Non
     fingerprint = adapter.write(model.encoder, added, model.tuning, model.origin, making)
     _save_head(model, making)
     base = {"base": {"name": model.origin, "fingerprint": fingerprint}}
-    _write(making / "bundle.json", _description(model) | base)
-    _write(making / "golden.json", model.golden)
+    write_json(making / "bundle.json", _description(model) | base)
+    write_json(making / "golden.json", model.golden)
     checksums.seal(making)
 
 
@@ -160,12 +169,7 @@ def load(folder: Path) -> Model:
 
 def read(folder: Path) -> Model:
     """Reads the model of a bundle whose sums were checked; BundleError where they do not fit together."""
-    description = _read(folder / "bundle.json")
-    if description.get("format") != FORMAT:
-        raise BundleError(
-            f"{folder}: bundle format {description.get('format')!r}, this version ({__version__}) reads {FORMAT}; "
-            "install the version that wrote it"
-        )
+    description = described(folder)
     if description["engine"] == ENSEMBLE:
         return _read_ensemble(folder, description)
     tuning, base = _read_tuning(description.get("tuning")), description.get("base")
@@ -190,7 +194,7 @@ def read(folder: Path) -> Model:
         max_length=description["max_length"],
         engine=description["engine"],
         origin=description["origin"],
-        golden=_read(folder / "golden.json"),
+        golden=read_json(folder / "golden.json"),
         tuning=tuning,
     )
 
@@ -200,7 +204,18 @@ def _read_ensemble(folder: Path, description: dict[str, Any]) -> Model:
     members = [read(folder / MEMBERS / str(number)) for number in range(1, 1 + sum(map(len, learners)))]
     stack = Stack.load(folder / ensemble.STACK) if description["stacked"] else None
     made = ensemble_of(members, Combination(learners, stack))
-    return replace(made, golden=_read(folder / "golden.json"))
+    return replace(made, golden=read_json(folder / "golden.json"))
+
+
+def described(folder: Path) -> dict[str, Any]:
+    """What bundle.json says, its engine among it; BundleError where it is of another format."""
+    description: dict[str, Any] = read_json(folder / "bundle.json")
+    if description.get("format") != FORMAT:
+        raise BundleError(
+            f"{folder}: bundle format {description.get('format')!r}, this version ({__version__}) reads {FORMAT}; "
+            "install the version that wrote it"
+        )
+    return description
 
 
 def free(folder: Path, *, overwrite: bool) -> None:
@@ -300,11 +315,13 @@ def _load_head(task: Task, path: Path) -> None:
     task.load_state_dict(weights)
 
 
-def _write(path: Path, content: Any) -> None:
+def write_json(path: Path, content: Any) -> None:
+    """A document of a bundle that is being made."""
     path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def _read(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """The same again; BundleError where it cannot be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

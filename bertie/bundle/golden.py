@@ -15,7 +15,13 @@ from bertie.core.errors import BundleError
 
 Answers = Callable[[Sequence[dict[str, Any]]], list[dict[str, Any]]]
 
-TOLERANCE = {"torch/float32": 1e-3, "torch/bfloat16": 3e-2, "ensemble/float32": 1e-3, "ensemble/bfloat16": 3e-2}
+TOLERANCE = {
+    "torch/float32": 1e-3,
+    "torch/bfloat16": 3e-2,
+    "ensemble/float32": 1e-3,
+    "ensemble/bfloat16": 3e-2,
+    "linear/float32": 1e-4,
+}
 """Largest change of a probability, or part of a larger number, by engine and dtype: another processor adds up in
 another order, nothing more."""
 

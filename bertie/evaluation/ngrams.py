@@ -1,7 +1,7 @@
-"""N-grams: texts to sparse TF-IDF features, and linear support vector machines over them.
+"""Linear support vector machines over counted n-grams.
 
-In:  texts of training rows; columns of rows to turn into features
-Out: fitted vectorizers, sparse features (N, F), weights (F + 1, C)
+In:  columns of rows; sparse features with their targets
+Out: sparse features (N, F), weights (F + 1, C), signed distances (N, C)
 Knows nothing of which of them is best.
 """
 
@@ -11,56 +11,20 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
-from bertie.core.errors import DataError
 from bertie.data.rows import Rows
 from bertie.evaluation.linear import Floats, Targets
-from bertie.text.language import detect
+from bertie.text.ngrams import features_of
 
 # N rows, F sparse features, C labels
-MANY_CHARACTERS = 10_000_000
-"""Training text beyond this goes without character n-grams inside words, which would take minutes."""
-FEW_ROWS = 1000
-"""Below this an n-gram counts even if only one text has it."""
-SCRIPT_SHARE = 0.2
-"""Part of the writing from which a script gets features of its own."""
-
-
-def fit_vectorizers(texts: Sequence[str]) -> list[TfidfVectorizer]:
-    """Words (1-2) with the characters inside them (2-5) for Latin script, plain characters (1-3) for any other.
-
-    Texts in both get both. Chosen on the dev rows of sst2_en, clinc150_en, chnsenticorp_zh and thucnews_zh.
-    """
-    mix = detect(texts[:: max(1, len(texts) // 2000)])
-    rare = 1 if len(texts) < FEW_ROWS else 2
-    made: list[TfidfVectorizer] = []
-    if mix.latin > SCRIPT_SHARE:
-        made.append(_ngrams("word", (1, 2), rare))
-        if sum(map(len, texts)) < MANY_CHARACTERS:
-            made.append(_ngrams("char_wb", (2, 5), rare))
-    if not made or mix.latin < 1 - SCRIPT_SHARE:
-        made.append(_ngrams("char", (1, 3), rare))
-    if not any(text.strip() for text in texts):
-        raise DataError("every text is empty, so there is nothing to count for TF-IDF; look at the text column")
-    try:
-        return [vectorizer.fit(texts) for vectorizer in made]
-    except ValueError as error:
-        raise DataError(f"no word is frequent enough for TF-IDF ({error}); give more rows, or longer texts") from error
 
 
 def sparse_features(vectorizers: Sequence[TfidfVectorizer], rows: Rows, columns: Sequence[str]) -> csr_matrix:
-    """(N, F). A pair a, b gives a, b, |a - b|, a x b and, for each vectorizer, the cosine of the two."""
-    sides = [[vectorizer.transform(rows.column(column)) for vectorizer in vectorizers] for column in columns]
-    if len(sides) == 1:
-        return hstack(sides[0], format="csr")
-    blocks = []
-    for a, b in zip(*sides, strict=True):
-        both = a.multiply(b).tocsr()
-        blocks += [a, b, abs(a - b), both, csr_matrix(both.sum(axis=1))]
-    return hstack(blocks, format="csr")
+    """(N, F) of these columns of the rows, as `features_of` makes them."""
+    return features_of(vectorizers, [rows.column(column) for column in columns])
 
 
 def fit_machines(features: csr_matrix, targets: Targets, penalty: float) -> Floats:
@@ -86,11 +50,3 @@ def _machine(features: csr_matrix, truth: NDArray[np.bool_], penalty: float) -> 
     machine = LinearSVC(C=penalty, tol=1e-3, random_state=0).fit(features, truth)
     made[:-1], made[-1] = machine.coef_[0], machine.intercept_[0]
     return made
-
-
-def _ngrams(analyzer: str, lengths: tuple[int, int], rare: int) -> TfidfVectorizer:
-    # The default pattern drops words of one character, which are half of the meaning in "I" and "5".
-    pattern = r"(?u)\w+" if analyzer == "word" else None
-    return TfidfVectorizer(
-        analyzer=analyzer, ngram_range=lengths, token_pattern=pattern, min_df=rare, sublinear_tf=True, dtype=np.float32
-    )

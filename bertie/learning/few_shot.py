@@ -18,7 +18,7 @@ from bertie.learning.few import Few, prepare_few
 from bertie.learning.pattern import learn_by_pattern
 from bertie.learning.request import By, FewShotRequest
 from bertie.learning.zero_shot import learn_by_descriptions
-from bertie.predict import load
+from bertie.predict import load_torch
 from bertie.training.run import RunFolder
 from bertie.workflow.claim import claim_folder, claim_run
 from bertie.workflow.preparation import Notes
@@ -50,5 +50,5 @@ def run_few_shot(request: FewShotRequest, say: Callable[[str], None]) -> TrainRe
         evaluation = to_json(judgement, time.monotonic() - began)
         training = prepared.recipe.training
         publish(prepared, predictor, Outcome(training, few.steps, judgement, evaluation), run, folder)
-        predictor = load(folder)  # what is handed on is what was written, and has proved itself
+        predictor = load_torch(folder)  # what is handed on is what was written, and has proved itself
     return TrainResult(folder, evaluation, predictor)

@@ -26,7 +26,7 @@ from bertie.data.readers import read_rows
 from bertie.data.rows import Row, Rows
 from bertie.nn import checkpoint
 from bertie.objectives.pretraining import Pretraining
-from bertie.predict import Predictor, load
+from bertie.predict import Predictor, load_torch
 from bertie.text.augmentation.base import Candidates, Fill, Sources, Translate, is_han
 from bertie.text.augmentation.thesaurus import Thesaurus, own_groups
 from bertie.text.tokenizer import Tokenizer
@@ -139,7 +139,7 @@ def fill_of(name: str) -> Fill:
 def _guesser(name: str) -> Predictor:
     device = choose_device()
     if (Path(name) / "bundle.json").is_file():
-        predictor = load(name)
+        predictor = load_torch(name)
         task = predictor.task
         if not isinstance(task, Pretraining) or task.asking is None or not task.objective(task.asking).masks:
             raise UsageError(
@@ -148,7 +148,7 @@ def _guesser(name: str) -> Predictor:
             )
         return predictor
     folder = resolve(name).folder
-    loaded, tokenizer = checkpoint.load(folder), Tokenizer.from_folder(folder)
+    loaded, tokenizer = checkpoint.load_torch(folder), Tokenizer.from_folder(folder)
     task = Pretraining.of("masked_lm", loaded.encoder, tokenizer, {})
     task.build_head(loaded.encoder.config.hidden_size)
     if not task.take_heads(loaded.heads):

@@ -23,7 +23,7 @@ from bertie.core.errors import UsageError
 from bertie.core.files import new_file
 from bertie.core.runtime import choose_device, choose_dtype
 from bertie.data.rows import blocks
-from bertie.predict import Predictor, load
+from bertie.predict import Predictor, load_torch
 from bertie.tasks.embedding import Embedding, EmbeddingSettings
 from bertie.workflow.choose import load_start
 from bertie.workflow.predict import Source, rows_of
@@ -42,7 +42,7 @@ def embedder(model: str | Path, dtype: str = "float32") -> Predictor:
     """
     folder = Path(model)
     if (folder / SEAL).is_file():
-        predictor = load(folder, dtype)
+        predictor = load_torch(folder, dtype)
         if not isinstance(predictor.task, Embedding):
             raise UsageError(
                 f"{folder}: is a bundle of {predictor.task.name}, expected one of embedding; train it with "

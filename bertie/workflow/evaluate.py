@@ -20,7 +20,7 @@ from bertie.data.sources import read, split_files
 from bertie.evaluation.floor_files import load_floors
 from bertie.evaluation.floors.base import Ground
 from bertie.evaluation.judge import judge, to_json
-from bertie.predict import Predictor, load
+from bertie.predict import BasePredictor, Predictor, load
 from bertie.tasks.base import Answer
 from bertie.workflow.choose import load_start
 from bertie.workflow.preparation import read_options
@@ -74,9 +74,14 @@ def text_rows(data: str, reading: Reading, kind: str) -> Rows:
 
 
 def floor_answers(
-    folder: Path, predictor: Predictor, rows: Rows, say: Callable[[str], None]
+    folder: Path, predictor: BasePredictor, rows: Rows, say: Callable[[str], None]
 ) -> Iterator[tuple[str, list[Answer]]]:
-    """What the floors kept in the bundle answer to these rows, as far as it is scored; one after the other."""
+    """What the floors kept in the bundle answer to these rows, as far as it is scored; one after the other.
+
+    A bundle that counts words is a floor itself and keeps none.
+    """
+    if not isinstance(predictor, Predictor):
+        return
     model = predictor.model
     ground = Ground(model.task, model.encoder, model.tokenizer, model.max_length)
     for floor in load_floors(folder):

@@ -18,11 +18,12 @@ from torch import Tensor
 from bertie.bundle.adapter import weights
 from bertie.bundle.checksums import stay_outside
 from bertie.bundle.folder import MEMBERS, TUNING, Model, save_adapter
+from bertie.bundle.linear import ENGINE as LINEAR
 from bertie.core.errors import BundleError, UsageError
 from bertie.core.files import new_folder
 from bertie.nn.encoder import Encoder
 from bertie.nn.hf_classification import ExportedClassifier, load_classifier, save_classifier
-from bertie.predict import Predictor, load
+from bertie.predict import Predictor, load, load_torch
 from bertie.tasks.classification import Classification
 from bertie.text.tokenizer import Tokenizer
 
@@ -40,6 +41,11 @@ def run_export(model: str | Path, format_: str, out: Path) -> str:
     out = out.resolve()
     _free(out)
     predictor = load(model)
+    if not isinstance(predictor, Predictor):
+        raise UsageError(
+            f"{predictor.name}: counts words (engine {LINEAR}) and has no encoder, so there is nothing that {format_} "
+            "could hold; serve it with bertie serve, or train an encoder with bertie train"
+        )
     if predictor.members:
         raise UsageError(
             f"{model}: is an ensemble of {len(predictor.members)} models, which no other format holds; export one of "
@@ -81,7 +87,7 @@ def small(predictor: Predictor, folder: Path, source: Path) -> str:
         )
     added = weights(source / TUNING) if (source / TUNING).is_file() else {}
     save_adapter(model, added, folder)
-    difference = _apart(model.encoder, load(folder).model.encoder, model)
+    difference = _apart(model.encoder, load_torch(folder).model.encoder, model)
     if not difference <= TOLERANCE:
         raise BundleError(f"{predictor.name}: the adapter's states differ by {difference:.1e}; nothing was written")
     size = sum(path.stat().st_size for path in folder.iterdir())

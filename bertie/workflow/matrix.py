@@ -38,7 +38,7 @@ from bertie.data.batches import Batch
 from bertie.nn.encoder import Encoder
 from bertie.nn.families import FAMILIES
 from bertie.nn.translation import read_config
-from bertie.predict import Predictor, load
+from bertie.predict import Predictor, load_torch
 from bertie.tasks.base import Task
 from bertie.text.tokenizer import Tokenizer
 from bertie.training.hooks import Step
@@ -310,7 +310,7 @@ def _bundle(trial: Trial, tokenizer: Tokenizer, final: Tensor) -> Iterator[str]:
     asked = [trial.task.asked(row) for row in EIGHT[trial.task.name]][:3]
     with tempfile.TemporaryDirectory(prefix="bertie-matrix-") as place:
         bundle.save(replace(model, golden=golden.record(predictor.predict, asked)), Path(place) / "m", {})
-        again = load(Path(place) / "m")  # refuses what answers otherwise
+        again = load_torch(Path(place) / "m")  # refuses what answers otherwise
     if not _close(trial.states(again.model.encoder), final):
         yield f"bundle: loaded, the states differ by {_apart(trial.states(again.model.encoder), final):.1e}"
     if any(not torch.equal(tensor, trial.task.state_dict()[n]) for n, tensor in again.task.state_dict().items()):

@@ -27,7 +27,7 @@ from bertie.data.passages import Curriculum, Pace, readable
 from bertie.data.replay import Replay
 from bertie.evaluation.judge import to_json
 from bertie.objectives.pretraining import OBJECTIVES, PretrainingSettings, needs_teacher, read_objectives
-from bertie.predict import Predictor, load
+from bertie.predict import Predictor, load_torch
 from bertie.training.company import lead, together
 from bertie.training.decisions import same_run
 from bertie.training.estimate import estimate_seconds
@@ -113,7 +113,7 @@ def _pretrain(request: PretrainRequest, run: RunFolder, say: Callable[[str], Non
             result["forgetting"] = forgetting.as_json()
         outcome = Outcome(judgement, result, fitted.best_step, notes.lines, rows, forgetting)
         publish(predictor, ready.corpus, ready.recipe, outcome, run, folder)
-        predictor = load(folder)
+        predictor = load_torch(folder)
     return TrainResult(folder, result, predictor)
 
 

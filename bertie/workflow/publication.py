@@ -21,7 +21,7 @@ from bertie.evaluation.floor_files import save_floors
 from bertie.evaluation.judge import Judgement
 from bertie.evaluation.model_card import model_card
 from bertie.evaluation.report import render
-from bertie.predict import Predictor
+from bertie.predict import BasePredictor, Predictor
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
 from bertie.workflow.documents import as_json, data_parts, report_of
@@ -67,7 +67,7 @@ def add_floors(making: Path, prepared: Prepared) -> None:
     save_floors(making / FLOORS, prepared.floors.fitted)
 
 
-def golden_rows(predictor: Predictor, rows: Rows) -> list[dict[str, Any]]:
+def golden_rows(predictor: BasePredictor, rows: Rows) -> list[dict[str, Any]]:
     """Up to eight rows without their labels, the shortest of a spread over the data; those that are answered clearly.
 
     Where the task is unsure of an answer, another processor may name another label.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from bertie.core.errors import UsageError
 from bertie.metrics.ranking import ndcg
-from bertie.predict import Predictor, load
+from bertie.predict import Predictor, load_torch
 from bertie.tasks.reranking import Reranking
 from bertie.workflow.embed import embed, embedder
 
@@ -60,7 +60,7 @@ class Retriever:
     ) -> Retriever:
         """Embeds the texts, each once. Models as `bertie embed` takes them; UsageError: one of another task."""
         first = embedding if isinstance(embedding, Predictor) else embedder(embedding)
-        second = reranking if isinstance(reranking, Predictor) or reranking is None else load(reranking)
+        second = reranking if isinstance(reranking, Predictor) or reranking is None else load_torch(reranking)
         if second is not None and not isinstance(second.task, Reranking):
             raise UsageError(f"{second.name}: is a model of {second.task.name}, expected one of reranking")
         distinct = list(dict.fromkeys(texts))

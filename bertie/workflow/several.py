@@ -22,7 +22,7 @@ from bertie.data.rows import Rows
 from bertie.data.sources import Splits
 from bertie.data.times import Fold
 from bertie.evaluation.judge import Judgement, judge, to_json
-from bertie.predict import Predictor, load
+from bertie.predict import Predictor, load_torch
 from bertie.tasks.base import Task
 from bertie.training.company import together
 from bertie.training.decisions import same_run
@@ -187,7 +187,7 @@ def _publish(
     log = run if again is None else run.part(REFIT)
     outcome = Outcome(training, again.kept_step if again else 0, judgement, evaluation)
     publish(prepared, predictor, outcome, log, request.folder)
-    return TrainResult(request.folder, evaluation, load(request.folder))
+    return TrainResult(request.folder, evaluation, load_torch(request.folder))
 
 
 def _metrics(metrics: Mapping[str, float]) -> str:

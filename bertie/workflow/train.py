@@ -23,7 +23,7 @@ from bertie.core.runtime import seed_everything
 from bertie.data.batches import of_epoch
 from bertie.data.rows import Rows
 from bertie.evaluation.judge import judge, to_json
-from bertie.predict import Predictor, load
+from bertie.predict import Predictor, load_torch
 from bertie.tasks.base import Answer, Defaults, Task
 from bertie.training.company import lead, together
 from bertie.training.estimate import estimate_seconds
@@ -90,7 +90,7 @@ def run_training(request: TrainRequest, say: Callable[[str], None]) -> TrainResu
 def published(folder: Path) -> TrainResult:
     """What a training has left."""
     evaluation = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    return TrainResult(folder, evaluation, load(folder))
+    return TrainResult(folder, evaluation, load_torch(folder))
 
 
 def _train(request: TrainRequest, run: RunFolder, say: Callable[[str], None]) -> TrainResult:
@@ -110,7 +110,7 @@ def _train(request: TrainRequest, run: RunFolder, say: Callable[[str], None]) ->
         judgement = judge(prepared.task, prepared.test, answers, prepared.floors.answers.items())
         evaluation = to_json(judgement, time.monotonic() - began)
         publish(prepared, predictor, Outcome(training, fitted.best_step, judgement, evaluation), run, folder)
-        predictor = load(folder)  # what is handed on is what was written, and has proved itself
+        predictor = load_torch(folder)  # what is handed on is what was written, and has proved itself
     return TrainResult(folder, evaluation, predictor)
 
 

@@ -16,9 +16,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from bertie.data.rows import Rows
 from bertie.evaluation.floors.base import Floor, Ground
-from bertie.evaluation.ngrams import fit_vectorizers
 from bertie.tasks.base import Answer
 from bertie.tasks.multiple_choice import answer_from
+from bertie.text.ngrams import fit_vectorizers
 
 
 @dataclass(frozen=True)

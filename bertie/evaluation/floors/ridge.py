@@ -19,10 +19,11 @@ from sklearn.model_selection import cross_val_predict
 from bertie.data.rows import Rows
 from bertie.evaluation.features import sequence_features
 from bertie.evaluation.floors.base import Floor, Ground, State
-from bertie.evaluation.ngrams import fit_vectorizers, sparse_features
+from bertie.evaluation.ngrams import sparse_features
 from bertie.metrics.correlation import spearman
 from bertie.tasks.base import Answer, Task
 from bertie.tasks.regression import Regression, features_of
+from bertie.text.ngrams import fit_vectorizers
 
 Floats = NDArray[np.float32]
 STRENGTHS = (0.1, 1.0, 10.0)

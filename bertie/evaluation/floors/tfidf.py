@@ -17,8 +17,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from bertie.data.rows import Rows
 from bertie.evaluation.floors.base import Floor, Ground, State
 from bertie.evaluation.linear import Floats, Targets, answers, best_scale, best_threshold, folds, probabilities, quality
-from bertie.evaluation.ngrams import fit_machines, fit_vectorizers, margins, sparse_features
+from bertie.evaluation.ngrams import fit_machines, margins, sparse_features
 from bertie.tasks.base import Answer
+from bertie.text.ngrams import fit_vectorizers, vectorizer_document, vectorizer_of
 
 # N rows, F sparse features, C labels
 PENALTIES = (0.1, 0.5, 2.0)
@@ -27,7 +28,6 @@ COUNTED = {"target_sentiment": ("text",)}
 """Columns that are counted, where they are not all of a task's: a text without its target shows what it adds."""
 LARGEST = 40_000_000
 """Weights beyond this are not kept: a floor must not outweigh the model."""
-OPTIONS = ("analyzer", "ngram_range", "token_pattern", "sublinear_tf", "lowercase", "min_df")
 
 
 @dataclass(frozen=True)
@@ -103,18 +103,3 @@ def best_machines(features: csr_matrix, targets: Targets) -> tuple[Floats, float
         found.append((quality(scores, held, threshold), -penalty, scale, threshold))
     _, penalty, scale, threshold = max(found)  # equally good: the stronger regularisation
     return fit_machines(features, targets, -penalty), scale, threshold
-
-
-def vectorizer_document(vectorizer: TfidfVectorizer) -> dict[str, Any]:
-    """A fitted vectorizer as plain JSON, without its weights."""
-    options = {name: getattr(vectorizer, name) for name in OPTIONS}
-    terms = sorted(vectorizer.vocabulary_, key=lambda term: int(vectorizer.vocabulary_[term]))
-    return {"options": options, "terms": terms}
-
-
-def vectorizer_of(description: dict[str, Any], idf: Floats) -> TfidfVectorizer:
-    """The inverse of `vectorizer_document`, with its weights (F,)."""
-    options = {**description["options"], "ngram_range": tuple(description["options"]["ngram_range"])}
-    made = TfidfVectorizer(**options, vocabulary=description["terms"], dtype=np.float32)
-    made.idf_ = idf
-    return made

@@ -30,10 +30,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from bertie.core.errors import DataError
 from bertie.data.rows import Rows
 from bertie.evaluation.floors.base import Floor, Ground, State
-from bertie.evaluation.floors.tfidf import LARGEST, best_machines, vectorizer_document, vectorizer_of
+from bertie.evaluation.floors.tfidf import LARGEST, best_machines
 from bertie.evaluation.linear import Floats, Targets, answers, probabilities
-from bertie.evaluation.ngrams import fit_vectorizers, margins
+from bertie.evaluation.ngrams import margins
 from bertie.tasks.base import Answer
+from bertie.text.ngrams import fit_vectorizers, vectorizer_document, vectorizer_of
 
 # N rows, F sparse features, C labels
 REACH = 50

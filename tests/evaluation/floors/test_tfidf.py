@@ -13,9 +13,9 @@ from bertie.data.rows import Rows
 from bertie.evaluation.floors.base import Ground
 from bertie.evaluation.floors.tfidf import TfidfFloor
 from bertie.evaluation.linear import Targets
-from bertie.evaluation.ngrams import fit_vectorizers
 from bertie.nn import checkpoint
 from bertie.tasks.classification import Classification
+from bertie.text.ngrams import fit_vectorizers
 from bertie.text.tokenizer import Tokenizer
 
 ENGLISH = {"good": ["great", "lovely", "superb", "fine"], "bad": ["awful", "dull", "poor", "cold"]}

@@ -14,6 +14,7 @@ from bertie.core.version import __version__
 if TYPE_CHECKING:
     from bertie.learning.api import few_shot
     from bertie.predict import load
+    from bertie.trials.api import search
     from bertie.workflow.api import evaluate, find_rate, pretrain, train
     from bertie.workflow.embed import embed
     from bertie.workflow.extension import extend
@@ -30,11 +31,10 @@ __all__ = [
     "find_rate",
     "load",
     "pretrain",
+    "search",
     "train",
     "train_tokenizer",
 ]
-
-
 PLACES = {
     "Retriever": "bertie.workflow.retrieval",
     "embed": "bertie.workflow.embed",
@@ -44,9 +44,11 @@ PLACES = {
     "find_rate": "bertie.workflow.api",
     "load": "bertie.predict",
     "pretrain": "bertie.workflow.api",
+    "search": "bertie.trials.api",
     "train": "bertie.workflow.api",
     "train_tokenizer": "bertie.workflow.vocabulary",
 }
+"""Where each of them lives."""
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import typer
 
-from bertie.cli import data, learning, model, pretrain, rate, service, vocabulary
+from bertie.cli import data, learning, model, pretrain, rate, search, service, vocabulary
 from bertie.core.errors import BertieError
 from bertie.core.processes import is_first
 
@@ -31,6 +31,7 @@ app.callback()(model.extensions)
 app.command()(model.demo)
 app.command()(model.train)
 app.command()(learning.fewshot)
+app.command()(search.search)
 app.command()(rate.rate)
 app.command()(model.evaluate)
 app.command()(model.predict)

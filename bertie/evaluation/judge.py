@@ -66,6 +66,15 @@ def interval(scores: Scores) -> Interval:
     return scores.sample.interval(scores.primary)
 
 
+def difference(one: Scores, other: Scores) -> Interval:
+    """The primary metric of one model minus that of another on the same rows, paired row by row."""
+    name = one.primary
+    if name in one.per_row:
+        return paired_difference(one.per_row[name], other.per_row[name])
+    assert one.sample is not None and other.sample is not None, f"{name} is no mean and has no sample"
+    return one.sample.difference(other.sample, name)
+
+
 def to_json(judgement: Judgement, seconds: float) -> dict[str, Any]:
     """The object that `evaluate --json` prints."""
     scores = judgement.scores
@@ -143,13 +152,7 @@ def _by(metric: str | None, scores: Scores) -> Scores:
 
 
 def _floor(model: Scores, floor: Scores) -> Floor:
-    name = model.primary
-    if name in model.per_row:
-        difference = paired_difference(model.per_row[name], floor.per_row[name])
-    else:
-        assert model.sample is not None and floor.sample is not None, f"{name} is no mean and has no sample"
-        difference = model.sample.difference(floor.sample, name)
-    return Floor(floor, interval(floor), difference)
+    return Floor(floor, interval(floor), difference(model, floor))
 
 
 def _floor_json(floor: Floor) -> dict[str, Any]:

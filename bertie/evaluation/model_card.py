@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from bertie.evaluation import phrases
 from bertie.evaluation.report import Report, duration
+from bertie.evaluation.search_phrases import search_phrases
 from bertie.evaluation.verdict import verdict
 
 FEW_ROWS, FEW_SUPPORT, WEAKEST = 200, 5, 5
@@ -32,6 +33,7 @@ def model_card(report: Report) -> str:
         words["card_intro"].format(task=plain(phrases.spoken(report.task, report.language)), started=started),
         _forgetting(report),
         f"**{plain(said.headline)}** {plain(said.detail)}".strip(),
+        _search(report),
         f"## {words['card_scores']}\n\n" + _scores(report, words),
         f'## {words["card_use"]}\n\n```\nbertie predict . --text "..."\n```',
         _labels(report, words),
@@ -84,6 +86,17 @@ def _forgetting(report: Report) -> str:
         return ""
     details = [f"- {plain(line)}" for line in report.forgetting.details(report.language)]
     return "\n".join([f"**{plain(report.forgetting.headline(report.language))}**", "", *details])
+
+
+def _search(report: Report) -> str:
+    """What was tried, and why this one was chosen."""
+    if report.search is None:
+        return ""
+    found, said = report.search, search_phrases(report.language)
+    told = " ".join(plain(line) for line in [found.headline(report.language), *found.details(report.language)])
+    head = [said["name"], phrases.spoken(report.metric, report.language), "95%", said["latency"], "95%", said["size"]]
+    rows = [[plain(cell) for cell in row] for row in found.table(report.language)]
+    return f"## {said['title']}\n\n{told}\n\n{_table(head, rows)}\n\n{said['front'].format(rows=found.rows)}"
 
 
 def _scores(report: Report, words: Mapping[str, str]) -> str:

@@ -19,7 +19,9 @@ from markupsafe import Markup
 from bertie.evaluation import charts, phrases
 from bertie.evaluation.fonts import embedded_font
 from bertie.evaluation.forgetting import Forgetting
+from bertie.evaluation.front import SearchOutcome
 from bertie.evaluation.phrases import Language
+from bertie.evaluation.search_phrases import search_phrases
 from bertie.evaluation.verdict import FloorFigure, verdict
 from bertie.metrics.intervals import Interval
 from bertie.metrics.labels import confused_pairs
@@ -60,6 +62,8 @@ class Report:
     floors: Mapping[str, FloorFigure]
     forgetting: Forgetting | None = None
     """Of an encoder that went on: what it gained and lost."""
+    search: SearchOutcome | None = None
+    """Of a model that was searched for: what else was tried, and why it was chosen."""
     language: Language = "en"
     """Of the page; `phrases.language_of` tells it from texts."""
     on_dev: bool = False
@@ -93,6 +97,7 @@ def render(report: Report) -> str:
     page = _TEMPLATES.get_template("report.html").render(
         report=report,
         t=words,
+        s=search_phrases(report.language),
         language="zh-CN" if report.language == "zh" else "en",
         style=Markup((Path(__file__).parent / "report.css").read_text(encoding="utf-8")),
         verdict=verdict(report.metric, report.figure, report.floors, report.language),

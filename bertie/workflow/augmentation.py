@@ -148,7 +148,7 @@ def _guesser(name: str) -> Predictor:
             )
         return predictor
     folder = resolve(name).folder
-    loaded, tokenizer = checkpoint.load_torch(folder), Tokenizer.from_folder(folder)
+    loaded, tokenizer = checkpoint.load(folder), Tokenizer.from_folder(folder)
     task = Pretraining.of("masked_lm", loaded.encoder, tokenizer, {})
     task.build_head(loaded.encoder.config.hidden_size)
     if not task.take_heads(loaded.heads):

@@ -138,10 +138,7 @@ def assemble(
     """The rest, once rows, task and encoder are known: lengths, examples, floors. Of the encoder no weight changes."""
     device = choose_device(recipe.training.device)
     dtype, _ = choose_dtype(device, recipe.training.dtype)
-    start.encoder.to(device).set_attention_dropout(recipe.attention_dropout)
-    task.settle(start.source.prefix)
-    task.build_head(start.encoder.config.hidden_size)
-    length = min(recipe.max_length or task.defaults.max_length, start.encoder.config.max_length)
+    length = bring_together(task, start, recipe)
     recipe = replace(recipe, max_length=length)
     ground = Ground(task, start.encoder, start.tokenizer, length, dtype)
     learned = task.study(splits.train, ground.vectors)
@@ -176,6 +173,14 @@ def say_cut(examples: list[Example], length: int, start: Start, say: Say) -> Non
         longer = length < min(LONG, start.encoder.config.max_length)
         more = f"max_length={LONG} takes more" if longer else "task.long_texts=windows reads all of them"
         say(f"{cut} of {len(examples)} texts are cut at {length} tokens; --set {more}")
+
+
+def bring_together(task: Task, start: Start, recipe: Recipe) -> int:
+    """A task and an encoder made for each other, on the device; returns the tokens of a sequence."""
+    start.encoder.to(choose_device(recipe.training.device)).set_attention_dropout(recipe.attention_dropout)
+    task.settle(start.source.prefix)
+    task.build_head(start.encoder.config.hidden_size)
+    return min(recipe.max_length or task.defaults.max_length, start.encoder.config.max_length)
 
 
 def read_splits(request: TrainRequest, seed: int, say: Say) -> Splits:
@@ -234,6 +239,12 @@ def make_method(name: str, settings: dict[str, Any]) -> Method:
 
 def fit_floors(train: Rows, test: Rows, ground: Ground) -> Floors:
     """Every floor of the task, fitted on the training rows, with its answers to the test rows."""
-    kinds = of_task(list(FLOORS.classes().values()), ground.task)
-    fitted = [floor for kind in kinds if (floor := kind.fit(train, ground)) is not None]
+    fitted = fitted_floors(train, ground)
     return Floors(fitted, {floor.name: floor.predict(test, ground) for floor in fitted})
+
+
+def fitted_floors(train: Rows, ground: Ground, *, reading: bool = False) -> list[Floor]:
+    """Every floor of the task that has something to say about such rows; `reading`: of those that read the encoder."""
+    kinds = of_task(list(FLOORS.classes().values()), ground.task)
+    kinds = [kind for kind in kinds if kind.reads_encoder or not reading]
+    return [floor for kind in kinds if (floor := kind.fit(train, ground)) is not None]

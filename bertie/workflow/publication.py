@@ -18,6 +18,7 @@ from bertie.bundle import golden
 from bertie.core.config import to_dict
 from bertie.data.rows import Rows
 from bertie.evaluation.floor_files import save_floors
+from bertie.evaluation.front import SearchOutcome
 from bertie.evaluation.judge import Judgement
 from bertie.evaluation.model_card import model_card
 from bertie.evaluation.report import render
@@ -40,6 +41,8 @@ class Outcome:
     """The step whose weights the model has."""
     judgement: Judgement
     evaluation: dict[str, Any]
+    search: SearchOutcome | None = None
+    """What else was tried, where the model is the outcome of a search."""
 
 
 def publish(prepared: Prepared, predictor: Predictor, outcome: Outcome, run: RunFolder, folder: Path) -> None:
@@ -51,6 +54,7 @@ def publish(prepared: Prepared, predictor: Predictor, outcome: Outcome, run: Run
     settings = tomli_w.dumps(to_dict(recipe))
     words, seconds = (folder.resolve().name, settings), outcome.evaluation["seconds"]
     report = report_of(prepared, outcome.judgement, run.entries(), words, seconds, outcome.kept_step)
+    report = replace(report, search=outcome.search)
     documents = {
         "recipe.toml": settings,
         "metrics.json": as_json(outcome.evaluation),

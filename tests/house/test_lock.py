@@ -23,7 +23,8 @@ def wanted() -> list[Requirement]:
     """The core and the extras that `make setup` installs; `demo` stands in the second lock file."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    lines = [*project["dependencies"], *extras["serve"], *extras["dev"], *extras["demo"], *extras["generation"]]
+    named = ("serve", "dev", "demo", "generation", "search")
+    lines = [*project["dependencies"], *(line for name in named for line in extras[name])]
     return [requirement for line in lines if (requirement := Requirement(line)).name != "bertie"]
 
 

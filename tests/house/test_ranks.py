@@ -16,7 +16,7 @@ RANKS = {
     **dict.fromkeys(["training", "predict"], 6),
     **dict.fromkeys(["evaluation", "explain", "compress"], 7),
     **dict.fromkeys(["workflow"], 8),
-    **dict.fromkeys(["serving", "learning"], 9),
+    **dict.fromkeys(["serving", "learning", "trials"], 9),
     **dict.fromkeys(["apps"], 10),
     **dict.fromkeys(["cli"], 11),
     **dict.fromkeys(["__main__"], 12),

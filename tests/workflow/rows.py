@@ -34,3 +34,17 @@ def write(path: Path, rows: int, kind: str = "one", seed: int = 0, repeat: int =
                     [" ".join(text(rng, words) for _ in range(repeat)), f"{label}|any" if kind == "several" else label]
                 )
     return path
+
+
+def write_order(path: Path, rows: int, seed: int = 0) -> Path:
+    """Which of two words comes first decides; other words between them hide it from n-grams."""
+    rng = random.Random(seed)
+    fillers = ["the", "a", "was", "very", "film", "food", "service", "fast", "slow"]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        for _ in range(rows):
+            first, second = rng.sample(["good", "bad"], 2)
+            parts = [rng.choices(fillers, k=rng.randint(4, 6)) for _ in range(3)]
+            writer.writerow([" ".join([*parts[0], first, *parts[1], second, *parts[2]]), f"{first} first"])
+    return path

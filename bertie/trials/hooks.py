@@ -1,0 +1,59 @@
+"""What a trial is told while it trains: that it lags, that it takes too much memory, and what a person sees of it.
+
+In:  the trial in the ledger, a limit in bytes, a function that shows
+Out: TrialPruned where it is better stopped
+Knows nothing of models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import optuna
+from optuna.trial import Trial
+
+from bertie.core.peak import peak_memory
+from bertie.training.hooks import Hook, Step
+from bertie.training.state import Evaluation
+
+
+class Lagging(Hook):
+    """Reports each score to Optuna, numbered by evaluation, and ends where it is below what earlier trials had then."""
+
+    def __init__(self, trial: Trial, prunes: bool) -> None:
+        self._trial, self._prunes, self._count = trial, prunes, 0
+
+    def after_evaluation(self, step: int, evaluation: Evaluation) -> None:
+        """A score that was reported before a kill is not asked again."""
+        self._trial.report(evaluation.score, self._count)
+        self._count += 1
+        if self._prunes and self._trial.should_prune():
+            raise optuna.TrialPruned("it lagged behind the median of the earlier ones")
+
+
+class Memory(Hook):
+    """Ends where the process has taken more than it may."""
+
+    def __init__(self, limit: float | None) -> None:
+        self._limit = limit
+
+    def after_step(self, step: Step) -> None:
+        """The peak, not what is held now: it is in the middle of a step."""
+        if self._limit is not None and (peak := peak_memory()) > self._limit:
+            raise optuna.TrialPruned(f"it took {peak / 2**20:,.0f} MB, more than --max-memory allows")
+
+
+class Shown(Hook):
+    """Tells a person how far the trial is; and the ledger, that its worker lives."""
+
+    def __init__(self, show: Callable[[str], None], seen: Callable[[], None]) -> None:
+        self._show, self._seen, self._score = show, seen, ""
+
+    def after_step(self, step: Step) -> None:
+        """Steps done, and the last score."""
+        self._show(f"step {step.number}/{step.total}{self._score}")
+
+    def after_evaluation(self, step: int, evaluation: Evaluation) -> None:
+        """The score on the dev rows."""
+        self._score = f"  dev {evaluation.score:.4f}"
+        self._seen()

@@ -25,6 +25,7 @@ from bertie.text.augmentation.base import Draft, Sources, Way, changed
 WAYS: Registry[Way] = Registry(bertie.text.augmentation, Way, "way of augmentation")  # type: ignore[type-abstract]
 MOST = 16
 """Copies of a row."""
+_BEFORE = 12  # characters before a change that are shown with it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,12 @@ class Added:
         line = f"{len(self.rows)} rows added to {count} ({by_way})"
         if self.example is None:
             return line
-        return f"{line}, for example by {self.ways[0]} {shown(self.example[1])} from {shown(self.example[0])}"
+        before, after = self.example
+        first = next((i for i, pair in enumerate(zip(before, after, strict=False)) if pair[0] != pair[1]), 0)
+        start = max(0, first - _BEFORE)  # a long text is shown where it was changed
+        dots = "..." if start else ""
+        now, was = shown(dots + after[start:]), shown(dots + before[start:])
+        return f"{line}, for example by {self.ways[0]} {now} from {was}"
 
 
 @dataclass

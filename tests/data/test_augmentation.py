@@ -203,6 +203,15 @@ def test_no_text_is_too_strange(texts: list[str]) -> None:
     assert [row["label"] for row in added.rows] == [str(i) for i in added.origins]
 
 
+def test_a_long_text_is_shown_where_it_was_changed() -> None:
+    rows = Rows([{"text": "7 " * 60 + "good food " + "8 " * 60, "label": "a"}])
+    told = augmenter("labels", ways=("synonym",), strength=0.1).added(rows).told(1)
+    assert told == (
+        "1 rows added to 1 (synonym 1), for example by synonym '...7 7 7 7 7 7 fine food 8 8 8 8 8 8 8 8...' "
+        "from '...7 7 7 7 7 7 good food 8 8 8 8 8 8 8 8...'"
+    )
+
+
 def test_nothing_to_change_is_said() -> None:
     rows = Rows([{"text": "12, 13", "label": "a"}, {"text": "", "label": "b"}], "a.csv")
     added = augmenter("labels").added(rows)

@@ -377,6 +377,7 @@ def test_overfitting_renders_what_stands_in_the_file(tmp_path: Path) -> None:
     assert "有帮助" in (tmp_path / "overfitting.zh.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_soup(data: Path, tiny_model: Path, tmp_path: Path) -> None:
     results = tmp_path / "soup.jsonl"
     options = ("--members", 2, "--minutes", 2, "--seeds", 5, "--model", tiny_model, "--json", results)

@@ -54,11 +54,13 @@ class Choice:
 def choose(candidates: Sequence[Candidate], default: Variation, rows: int) -> Choice:
     """The one to publish; `default` is the default recipe on its model, `rows` the number of development rows."""
     place, reasons = _champion(candidates, default)
-    for i in sorted(_simpler(candidates, place), key=lambda i: _plainness(candidates[i])):
+    simpler = sorted(_simpler(candidates, place), key=lambda i: _plainness(candidates[i]))
+    for i in simpler:
         found = _taken_instead(candidates[i], candidates[place], rows, place)
         if found is not None:
             return Choice(i, (found,))
-    if rows < FEW_DEV and _simpler(candidates, place):
+    doubtful = any(difference(candidates[i].scores, candidates[place].scores).high >= 0.0 for i in simpler)
+    if rows < FEW_DEV and doubtful:
         reasons = (*reasons, Reason(why="few"))
     return Choice(place, reasons)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from bertie.core.errors import DataError, StorageError, UsageError
-from bertie.trials.space import METHODS, Variation
+from bertie.trials.space import METHODS, SMOOTHING, VARIED, Variation
 
 STUDY = "bertie"
 KNOWN = ("sqlite", "postgresql")
@@ -42,6 +42,8 @@ class Ledger:
     study: optuna.Study
     url: str
     """As it may be shown: without a password."""
+    usual: Mapping[str, Any] = field(default_factory=dict)
+    """The task's settings, which hold where a variation leaves one as it is."""
 
     # ---- the search itself
 
@@ -97,12 +99,9 @@ class Ledger:
         """Puts a trial into the queue; Optuna learns from a tuned one what it varies."""
         params: dict[str, Any] = {}
         if variation.kind == "tuned" and (variation.method or "full") in METHODS:
-            values = variation.as_json() | {
-                "method": variation.method or "full",
-                "label_smoothing": variation.smoothing,
-            }
-            names = ("model", "method", "rate", "epochs", "rows", "dropout", "label_smoothing")
-            params = {name: values[name] for name in names if values[name] is not None}
+            said = {**variation.as_json(), "method": variation.method or "full", SMOOTHING: variation.smoothing}
+            params = {name: self.usual.get(name) if said[name] is None else said[name] for name in VARIED}
+            params = {name: value for name, value in params.items() if value is not None}
         self.study.enqueue_trial(params, user_attrs={"variation": variation.as_json(), **facts})
 
     def waiting(self) -> Variation | None:

@@ -102,6 +102,7 @@ def enter(request: SearchRequest, run: Path, worker: Worker, notes: Notes, began
         _choose(field, notes)
         costs = _affordable(field, began)
     ledger, made = ledgers.open_ledger(url_of(request, run), field.recipe.training.seed + len(worker.others()))
+    ledger.usual = field.task().description().get("settings", {})
     if made or (request.resume and not worker.others() and not ledger.read("ready")):
         if found:
             _choose(field, notes)

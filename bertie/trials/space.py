@@ -25,6 +25,8 @@ METHODS = ("full", "layerwise", "top_layers", "lora", "bitfit")
 LANGUAGES: tuple[Language, Language] = ("en", "zh")
 SMOOTHING = "label_smoothing"
 DROPOUT = "dropout"
+VARIED = ("model", "method", "rate", "epochs", "rows", DROPOUT, SMOOTHING)
+"""What Optuna knows of a variation."""
 
 
 @dataclass(frozen=True, kw_only=True)

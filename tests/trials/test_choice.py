@@ -70,6 +70,7 @@ def test_a_faster_encoder_that_is_as_good_is_taken() -> None:
 def test_few_rows_prefer_nothing_unless_words_leave_no_room() -> None:
     few = [candidate(WORDS, range(1), 30), candidate(DEFAULT, range(1), 30)]
     assert chosen(*few, rows=30) == (DEFAULT, ["default", "few"])
+    assert chosen(candidate(WORDS, range(20), 30), few[1], rows=30) == (DEFAULT, ["default"])
     sure = candidate(WORDS, range(1), 30, Interval(1.0, 0.99, 1.0))
     assert chosen(sure, few[1], rows=30) == (WORDS, ["room"])
     unsure = candidate(WORDS, range(1), 30, Interval(0.99, 0.97, 1.0))

@@ -137,6 +137,18 @@ def test_a_variation_survives_the_ledger(ledger: Ledger) -> None:
     assert begin(ledger, "a")[1] == made
 
 
+def test_optuna_learns_of_the_default_recipe_what_it_really_was(ledger: Ledger) -> None:
+    ledger.usual = {"dropout": 0.1, "label_smoothing": 0.0, "pooling": "mean"}
+    ledger.enqueue(FIRST[-1])
+    for _ in FIRST:
+        begin(ledger, "a")
+    trial, variation = ledger.begin("a", lambda trial: suggest(trial, ["m"], ledger.usual))
+    assert variation == FIRST[-1]
+    assert {name: trial.params[name] for name in ("dropout", "label_smoothing", "rows")} == {
+        "dropout": 0.1, "label_smoothing": 0.0, "rows": 1.0,
+    }  # fmt: skip
+
+
 def test_a_trial_that_has_just_begun_belongs_to_somebody(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger.study.ask()  # its worker has not written its name yet
     assert ledger.take_up(set()) == []

@@ -31,6 +31,9 @@ STUDY = "bertie"
 KNOWN = ("sqlite", "postgresql")
 PATIENCE = 60.0
 """Seconds that a worker waits for the one that sets the search up, and that SQLite waits for another writer."""
+TRIES = 20
+MEANWHILE = ("already exists", "duplicate key", "UNIQUE constraint")
+"""What a database says where another worker has just made the tables."""
 FIRST = 3
 """Finished trials before another one may be stopped because it lags behind them."""
 
@@ -156,7 +159,7 @@ def open_storage(url: str) -> RDBStorage:
     if sqlite and not Path(str(parts.database)).parent.is_dir():
         raise UsageError(f"--storage {shown!r}: the folder of the file does not exist; make it, or name another one")
     try:
-        return RDBStorage(url, engine_kwargs={"connect_args": {"timeout": PATIENCE}} if sqlite else {})
+        return _opened(url, {"connect_args": {"timeout": PATIENCE}} if sqlite else {})
     except ImportError as error:
         raise UsageError(
             f"--storage {shown!r}: its driver is not installed; pip install 'bertie[postgresql]', or take sqlite"
@@ -164,6 +167,18 @@ def open_storage(url: str) -> RDBStorage:
     except (SQLAlchemyError, StorageInternalError, RuntimeError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise UsageError(f"--storage {shown!r}: cannot be opened: {reason}; is it running, and is it yours?") from error
+
+
+def _opened(url: str, options: dict[str, Any]) -> RDBStorage:
+    """Makes the tables where there are none; two who do so at once get in each other's way, and look again."""
+    for _ in range(TRIES):
+        try:
+            return RDBStorage(url, engine_kwargs=options)
+        except SQLAlchemyError as error:
+            if not any(words in str(error) for words in MEANWHILE):
+                raise
+            time.sleep(0.2)
+    return RDBStorage(url, engine_kwargs=options)
 
 
 def open_ledger(url: str, seed: int) -> tuple[Ledger, bool]:

@@ -20,7 +20,19 @@ def test_help_imports_no_torch() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=dict(os.environ)
     )
     assert done.returncode == 0, done.stderr
-    for command in ("demo", "train", "search", "rate", "fewshot", "evaluate", "predict", "export", "serve", "doctor", "data"):
+    for command in (
+        "demo",
+        "train",
+        "search",
+        "rate",
+        "fewshot",
+        "evaluate",
+        "predict",
+        "export",
+        "serve",
+        "doctor",
+        "data",
+    ):
         assert f"\n  {command} " in done.stdout
 
 

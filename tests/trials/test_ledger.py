@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,12 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_text("a person's notes\n" * 100)
     with pytest.raises(UsageError, match="cannot be opened: file is not a database"):
         open_storage(f"sqlite:///{tmp_path / 'x.db'}")
+
+
+def test_all_who_open_a_new_storage_at_once_may(url: str) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        opened = list(pool.map(lambda _: open_storage(url), range(4)))
+    assert [one.get_all_studies() for one in opened] == [[]] * 4
 
 
 def test_a_password_is_never_shown() -> None:

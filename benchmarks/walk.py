@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
-from scores import CLI
+from measurement import CLI
 
 ROWS_PER_REQUEST = 100
 START_SECONDS = 120.0

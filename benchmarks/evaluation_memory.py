@@ -30,8 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from measurement import SAMPLE_SEED, command, machine, machine_lines, mark, page, publish, table
-from scores import CLI, DOCS
+from measurement import CLI, DOCS, SAMPLE_SEED, command, machine, machine_lines, mark, page, publish, table
 
 from bertie.nn import checkpoint
 from bertie.nn.config import EncoderConfig

@@ -37,15 +37,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from measurement import command, machine, machine_lines, mark, page, sample, table
+from measurement import CLI, DOCS, command, machine, machine_lines, mark, page, sample, table
 
 from bertie.data.few_rows import draw_few
 from bertie.data.kinds import LABELS
 from bertie.data.rows import Rows
 from bertie.data.sources import ReadOptions, read, split_files
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
-CLI = [sys.executable, "-c", "from bertie.cli.app import main; main()"]
 SETS = ("sst2_en", "trec_en", "chnsenticorp_zh")
 FROZEN, OURS = "frozen", "contrastive"
 WAYS = (FROZEN, OURS, "full", "zero_shot")

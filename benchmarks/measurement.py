@@ -23,6 +23,8 @@ from typing import Any
 from bertie.data.rows import Rows
 from bertie.workflow.doctor import diagnose
 
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
+"""Where pages and results lie."""
 CLI = [sys.executable, "-c", "from bertie.cli.app import main; main()"]
 """What the `bertie` command runs, whether or not its folder is on the PATH."""
 SAMPLE_SEED = 20_000

@@ -35,10 +35,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from measurement import Spread, add_record, machine, machine_lines, page, records, table, train
+from measurement import DOCS, Spread, add_record, machine, machine_lines, page, records, table, train
 from scipy import stats
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
 PLAIN = "plain"
 METHODS = {
     "rdrop": ("training.regularization.name=rdrop",),

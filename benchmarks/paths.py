@@ -33,8 +33,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from measurement import SAMPLE_SEED, command, machine, machine_lines, mark, page, publish, table
-from scores import DOCS
+from measurement import DOCS, SAMPLE_SEED, command, machine, machine_lines, mark, page, publish, table
 from walk import ROWS_PER_REQUEST, Walk
 
 SEVERAL, PAIR = "clinc150_en", "lcqmc_zh"

@@ -40,15 +40,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measurement import command, machine, machine_lines, page, table
+from measurement import CLI, DOCS, command, machine, machine_lines, page, table
 
 from bertie.data.bm25 import Bm25Index
 from bertie.metrics.intervals import Interval, mean_interval, paired_difference
 from bertie.metrics.ranking import ndcg, recall
 from bertie.workflow.retrieval import Retriever
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
-CLI = [sys.executable, "-c", "from bertie.cli.app import main; main()"]
 PAIRS = {"egret_faq_zh": "train.jsonl", "bank_faq_en": "faq.jsonl"}
 """Set to the file of its question-answer pairs."""
 SYSTEMS = ("BM25", "untuned", "tuned", "re-ranked")

@@ -31,9 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from measurement import add_record, machine, machine_lines, mark, page, records, table, train
-
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
+from measurement import DOCS, add_record, machine, machine_lines, mark, page, records, table, train
 
 
 @dataclass(frozen=True)

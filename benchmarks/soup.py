@@ -33,11 +33,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from measurement import command, machine, machine_lines, page, table
+from measurement import CLI, DOCS, command, machine, machine_lines, page, table
 
-DOCS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks"
-CLI = [sys.executable, "-c", "from bertie.cli.app import main; main()"]
-"""What the `bertie` command runs, whether or not its folder is on the PATH."""
 WAYS = ("soup", "greedy_soup", "average")
 Record = dict[str, Any]
 

@@ -46,6 +46,16 @@ def corpus(folder: Path, documents: int = 60) -> Path:
     return path
 
 
+def other(folder: Path) -> Path:
+    """A little general text, where what the packages carry would take half a minute."""
+    path = folder / "general.txt"
+    stories = (
+        f"In the year {n} the {w} went far away.\nNobody has seen it since.\n\n" for n in range(40) for w in "abc"
+    )
+    path.write_text("".join(stories), encoding="utf-8")
+    return path
+
+
 def run(text: Path, out: Path, **options: Any) -> TrainResult:
     options.setdefault("overrides", FAST)
     return run_pretraining(PretrainRequest(corpus=(str(text),), preset="tiny", out=out, **options), quiet)
@@ -144,6 +154,7 @@ def test_a_bundle_that_reads_from_the_left_says_what_comes_next(tmp_path: Path) 
     assert "next_piece_accuracy" in result.evaluation["metrics"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     text = corpus(tmp_path, 30)
     first, second = run(text, tmp_path / "a"), run(text, tmp_path / "b")

@@ -12,7 +12,7 @@ from bertie.core.errors import UsageError
 from bertie.nn import checkpoint
 from bertie.workflow.pretrain import run_pretraining
 from bertie.workflow.pretrain_request import PretrainRequest
-from tests.workflow.test_pretrain import corpus, quiet
+from tests.workflow.test_pretrain import corpus, other, quiet
 
 FAST = ("training.epochs=1", "max_length=32", "held_out=0.1")
 
@@ -22,6 +22,7 @@ def test_a_student_of_fewer_layers_is_one_command(tiny_model: Path, tmp_path: Pa
         corpus=(str(corpus(tmp_path, 30)),),
         model=str(tiny_model),
         teacher=str(tiny_model),
+        general=(str(other(tmp_path)),),
         objective="masked_lm:0.5,distillation:1",
         out=tmp_path / "out",
         overrides=(*FAST, "layers=1"),

@@ -11,7 +11,7 @@ from bertie.nn import checkpoint
 from bertie.text.tokenizer import Tokenizer
 from bertie.workflow.pretrain import run_pretraining
 from bertie.workflow.pretrain_request import PretrainRequest
-from tests.workflow.test_pretrain import corpus
+from tests.workflow.test_pretrain import corpus, other
 
 FAST = ("training.epochs=1", "max_length=32", "held_out=0.1")
 
@@ -28,6 +28,7 @@ def test_a_model_with_a_new_vocabulary_fills_in_and_is_trained_on(
     request = PretrainRequest(
         corpus=(str(text),),
         model=str(tiny_model),
+        general=(str(other(tmp_path)),),
         out=tmp_path / "out",
         overrides=FAST,
         **start,  # type: ignore[arg-type]

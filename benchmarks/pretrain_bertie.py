@@ -87,10 +87,12 @@ class TimedModel(TrainingModel):
 
     waiting: Waiting
 
-    def collate(self, examples: Sequence[Example], part: float | None = None) -> Batch:
+    def collate(
+        self, examples: Sequence[Example], part: float | None = None, usual: tuple[float, ...] | None = None
+    ) -> Batch:
         """Examples to a batch."""
         began = time.perf_counter()
-        batch = super().collate(examples, part)
+        batch = super().collate(examples, part, usual)
         self.waiting.seconds += time.perf_counter() - began
         return batch
 

@@ -30,11 +30,8 @@ def check(
 ) -> None:
     """Balance, duplicates, leaks from training into test, lengths, languages, encodings, suspicious labels."""
     from bertie.workflow.check import run_check
-    from bertie.workflow.request import Reading
 
-    reading = Reading(
-        text_column=text_column, label_column=label_column, encoding=encoding, skip_bad_rows=skip_bad_rows
-    )
+    reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows)
     health = run_check(data, reading)
     print(json.dumps(health.to_dict(), ensure_ascii=False) if json_ else health.readable())
 
@@ -55,11 +52,8 @@ def convert(
 ) -> None:
     """Labelled rows in another format: CoNLL, BIOES, spans, doccano, Label Studio, CSV, TSV, JSON lines, Parquet."""
     from bertie.workflow.convert import run_conversion
-    from bertie.workflow.request import Reading
 
-    reading = Reading(
-        text_column=text_column, label_column=label_column, encoding=encoding, skip_bad_rows=skip_bad_rows
-    )
+    reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows)
     run_conversion(source, target, reading, (from_, to), speaker(quiet))
 
 
@@ -86,11 +80,8 @@ def augment(
     from bertie.core.config import from_dict
     from bertie.data.augmentation import Augmentation
     from bertie.workflow.augmentation import run_augmentation
-    from bertie.workflow.request import Reading
 
-    reading = Reading(
-        text_column=text_column, label_column=label_column, encoding=encoding, skip_bad_rows=skip_bad_rows
-    )
+    reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows)
     asked = {
         "ways": way or [],
         "times": times,

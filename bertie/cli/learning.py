@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 
 from bertie.cli import options
-from bertie.cli.model import Sets, show
 from bertie.cli.options import speaker
+from bertie.cli.results import show, show_place
 
 
 def fewshot(
@@ -34,11 +34,11 @@ def fewshot(
     method: Annotated[
         str | None, typer.Option(help="What of the encoder is tuned: full, lora, bitfit, top_layers, ...")
     ] = None,
-    recipe: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
-    set_: Sets = None,
+    recipe: options.Recipe = None,
+    set_: options.Sets = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the bundle; otherwise runs/fewshot-NAME.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in --out was stopped.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in --out.")] = False,
+    resume: options.Resume = False,
+    overwrite: options.Overwrite = False,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     encoding: options.Encoding = None,
@@ -50,11 +50,8 @@ def fewshot(
     """Learn from a few rows of each class, or from what the labels mean; leaves a verified bundle."""
     from bertie.learning.few_shot import run_few_shot
     from bertie.learning.request import FewShotRequest
-    from bertie.workflow.request import Reading
 
-    reading = Reading(
-        text_column=text_column, label_column=label_column, encoding=encoding, skip_bad_rows=skip_bad_rows
-    )
+    reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows)
     request = FewShotRequest(
         data=data,
         examples=examples,
@@ -74,4 +71,4 @@ def fewshot(
     result = run_few_shot(request, speaker(quiet or json_))
     show(result.evaluation, json_)
     if not json_:
-        print(f"bundle: {result.folder}\nreport: {result.folder / 'report.html'}")
+        show_place(result.folder)

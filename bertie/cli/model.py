@@ -16,13 +16,9 @@ import typer
 
 from bertie.cli import options
 from bertie.cli.options import speaker
+from bertie.cli.results import show, show_place
 from bertie.core import processes
 from bertie.core.errors import UsageError
-
-Sets = Annotated[
-    list[str] | None, typer.Option("--set", help="Change a setting, such as training.optimizer.rate=3e-5.")
-]
-
 
 SHARED = ("train", "pretrain")
 """Commands that several processes do together."""
@@ -67,18 +63,18 @@ def demo(
     if not json_:
         for text, answer in result.predictions:
             print(json.dumps({"text": text, **answer}, ensure_ascii=False))
-        print(f"bundle: {result.folder}\nreport: {result.folder / 'report.html'}")
+        show_place(result.folder)
 
 
 def train(
     data: options.Data,
     dev: Annotated[str | None, typer.Option(help="Rows to choose the best model by; otherwise split off.")] = None,
     test: Annotated[str | None, typer.Option(help="Rows to judge it by at the end; otherwise split off.")] = None,
-    task: Annotated[str | None, typer.Option(help="Otherwise the columns tell.")] = None,
-    model: Annotated[str | None, typer.Option(help="Alias, folder or hub name; otherwise chosen by measuring.")] = None,
+    task: options.Task = None,
+    model: options.Model = None,
     method: options.Method = None,
-    recipe: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
-    set_: Sets = None,
+    recipe: options.Recipe = None,
+    set_: options.Sets = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the bundle; otherwise runs/NAME.")] = None,
     budget: options.Budget = None,
     folds: options.Folds = 0,
@@ -86,8 +82,8 @@ def train(
     combine: options.Combine = None,
     group_column: options.GroupColumn = None,
     time_column: options.TimeColumn = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in --out was stopped.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in --out.")] = False,
+    resume: options.Resume = False,
+    overwrite: options.Overwrite = False,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     encoding: options.Encoding = None,
@@ -97,12 +93,10 @@ def train(
     quiet: options.Quiet = False,
 ) -> None:
     """Train on a table of labelled texts; leaves a verified bundle with a report."""
-    from bertie.workflow.request import Reading, TrainRequest
+    from bertie.workflow.request import TrainRequest
     from bertie.workflow.several import run_trainings
 
-    reading = Reading(
-        text_column=text_column, label_column=label_column, encoding=encoding, skip_bad_rows=skip_bad_rows
-    )
+    reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows)
     reading = replace(reading, group_column=group_column, time_column=time_column)
     request = TrainRequest(
         data=data,
@@ -126,7 +120,7 @@ def train(
     result = run_trainings(request, speaker(quiet or json_))
     show(result.evaluation, json_)
     if not json_:
-        print(f"bundle: {result.folder}\nreport: {result.folder / 'report.html'}")
+        show_place(result.folder)
 
 
 def evaluate(
@@ -142,11 +136,8 @@ def evaluate(
 ) -> None:
     """Judge a bundle on labelled rows: metrics with intervals, the floors beside them."""
     from bertie.workflow.evaluate import run_evaluation
-    from bertie.workflow.request import Reading
 
-    reading = Reading(
-        text_column=text_column, label_column=label_column, encoding=encoding, skip_bad_rows=skip_bad_rows
-    )
+    reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows)
     show(run_evaluation(model, data, reading, metric=metric, say=speaker(quiet or json_)), json_)
 
 
@@ -165,9 +156,8 @@ def predict(
 ) -> None:
     """Answer texts: one JSON line per input row, in order."""
     from bertie.workflow.predict import run_prediction
-    from bertie.workflow.request import Reading
 
-    reading = Reading(text_column=text_column, encoding=encoding, skip_bad_rows=skip_bad_rows)
+    reading = options.reading_of(text_column, encoding=encoding, skip_bad_rows=skip_bad_rows)
     run_prediction(model, text or file or "-", output, reading, speaker(quiet), dtype)
 
 
@@ -188,9 +178,8 @@ def embed(
 ) -> None:
     """Vectors of texts: one JSON line per input row, in order."""
     from bertie.workflow.embed import run_embedding
-    from bertie.workflow.request import Reading
 
-    reading = Reading(text_column=text_column, encoding=encoding, skip_bad_rows=skip_bad_rows)
+    reading = options.reading_of(text_column, encoding=encoding, skip_bad_rows=skip_bad_rows)
     run_embedding(model, text or file or "-", output, reading, speaker(quiet), size)
 
 
@@ -205,10 +194,3 @@ def export(
     from bertie.workflow.export import run_export
 
     print(run_export(model, format_, out))
-
-
-def show(evaluation: dict[str, object], as_json: bool) -> None:
-    """An evaluation on stdout, as JSON or for a person."""
-    from bertie.evaluation.judge import readable
-
-    print(json.dumps(evaluation, ensure_ascii=False) if as_json else readable(evaluation))

@@ -10,11 +10,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bertie.core.version import __version__
+
+if TYPE_CHECKING:
+    from bertie.workflow.request import Reading
 
 Data = Annotated[
     str, typer.Argument(help="A CSV, TSV, JSONL or Parquet file, a folder with train/dev/test, or hub:name.")
@@ -24,6 +27,14 @@ TextColumn = Annotated[
     str | None, typer.Option(help="Column that holds the text; two, with a comma between, for pairs.")
 ]
 LabelColumn = Annotated[str | None, typer.Option(help="Column that holds the label.")]
+Model = Annotated[str | None, typer.Option(help="Alias, folder or hub name; otherwise chosen by measuring.")]
+Task = Annotated[str | None, typer.Option(help="Otherwise the columns tell.")]
+Recipe = Annotated[Path | None, typer.Option(help="A TOML file of settings.")]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", help="Change a setting, such as training.optimizer.rate=3e-5.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on where the run in --out was stopped.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is in --out.")]
 Method = Annotated[str | None, typer.Option(help="What of the encoder is trained: full, lora, bitfit, top_layers, ...")]
 Folds = Annotated[
     int, typer.Option(help="Cross-validate: each of so many parts is judged by a model that learned from the others.")
@@ -69,3 +80,15 @@ Version = Annotated[
 def speaker(quiet: bool) -> Callable[[str], None]:
     """Where a command says what it does: stderr, or nowhere."""
     return (lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True))
+
+
+def reading_of(
+    text_column: str | None = None,
+    label_column: str | None = None,
+    encoding: str | None = None,
+    skip_bad_rows: bool = False,
+) -> Reading:
+    """How files are read, from the four options above."""
+    from bertie.workflow.request import Reading
+
+    return Reading(text_column=text_column, label_column=label_column, encoding=encoding, skip_bad_rows=skip_bad_rows)

@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 
 from bertie.cli import options
-from bertie.cli.model import Sets, show
 from bertie.cli.options import speaker
+from bertie.cli.results import show, show_place
 
 Corpus = Annotated[
     list[str], typer.Argument(help="Text files, JSON lines or Parquet files, folders of them, or hub:name.")
@@ -38,12 +38,12 @@ def pretrain(
     ] = None,
     teacher: Annotated[str | None, typer.Option(help="An encoder whose states distillation learns.")] = None,
     words: Annotated[Path | None, typer.Option(help="A file with a word a line, to be hidden as a whole.")] = None,
-    recipe: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
-    set_: Sets = None,
+    recipe: options.Recipe = None,
+    set_: options.Sets = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the bundle; otherwise runs/pretrain-NAME.")] = None,
     budget: options.Budget = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in --out was stopped.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in --out.")] = False,
+    resume: options.Resume = False,
+    overwrite: options.Overwrite = False,
     text_column: options.TextColumn = None,
     encoding: options.Encoding = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the weights, the masks and the order.")] = None,
@@ -80,4 +80,4 @@ def pretrain(
     if not json_:
         if "forgetting" in result.evaluation:
             print(result.evaluation["forgetting"]["verdict"])
-        print(f"bundle: {result.folder}\nreport: {result.folder / 'report.html'}")
+        show_place(result.folder)

@@ -14,7 +14,6 @@ from typing import Annotated
 import typer
 
 from bertie.cli import options
-from bertie.cli.model import Sets
 from bertie.cli.options import speaker
 
 
@@ -30,13 +29,11 @@ def rate(
     ] = None,
     dev: Annotated[str | None, typer.Option(help="As for train: which rows are not trained on.")] = None,
     test: Annotated[str | None, typer.Option(help="As for train: which rows are not trained on.")] = None,
-    task: Annotated[str | None, typer.Option(help="Otherwise the columns tell.")] = None,
-    model: Annotated[str | None, typer.Option(help="Alias, folder or hub name; otherwise chosen by measuring.")] = None,
-    method: Annotated[
-        str | None, typer.Option(help="What of the encoder is trained: full, lora, bitfit, top_layers, ...")
-    ] = None,
-    recipe: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
-    set_: Sets = None,
+    task: options.Task = None,
+    model: options.Model = None,
+    method: options.Method = None,
+    recipe: options.Recipe = None,
+    set_: options.Sets = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     encoding: options.Encoding = None,
@@ -47,11 +44,9 @@ def rate(
 ) -> None:
     """Find a learning rate by a range test of the training that these options describe; leaves no model."""
     from bertie.workflow.rate import RateRequest, run_rate
-    from bertie.workflow.request import Reading, TrainRequest
+    from bertie.workflow.request import TrainRequest
 
-    reading = Reading(
-        text_column=text_column, label_column=label_column, encoding=encoding, skip_bad_rows=skip_bad_rows
-    )
+    reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows)
     training = TrainRequest(
         data=data,
         dev=dev,

@@ -14,8 +14,8 @@ from typing import Annotated
 import typer
 
 from bertie.cli import options
-from bertie.cli.model import Sets, show
 from bertie.cli.options import speaker
+from bertie.cli.results import show, show_place
 
 Memory = Annotated[str | None, typer.Option(help="Most memory that the process may take in a trial, such as 4G.")]
 Latency = Annotated[str | None, typer.Option(help="Longest time in which the model may answer one row, such as 20ms.")]
@@ -23,7 +23,6 @@ Time = Annotated[str | None, typer.Option(help="Time of the whole search, such a
 Trials = Annotated[int | None, typer.Option(help="Most trials; otherwise as many as fit.")]
 Dev = Annotated[str | None, typer.Option(help="Rows to choose by; otherwise split off.")]
 Test = Annotated[str | None, typer.Option(help="Rows that judge the chosen one, once; otherwise split off.")]
-Task = Annotated[str | None, typer.Option(help="Otherwise the columns tell.")]
 Model = Annotated[str | None, typer.Option(help="The only model; otherwise all at hand for the language.")]
 Recipe = Annotated[Path | None, typer.Option(help="A TOML file of settings, the recipe to start from.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of the bundle; otherwise runs/search-NAME.")]
@@ -31,7 +30,6 @@ Storage = Annotated[
     str | None, typer.Option(help="sqlite:///FILE or postgresql://USER@HOST/DATABASE; otherwise a file in --out.")
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the search in --out that was stopped.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is in --out.")]
 
 
 def search(
@@ -42,14 +40,14 @@ def search(
     trials: Trials = None,
     dev: Dev = None,
     test: Test = None,
-    task: Task = None,
+    task: options.Task = None,
     model: Model = None,
     recipe: Recipe = None,
-    set_: Sets = None,
+    set_: options.Sets = None,
     out: Out = None,
     storage: Storage = None,
     resume: Resume = False,
-    overwrite: Overwrite = False,
+    overwrite: options.Overwrite = False,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     encoding: options.Encoding = None,
@@ -61,11 +59,8 @@ def search(
     """Try floors, methods, models and recipes within a budget; leaves the best as a bundle, and says why it is."""
     from bertie.trials.api import run
     from bertie.trials.request import SearchRequest
-    from bertie.workflow.request import Reading
 
-    reading = Reading(
-        text_column=text_column, label_column=label_column, encoding=encoding, skip_bad_rows=skip_bad_rows
-    )
+    reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows)
     request = SearchRequest(
         data=data,
         dev=dev,
@@ -91,4 +86,4 @@ def search(
     elif result.predictor is not None:
         show(result.evaluation, as_json=False)
         print("\n".join(result.lines))
-        print(f"bundle: {result.folder}\nreport: {result.folder / 'report.html'}")
+        show_place(result.folder)

@@ -70,7 +70,7 @@ def main() -> None:
     arguments = parse()
     with tempfile.TemporaryDirectory() as temporary:
         found = {name: measure(name, Path(temporary), arguments.rows) for name in arguments.tasks}
-    facts = machine(int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))))
+    facts = machine()
     figures = {"command": command(), "machine": facts, "results": found}
     publish(render(found, facts, chinese=False), figures, arguments.out, arguments.json)
     if arguments.out:

@@ -26,18 +26,17 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from measurement import CLI, DOCS, command, machine, machine_lines, mark, page, sample, table
+import kept
+import measurement
+from kept import Record
+from measurement import command, machine, machine_lines, mark, page, sample, table
 
 from bertie.data.few_rows import draw_few
 from bertie.data.kinds import LABELS
@@ -50,30 +49,16 @@ WAYS = (FROZEN, OURS, "full", "zero_shot")
 BAR = 0.04
 """Mean difference of `contrastive` to `frozen`."""
 DESCRIPTIONS = "descriptions.csv"
-Record = dict[str, Any]
 
 
 def main() -> None:
-    """Runs what is missing, prints the page, writes both pages where --render asks for them."""
-    arguments = parse()
-    failures = run_missing(arguments) if arguments.data else []
-    found = records(arguments.json)
-    if not found:
-        sys.exit(f"error: {arguments.json.name} holds no results; give --data DIR to measure some")
-    print(render(found, ENGLISH))
-    if arguments.render:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        for file, words in (("few_shot.md", ENGLISH), ("few_shot.zh.md", CHINESE)):
-            (arguments.out / file).write_text(render(found, words), encoding="utf-8")
-    if failures:
-        sys.exit(f"error: failed: {', '.join(failures)}; run the same command again to retry")
+    """Runs what is missing and makes the pages."""
+    kept.main("few_shot", parse(), run_missing, render, (ENGLISH, CHINESE))
 
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", default=list(SETS), help="sets; otherwise the three of the bar")
-    parser.add_argument("--data", type=Path, help="folder that holds the sets; without it nothing is run")
+    parser = kept.parser(__doc__, "few_shot", sets="sets; otherwise the three of the bar", line="a run")
     parser.add_argument("--draws", type=int, default=5, help="how often the rows are drawn; default %(default)s")
     parser.add_argument("--examples", type=int, default=8, help="rows of each class; default %(default)s")
     parser.add_argument("--test-rows", type=int, default=1000, help="at most; default %(default)s")
@@ -82,19 +67,16 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--set", action="append", default=[], help="a changed setting of `contrastive`; then take another --json"
     )
-    parser.add_argument("--json", type=Path, default=DOCS / "few_shot.jsonl", help="results, a line a run")
-    parser.add_argument("--render", action="store_true", help="write few_shot.md and few_shot.zh.md")
-    parser.add_argument("--out", type=Path, default=DOCS, help="folder of the pages")
     return parser.parse_args()
 
 
 def run_missing(arguments: argparse.Namespace) -> list[str]:
     """Every run of the plan that has no line yet, the first draw of every set before the others. Returns failures."""
-    facts = machine(int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))))
+    facts = machine()
     failures = []
     for draw in range(arguments.draws):
-        for name in arguments.names:
-            done = {(one["set"], one["draw"], one["way"]) for one in records(arguments.json)}
+        for name in arguments.names or SETS:
+            done = {(one["set"], one["draw"], one["way"]) for one in kept.records(arguments.json)}
             missing = [way for way in WAYS[1:] if (name, draw, way) not in done]
             with tempfile.TemporaryDirectory() as place:
                 parts = write_parts(name, draw, arguments, Path(place)) if missing else None
@@ -153,13 +135,10 @@ def call(way: str, job: Job, arguments: argparse.Namespace) -> list[str]:
 
 def run(way: str, job: Job, arguments: argparse.Namespace, facts: dict[str, Any]) -> bool:
     """One learning in its own process; its line is written once it has gone well, that of its floor before it."""
-    began = time.monotonic()
-    done = subprocess.run([*CLI, *call(way, job, arguments)], check=False, capture_output=True, text=True)
-    seconds = time.monotonic() - began
-    if done.returncode:
-        print(f"{job.name} draw {job.draw} {way}: exit {done.returncode}\n{done.stderr[-2000:]}", file=sys.stderr)
+    done = measurement.run(f"{job.name} draw {job.draw} {way}", call(way, job, arguments))
+    if done is None:
         return False
-    evaluation = json.loads(done.stdout)
+    evaluation, seconds = done
     about = {
         "set": job.name,
         "draw": job.draw,
@@ -174,9 +153,7 @@ def run(way: str, job: Job, arguments: argparse.Namespace, facts: dict[str, Any]
     if way == OURS:
         floor = evaluation["floors"]["frozen_encoder"]
         lines = [{"way": FROZEN, **figure(floor), **about}, *lines]
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    with arguments.json.open("a", encoding="utf-8") as file:
-        file.write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    kept.add_records(arguments.json, *lines)
     print(f"{job.name} draw {job.draw} {way}: {lines[-1]['value']:.4f} in {seconds:.0f} s", file=sys.stderr)
     return True
 
@@ -184,11 +161,6 @@ def run(way: str, job: Job, arguments: argparse.Namespace, facts: dict[str, Any]
 def figure(found: Record) -> Record:
     """A score with its interval."""
     return {name: found[name] for name in ("value", "low", "high")}
-
-
-def records(path: Path) -> list[Record]:
-    """Every finished run of the results file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 @dataclass(frozen=True)

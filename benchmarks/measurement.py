@@ -1,13 +1,14 @@
 """What the benchmarks share: the machine and the command on a page, spreads, trainings by the real command.
 
 In:  numbers that were measured, rows of a table, words of the command line; a set and options of `bertie train`
-Out: Markdown; rows of a data set as a fixed sample; what a training has given, a line of JSON each
+Out: Markdown; rows of a data set as a fixed sample; what a training has given
 Knows nothing of what is measured.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -59,8 +60,9 @@ def sample(rows: Rows, count: int) -> Rows:
     return rows.take(random.Random(SAMPLE_SEED).sample(indices, min(count, len(rows))))
 
 
-def machine(threads: int) -> dict[str, Any]:
-    """What a reader needs to judge the figures; nothing that names the machine."""
+def machine(threads: int | None = None) -> dict[str, Any]:
+    """What a reader needs to judge the figures; nothing that names the machine. `threads`: otherwise torch's own."""
+    threads = threads or int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
     found = diagnose()
     wanted = ("cores", "memory_gb", "instructions", "gflops", "torch", "python", "bertie", "dtype", "dtype_reason")
     facts = {name: found[name] for name in wanted}
@@ -79,6 +81,19 @@ def machine_lines(facts: dict[str, Any]) -> list[str]:
     ]
 
 
+def run(what: str, words: Sequence[str]) -> tuple[dict[str, Any], float] | None:
+    """A command of Bertie's in its own process: the JSON that it printed, and its seconds.
+
+    None where it failed; the end of what it said is shown, under the name `what`.
+    """
+    began = time.monotonic()
+    done = subprocess.run([*CLI, *words], check=False, capture_output=True, text=True)
+    if done.returncode:
+        print(f"{what}: exit {done.returncode}\n{done.stderr[-2000:]}", file=sys.stderr)
+        return None
+    return json.loads(done.stdout), time.monotonic() - began
+
+
 def train(data: Path, what: str, options: Sequence[str]) -> dict[str, Any] | None:
     """`bertie train DATA` in its own process; what it gave, or None and the end of what it said where it failed.
 
@@ -89,14 +104,11 @@ def train(data: Path, what: str, options: Sequence[str]) -> dict[str, Any] | Non
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "bundle"
-        began = time.monotonic()
-        call = [*CLI, "train", str(data), "--out", str(out), "--json", *options]
-        done = subprocess.run(call, check=False, capture_output=True, text=True)
-        seconds = time.monotonic() - began
-        if done.returncode:
-            print(f"{what}: exit {done.returncode}\n{done.stderr[-2000:]}", file=sys.stderr)
+        done = run(what, ["train", str(data), "--out", str(out), "--json", *options])
+        if done is None:
             return None
-        record = _described(json.loads(done.stdout), out)
+        evaluation, seconds = done
+        record = _described(evaluation, out)
     print(f"{what}: {record['primary']['value']:.4f} in {seconds:.0f} s", file=sys.stderr)
     return record | {"wall_seconds": round(seconds, 1), "command": command()}
 
@@ -118,18 +130,6 @@ def _described(evaluation: dict[str, Any], bundle: Path) -> dict[str, Any]:
         "steps": result["step"],
         "loop_seconds": round(result["seconds"], 1),
     }
-
-
-def records(path: Path) -> list[dict[str, Any]]:
-    """Every finished training of a results file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-
-
-def add_record(path: Path, record: dict[str, Any]) -> None:
-    """One more line."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
 def command() -> str:

@@ -27,15 +27,14 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from measurement import DOCS, Spread, add_record, machine, machine_lines, page, records, table, train
+import kept
+from kept import Record
+from measurement import Spread, machine, machine_lines, page, table, train
 from scipy import stats
 
 PLAIN = "plain"
@@ -51,39 +50,22 @@ METHODS = {
 }
 """Name to settings."""
 SURE = 0.95
-Record = dict[str, Any]
 
 
 def main() -> None:
-    """Runs what is missing, prints the page, writes both pages where --render asks for them."""
-    arguments = parse()
-    failures = run_missing(arguments) if arguments.data else []
-    found = records(arguments.json)
-    if not found:
-        sys.exit(f"error: {arguments.json.name} holds no results; give sets and --data DIR to measure some")
-    print(render(found, ENGLISH))
-    if arguments.render:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        for file, words in (("overfitting.md", ENGLISH), ("overfitting.zh.md", CHINESE)):
-            (arguments.out / file).write_text(render(found, words), encoding="utf-8")
-    if failures:
-        sys.exit(f"error: failed: {', '.join(failures)}; run the same command again to retry")
+    """Runs what is missing and makes the pages."""
+    kept.main("overfitting", parse(), run_missing, render, (ENGLISH, CHINESE))
 
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help="sets")
-    parser.add_argument("--data", type=Path, help="folder that holds the sets; without it nothing is run")
+    parser = kept.parser(__doc__, "overfitting", sets="sets")
     parser.add_argument("--seeds", default="0,1,2,3,4", help="default %(default)s")
     parser.add_argument("--methods", default="rdrop,fgm", help=f"of {', '.join(METHODS)}; default %(default)s")
     parser.add_argument("--also", action="append", default=[], nargs=2, metavar=("NAME", "SETTINGS"))
     parser.add_argument("--set", action="append", default=[], help="for all trainings; then take another --json")
     parser.add_argument("--budget", default="3h", help="of each training, passed on; default %(default)s")
     parser.add_argument("--model", help="passed on; otherwise chosen by the command")
-    parser.add_argument("--json", type=Path, default=DOCS / "overfitting.jsonl", help="results, a line a training")
-    parser.add_argument("--render", action="store_true", help="write overfitting.md and overfitting.zh.md")
-    parser.add_argument("--out", type=Path, default=DOCS, help="folder of the pages")
     return parser.parse_args()
 
 
@@ -106,8 +88,8 @@ def plan(arguments: argparse.Namespace) -> Iterator[tuple[str, int, str]]:
 
 def run_missing(arguments: argparse.Namespace) -> list[str]:
     """Every training of the plan that has no line yet. Returns those that failed."""
-    facts = machine(int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))))
-    found, chosen, failures = records(arguments.json), settings(arguments), []
+    facts = machine()
+    found, chosen, failures = kept.records(arguments.json), settings(arguments), []
     done = {(record["set"], record["seed"], record["method"]) for record in found}
     for record in found:
         if list(chosen.get(record["method"], record["settings"])) != record["settings"]:
@@ -127,7 +109,7 @@ def run_missing(arguments: argparse.Namespace) -> list[str]:
             failures.append(what)
             continue
         named = {"set": name, "seed": seed, "method": method, "settings": list(own)}
-        add_record(arguments.json, record | named | {"machine": facts})
+        kept.add_records(arguments.json, record | named | {"machine": facts})
     return failures
 
 

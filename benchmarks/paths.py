@@ -25,7 +25,6 @@ import argparse
 import csv
 import json
 import math
-import os
 import random
 import sys
 import tempfile
@@ -51,7 +50,7 @@ def main() -> None:
     arguments = parse()
     with tempfile.TemporaryDirectory() as temporary:
         found = walk_all(arguments, (arguments.keep or Path(temporary)).resolve())
-    facts = machine(int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))))
+    facts = machine()
     figures = {"command": command(), "machine": facts, "results": found}
     publish(render(found, arguments, facts), figures, arguments.out, arguments.json)
     if failed := [name for name, record in found.items() if not passed(record)]:

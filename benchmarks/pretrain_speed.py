@@ -14,9 +14,7 @@ Knows nothing of how they train: pretrain_bertie.py and pretrain_transformers.py
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -24,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from measurement import Spread, command, machine, machine_lines, mark, page, publish, table
+from turns import Run, program, spread
 
 from bertie.core.runtime import choose_device, choose_dtype
 from bertie.data.corpus import CorpusOptions, prepare_corpus
@@ -31,12 +30,10 @@ from bertie.text.learned_pieces import FewPieces
 from bertie.text.tokenizer import Tokenizer
 from bertie.workflow.vocabulary import VocabularyRequest, run_vocabulary
 
-HERE = Path(__file__).resolve().parent
 OURS, THEIRS = "pretrain_bertie.py", "pretrain_transformers.py"
 SPEED, DENSE, FASTER, WAITING, EQUAL = 3000.0, 1.8, 2.0, 0.05, 1e-5
 """Targets: tokens a second; against the dense head; against the Trainer; share of waiting; difference of losses."""
 HEAD = ("who", "number format", "tokens/s", "waiting for input", "last loss", "steps")
-Run = dict[str, Any]
 Entry = tuple[str, tuple[str, ...], str]
 """Name on the page, program with its options, number format."""
 
@@ -49,8 +46,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         pieces = prepare(arguments, Path(folder))
         for seed in range(arguments.repeats):
-            for name, program, dtype in entries:
-                runs[name].append(train(program, dtype, Path(folder), arguments, seed))
+            for name, (script, *flags), dtype in entries:
+                told = {word: getattr(arguments, word) for word in ("tokens", "length", "vocabulary", "threads")}
+                given = {**told, "dtype": dtype, "seed": seed}
+                runs[name].append(program(script, Path(folder), given, flags))
                 print(f"{seed} {name}: {speed(runs[name][-1:]).median:.0f} tokens/s", file=sys.stderr)
     facts = machine(arguments.threads)
     found = {"command": command(), "machine": facts, "pieces": pieces, "runs": runs}
@@ -100,19 +99,6 @@ def prepare(arguments: argparse.Namespace, folder: Path) -> int:
     return tokenizer.vocab_size
 
 
-def train(program: Sequence[str], dtype: str, folder: Path, arguments: argparse.Namespace, seed: int) -> Run:
-    """One training in its own process."""
-    words = [sys.executable, str(HERE / program[0]), str(folder), "--dtype", dtype, *program[1:]]
-    given = {name: getattr(arguments, name) for name in ("tokens", "length", "vocabulary", "threads")} | {"seed": seed}
-    words += [str(word) for name, value in given.items() for word in (f"--{name}", value)]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads)}
-    done = subprocess.run(words, check=False, capture_output=True, text=True, env=environment)
-    if done.returncode:
-        sys.exit(f"error: {program[0]} failed with exit {done.returncode}:\n{done.stderr[-3000:]}")
-    run: Run = json.loads(done.stdout.splitlines()[-1])
-    return run
-
-
 def render(
     runs: dict[str, list[Run]], entries: Sequence[Entry], arguments: argparse.Namespace, facts: dict[str, Any]
 ) -> str:
@@ -139,9 +125,9 @@ def render(
 
 def figures(name: str, dtype: str, runs: Sequence[Run]) -> list[str]:
     """One line of the table."""
-    waiting = "–" if "waiting" not in runs[0] else f"{_of(runs, 'waiting').median:.1%}"
+    waiting = "–" if "waiting" not in runs[0] else f"{spread(runs, 'waiting').median:.1%}"
     steps = str(runs[0]["steps"])
-    return [name, dtype, speed(runs).text(0), waiting, _of(runs, "last_loss").text(2), steps]
+    return [name, dtype, speed(runs).text(0), waiting, spread(runs, "last_loss").text(2), steps]
 
 
 def verdicts(runs: dict[str, list[Run]]) -> list[list[str]]:
@@ -149,7 +135,7 @@ def verdicts(runs: dict[str, list[Run]]) -> list[list[str]]:
     ours = runs["bertie"]
     each = speed(ours).median
     dense, theirs = each / speed(runs["bertie, dense head"]).median, each / speed(runs["transformers"]).median
-    apart, waiting = max(run["same_loss"] for run in ours), _of(ours, "waiting").median
+    apart, waiting = max(run["same_loss"] for run in ours), spread(ours, "waiting").median
     return [
         ["tokens a second", f"{each:.0f}", f"at least {SPEED:.0f}", mark(each >= SPEED)],
         ["masked places only, against all places", f"{dense:.2f} x", f"at least {DENSE} x", mark(dense >= DENSE)],
@@ -162,10 +148,6 @@ def verdicts(runs: dict[str, list[Run]]) -> list[list[str]]:
 def speed(runs: Sequence[Run]) -> Spread:
     """Tokens a second of the loop."""
     return Spread(tuple(run["tokens"] / run["seconds"] for run in runs))
-
-
-def _of(runs: Sequence[Run], name: str) -> Spread:
-    return Spread(tuple(run[name] for run in runs))
 
 
 def _quiet(line: str) -> None:

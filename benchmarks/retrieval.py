@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import subprocess
 import sys
@@ -39,8 +38,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import kept
 import numpy as np
-from measurement import CLI, DOCS, command, machine, machine_lines, page, table
+from kept import Record
+from measurement import CLI, command, machine, machine_lines, page, table
 
 from bertie.data.bm25 import Bm25Index
 from bertie.metrics.intervals import Interval, mean_interval, paired_difference
@@ -57,7 +58,6 @@ SHARE = 0.1
 ASKED = 300
 """Pairs that are asked instead of the test queries with --held-out."""
 DEPTH = 100
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -71,25 +71,13 @@ class Task:
 
 
 def main() -> None:
-    """Runs what is missing, prints the page, writes both pages where --render asks for them."""
-    arguments = parse()
-    if arguments.data:
-        run_missing(arguments)
-    found = records(arguments.json)
-    if not found:
-        sys.exit(f"error: {arguments.json.name} holds no results; give --data DIR to measure some")
-    print(render(found, ENGLISH))
-    if arguments.render:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        for file, words in (("retrieval.md", ENGLISH), ("retrieval.zh.md", CHINESE)):
-            (arguments.out / file).write_text(render(found, words), encoding="utf-8")
+    """Runs what is missing and makes the pages."""
+    kept.main("retrieval", parse(), run_missing, render, (ENGLISH, CHINESE))
 
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help="sets; otherwise both")
-    parser.add_argument("--data", type=Path, help="folder that holds the sets; without it nothing is run")
+    parser = kept.parser(__doc__, "retrieval", sets="sets; otherwise both", line="a set and seed")
     parser.add_argument("--seeds", default="0", help="default %(default)s")
     parser.add_argument("--held-out", action="store_true", help="ask a part of the training pairs; take another --json")
     parser.add_argument("--set", action="append", default=[], help="a changed setting, passed on to both trainings")
@@ -97,16 +85,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--model", help="passed on to the first training; otherwise chosen by the command")
     parser.add_argument("--budget", default="15m", help="of each training, default %(default)s")
     parser.add_argument("--depth", type=int, default=20, help="texts in the second look, default %(default)s")
-    parser.add_argument("--json", type=Path, default=DOCS / "retrieval.jsonl", help="results, a line a set and seed")
-    parser.add_argument("--render", action="store_true", help="write retrieval.md and retrieval.zh.md")
-    parser.add_argument("--out", type=Path, default=DOCS, help="folder of the pages")
     return parser.parse_args()
 
 
-def run_missing(arguments: argparse.Namespace) -> None:
-    """Every set and seed that has no line yet."""
-    facts = machine(int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))))
-    done = {(record["set"], record["seed"]) for record in records(arguments.json)}
+def run_missing(arguments: argparse.Namespace) -> list[str]:
+    """Every set and seed that has no line yet; ends where one fails."""
+    facts = machine()
+    done = {(record["set"], record["seed"]) for record in kept.records(arguments.json)}
     for seed in map(int, arguments.seeds.split(",")):
         for name in arguments.names or PAIRS:
             if (name, seed) in done:
@@ -115,9 +100,8 @@ def run_missing(arguments: argparse.Namespace) -> None:
             task = load(arguments.data / name, PAIRS[name], seed, held_out=arguments.held_out)
             record = run(task, seed, arguments)
             record |= {"set": name, "seed": seed, "command": command(), "machine": facts}
-            arguments.json.parent.mkdir(parents=True, exist_ok=True)
-            with arguments.json.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            kept.add_records(arguments.json, record)
+    return []
 
 
 def load(folder: Path, pairs_file: str, seed: int, *, held_out: bool) -> Task:
@@ -228,11 +212,6 @@ def figures(ranked: dict[str, list[list[str]]], relevant: list[list[str]]) -> Re
 def plain(interval: Interval) -> dict[str, float]:
     """An interval as JSON."""
     return {"value": interval.value, "low": interval.low, "high": interval.high}
-
-
-def records(path: Path) -> list[Record]:
-    """Every finished set and seed of the results file."""
-    return lines(path) if path.exists() else []
 
 
 @dataclass(frozen=True)

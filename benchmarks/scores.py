@@ -24,14 +24,14 @@ Knows nothing of how training works.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from measurement import DOCS, add_record, machine, machine_lines, mark, page, records, table, train
+import kept
+from kept import Record
+from measurement import machine, machine_lines, mark, page, table, train
 
 
 @dataclass(frozen=True)
@@ -70,38 +70,21 @@ GOALS = {
 NO_GOAL = Goal(0.0, above_floor=True)
 """Of a set without one: to be above its floors."""
 SEVERAL_SEEDS = ("trec_en", "financial_phrasebank_en", "sst2_en")
-Record = dict[str, Any]
 
 
 def main() -> None:
-    """Runs what is missing, prints the page, writes both pages where --render asks for them."""
-    arguments = parse()
-    failures = run_missing(arguments) if arguments.data else []
-    found = records(arguments.json)
-    if not found:
-        sys.exit(f"error: {arguments.json.name} holds no results; give --data DIR to measure some")
-    print(render(found, ENGLISH))
-    if arguments.render:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        for file, words in (("scores.md", ENGLISH), ("scores.zh.md", CHINESE)):
-            (arguments.out / file).write_text(render(found, words), encoding="utf-8")
-    if failures:
-        sys.exit(f"error: failed: {', '.join(failures)}; run the same command again to retry")
+    """Runs what is missing and makes the pages."""
+    kept.main("scores", parse(), run_missing, render, (ENGLISH, CHINESE))
 
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help="sets; otherwise all of the table of goals")
-    parser.add_argument("--data", type=Path, help="folder that holds the sets; without it nothing is run")
+    parser = kept.parser(__doc__, "scores", sets="sets; otherwise all of the table of goals")
     parser.add_argument("--seeds", default="0,1,2", help="default %(default)s")
     parser.add_argument(
         "--set", action="append", default=[], help="a changed setting, passed on; then take another --json"
     )
     parser.add_argument("--model", help="passed on; otherwise chosen by the command")
-    parser.add_argument("--json", type=Path, default=DOCS / "scores.jsonl", help="results, a line a training")
-    parser.add_argument("--render", action="store_true", help="write scores.md and scores.zh.md")
-    parser.add_argument("--out", type=Path, default=DOCS, help="folder of the pages")
     return parser.parse_args()
 
 
@@ -115,8 +98,8 @@ def plan(arguments: argparse.Namespace) -> list[tuple[str, int]]:
 
 def run_missing(arguments: argparse.Namespace) -> list[str]:
     """Every training of the plan that has no line yet. Returns those that failed."""
-    facts = machine(int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))))
-    done = {(record["set"], record["seed"]) for record in records(arguments.json)}
+    facts = machine()
+    done = {(record["set"], record["seed"]) for record in kept.records(arguments.json)}
     failures = []
     for name, seed in plan(arguments):
         if (name, seed) in done:
@@ -134,7 +117,7 @@ def run(name: str, seed: int, arguments: argparse.Namespace, facts: dict[str, An
     record = train(arguments.data / name, f"{name} seed {seed}", options)
     if record is None:
         return False
-    add_record(arguments.json, record | {"set": name, "seed": seed, "machine": facts})
+    kept.add_records(arguments.json, record | {"set": name, "seed": seed, "machine": facts})
     return True
 
 

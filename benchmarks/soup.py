@@ -23,58 +23,42 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from measurement import CLI, DOCS, command, machine, machine_lines, page, table
+import kept
+import measurement
+from kept import Record
+from measurement import CLI, command, machine, machine_lines, page, table
 
 WAYS = ("soup", "greedy_soup", "average")
-Record = dict[str, Any]
 
 
 def main() -> None:
-    """Runs what is missing, prints the page, writes both pages where --render asks for them."""
-    arguments = parse()
-    failures = run_missing(arguments) if arguments.data else []
-    found = records(arguments.json)
-    if not found:
-        sys.exit(f"error: {arguments.json.name} holds no results; give --data DIR and names of sets to measure some")
-    print(render(found, ENGLISH))
-    if arguments.render:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        for file, words in (("soup.md", ENGLISH), ("soup.zh.md", CHINESE)):
-            (arguments.out / file).write_text(render(found, words), encoding="utf-8")
-    if failures:
-        sys.exit(f"error: failed: {', '.join(failures)}; run the same command again to retry")
+    """Runs what is missing and makes the pages."""
+    kept.main("soup", parse(), run_missing, render, (ENGLISH, CHINESE))
 
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help="sets")
-    parser.add_argument("--data", type=Path, help="folder that holds the sets; without it nothing is run")
+    parser = kept.parser(__doc__, "soup", sets="sets", line="a set and seed")
     parser.add_argument("--seeds", default="0,100,200", help="first seed of each line; default %(default)s")
     parser.add_argument("--members", type=int, default=3, help="trainings a line; default %(default)s")
     parser.add_argument("--minutes", type=float, default=15, help="of each training; default %(default)s")
     parser.add_argument("--set", action="append", default=[], help="a changed setting, passed on; take another --json")
     parser.add_argument("--model", help="passed on; otherwise chosen by the command")
-    parser.add_argument("--json", type=Path, default=DOCS / "soup.jsonl", help="results, a line a set and seed")
-    parser.add_argument("--render", action="store_true", help="write soup.md and soup.zh.md")
-    parser.add_argument("--out", type=Path, default=DOCS, help="folder of the pages")
     return parser.parse_args()
 
 
 def run_missing(arguments: argparse.Namespace) -> list[str]:
     """Every set and seed that has no line yet. Returns those that failed."""
-    facts = machine(int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))))
-    done = {(record["set"], record["seed"], len(record["members"])) for record in records(arguments.json)}
+    facts = machine()
+    done = {(record["set"], record["seed"], len(record["members"])) for record in kept.records(arguments.json)}
     failures = []
     for seed in map(int, arguments.seeds.split(",")):
         for name in arguments.names:
@@ -96,15 +80,12 @@ def run(name: str, seed: int, arguments: argparse.Namespace, facts: dict[str, An
         base = ["train", str(arguments.data / name), "--out", f"{folder}/bundle", *options]
         for way in WAYS:
             more = ["--resume"] if combined else ["--budget", seconds]
-            done = subprocess.run([*CLI, *base, "--combine", way, *more], check=False, capture_output=True, text=True)
-            if done.returncode:
-                print(f"{name} seed {seed} {way}: exit {done.returncode}\n{done.stderr[-2000:]}", file=sys.stderr)
+            done = measurement.run(f"{name} seed {seed} {way}", [*base, "--combine", way, *more])
+            if done is None:
                 return False
-            combined[way] = {**json.loads(done.stdout), "answering_seconds": answering(folder, name, arguments)}
+            combined[way] = {**done[0], "answering_seconds": answering(folder, name, arguments)}
     record = describe(combined) | {"set": name, "seed": seed, "command": command(), "machine": facts}
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    with arguments.json.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    kept.add_records(arguments.json, record)
     print(f"{name} seed {seed}: {line_of(record)}", file=sys.stderr)
     return True
 
@@ -134,11 +115,6 @@ def describe(combined: dict[str, Any]) -> Record:
     }
     members = [{"dev": one["dev"], "test": one["test"]} for one in soup["members"]["trained"]]
     return {"task": soup["task"], "rows": soup["rows"], "metric": soup["primary"]["name"], "members": members, **ways}
-
-
-def records(path: Path) -> list[Record]:
-    """Every finished line of the results file."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 @dataclass(frozen=True)

@@ -22,85 +22,30 @@ Knows nothing of how either of them trains: train_bertie.py and train_transforme
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from measurement import Spread, command, machine, machine_lines, mark, page, publish, sample, table
+import turns
+from measurement import Spread, command, machine, machine_lines, mark, page, publish, table
+from turns import SETS, Contestant, Run, speed, spread
 
 from bertie.core.runtime import choose_device, choose_dtype
-from bertie.data.catalogue import default_model, resolve
-from bertie.data.sources import load_splits
-from bertie.tasks.classification import Classification
 
-HERE = Path(__file__).resolve().parent
-SETS = ("ag_news_en", "chnsenticorp_zh")
 FASTER, FASTER_FLOAT32 = 2.0, 1.4
 """Targets for the ratio of rows a second: as each comes, and float32 against float32."""
 WORSE = 0.005
 """Accuracy may be lower by half a point at most."""
-DEV_ROWS = 200
-"""Rows that both judge on after the epoch, outside the clock."""
 HEAD = ("set", "who", "number format", "rows/s", "head start, s", "rows/s with it", "accuracy", "peak memory, MB")
-Run = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """A program and the number format it computes in."""
-
-    name: str
-    script: str
-    dtype: str
-
-    def train(self, folder: Path, model: Path, arguments: argparse.Namespace, seed: int) -> Run:
-        """One training in its own process."""
-        words = [sys.executable, str(HERE / self.script), str(folder), "--model", str(model), "--dtype", self.dtype]
-        given = {"epochs": arguments.epochs, "max-length": arguments.max_length, "seed": seed}
-        words += [str(word) for name, value in given.items() for word in (f"--{name}", value)]
-        environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads), "TOKENIZERS_PARALLELISM": "true"}
-        done = subprocess.run(
-            [*words, "--threads", str(arguments.threads)], check=False, capture_output=True, text=True, env=environment
-        )
-        if done.returncode:
-            sys.exit(f"error: {self.script} failed with exit {done.returncode}:\n{done.stderr[-3000:]}")
-        run: Run = json.loads(done.stdout.splitlines()[-1])
-        return run
 
 
 def main() -> None:
     """Every set, every repetition, every contestant in turn; then the page."""
-    arguments = parse()
+    arguments = turns.parser(__doc__, test_rows=1000).parse_args()
     contestants = entered()
-    results = {name: compete(name, contestants, arguments) for name in arguments.names or SETS}
+    results = {name: turns.compete(name, contestants, arguments, _line) for name in arguments.names or SETS}
     facts = machine(arguments.threads)
     found = {"command": command(), "machine": facts, "rows": arguments.rows, "results": results}
     publish(render(results, contestants, arguments, facts), found, arguments.out, arguments.json)
-
-
-def parse() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help=f"sets; otherwise {', '.join(SETS)}")
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds the sets")
-    parser.add_argument("--rows", type=int, default=1600, help="training rows of each set, default %(default)s")
-    parser.add_argument("--test-rows", type=int, default=1000, help="default %(default)s")
-    parser.add_argument("--epochs", type=int, default=1, help="default %(default)s")
-    parser.add_argument("--repeats", type=int, default=3, help="default %(default)s")
-    parser.add_argument(
-        "--max-length", type=int, default=Classification.defaults.max_length, help="tokens, default %(default)s"
-    )
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: all cores")
-    parser.add_argument("--model", help="folder or alias; otherwise the default of the set's language")
-    parser.add_argument("--json", type=Path, help="file for all figures")
-    parser.add_argument("--out", type=Path, help="file for the page")
-    return parser.parse_args()
 
 
 def entered() -> list[Contestant]:
@@ -110,36 +55,6 @@ def entered() -> list[Contestant]:
     if dtype != "float32":
         ours.append(Contestant("bertie float32", "train_bertie.py", "float32"))
     return [*ours, Contestant("transformers", "train_transformers.py", "float32")]
-
-
-def compete(name: str, contestants: Sequence[Contestant], arguments: argparse.Namespace) -> dict[str, list[Run]]:
-    """All repetitions on one set, in turn."""
-    alias = arguments.model or default_model(name.rpartition("_")[2])
-    model = resolve(alias).folder
-    runs: dict[str, list[Run]] = {contestant.name: [] for contestant in contestants}
-    with tempfile.TemporaryDirectory() as folder:
-        write_rows(arguments.data / name, Path(folder), arguments)
-        for seed in range(arguments.repeats):
-            for contestant in contestants:
-                run = contestant.train(Path(folder), model, arguments, seed)
-                runs[contestant.name].append(run)
-                speed = run["rows"] / run["loop_seconds"]
-                print(f"{name} {seed} {contestant.name}: {speed:.1f} rows/s, {run['accuracy']:.4f}", file=sys.stderr)
-    if len({run["tokens"] for each in runs.values() for run in each}) > 1:
-        sys.exit(f"error: {name}: the contestants' tokenizers gave different ids, so speeds cannot be compared")
-    return runs
-
-
-def write_rows(source: Path, folder: Path, arguments: argparse.Namespace) -> None:
-    """The samples as files that both read. A label that is not in the training sample would stop the Trainer."""
-    splits = load_splits(source)
-    train = sample(splits.train, arguments.rows)
-    known = set(train.column("label"))
-    test = sample(splits.test if splits.test is not None else splits.dev, arguments.test_rows)
-    for name, rows in {"train": train, "dev": sample(splits.dev, DEV_ROWS), "test": test}.items():
-        kept = [{"text": row["text"], "label": row["label"]} for row in rows if row["label"] in known]
-        lines = [json.dumps(row) for row in kept]  # ASCII: a text may hold U+2028, at which `splitlines` cuts
-        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def render(
@@ -175,7 +90,7 @@ def render(
 def figures(name: str, contestant: Contestant, runs: Sequence[Run]) -> list[str]:
     """One line of the table."""
     whole = Spread(tuple(run["rows"] / (run["loop_seconds"] + run["head_start_seconds"]) for run in runs))
-    head_start = _of(runs, "head_start_seconds")
+    head_start = spread(runs, "head_start_seconds")
     return [
         name,
         contestant.name,
@@ -183,8 +98,8 @@ def figures(name: str, contestant: Contestant, runs: Sequence[Run]) -> list[str]
         speed(runs).text(),
         head_start.text() if head_start.median else "–",
         whole.text(),
-        f"{_of(runs, 'accuracy').mean:.4f}",
-        _of(runs, "peak_mb").text(0),
+        f"{spread(runs, 'accuracy').mean:.4f}",
+        spread(runs, "peak_mb").text(0),
     ]
 
 
@@ -193,8 +108,8 @@ def verdict(name: str, runs: dict[str, list[Run]]) -> list[list[str]]:
     ours, theirs = runs["bertie"], runs["transformers"]
     ratio = speed(ours).median / speed(theirs).median
     same = speed(runs.get("bertie float32", ours)).median / speed(theirs).median
-    better = _of(ours, "accuracy").mean - _of(theirs, "accuracy").mean
-    memory = _of(ours, "peak_mb").median / _of(theirs, "peak_mb").median
+    better = spread(ours, "accuracy").mean - spread(theirs, "accuracy").mean
+    memory = spread(ours, "peak_mb").median / spread(theirs, "peak_mb").median
     return [
         [name, "rows/s, as each comes", f"{ratio:.2f} x", f"at least {FASTER} x", mark(ratio >= FASTER)],
         [name, "rows/s, float32", f"{same:.2f} x", f"at least {FASTER_FLOAT32} x", mark(same >= FASTER_FLOAT32)],
@@ -203,13 +118,8 @@ def verdict(name: str, runs: dict[str, list[Run]]) -> list[list[str]]:
     ]
 
 
-def speed(runs: Sequence[Run]) -> Spread:
-    """Rows a second of the loop."""
-    return Spread(tuple(run["rows"] / run["loop_seconds"] for run in runs))
-
-
-def _of(runs: Sequence[Run], name: str) -> Spread:
-    return Spread(tuple(run[name] for run in runs))
+def _line(run: Run) -> str:
+    return f"{run['rows'] / run['loop_seconds']:.1f} rows/s, {run['accuracy']:.4f}"
 
 
 def _remark(contestants: Sequence[Contestant]) -> str:

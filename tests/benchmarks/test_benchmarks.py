@@ -260,7 +260,7 @@ def test_paths_fails_where_answers_differ(
         "commands": ["bertie train DIR/lcqmc_zh"],
     }
     monkeypatch.setattr(paths, "walk_all", lambda *_: {"several labels": good, "pair": {**good, **changed}})
-    monkeypatch.setattr(paths, "machine", lambda _: record("any", 0, 0.9)["machine"])
+    monkeypatch.setattr(paths, "machine", lambda: record("any", 0, 0.9)["machine"])
     monkeypatch.setattr(sys, "argv", ["paths.py", "--data", str(shapes), "--out", str(tmp_path / "page.md")])
     if code is None:
         paths.main()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 from bertie.core.errors import DataError, UsageError
@@ -39,6 +40,20 @@ def detect(stream: BinaryIO, where: str, encoding: str | None = None) -> str:
         return _detected(stream, where) if encoding is None else _forced(stream, where, encoding)
     finally:
         stream.seek(0)
+
+
+def lines_of(path: Path, use: str) -> list[str]:
+    """The lines of a small file in whatever encoding it has, without spaces around them.
+
+    DataError where it cannot be read, which says what it is good for: `use`.
+    """
+    try:
+        with path.open("rb") as binary:
+            encoding = detect(binary, str(path))
+        lines = path.read_text(encoding=encoding).split("\n")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}); {use}") from error
+    return [line.removeprefix("\ufeff").strip() for line in lines]
 
 
 def _forced(stream: BinaryIO, where: str, encoding: str) -> str:

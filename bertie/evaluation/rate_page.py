@@ -9,47 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from markupsafe import Markup
-
-from bertie.evaluation import charts
-from bertie.evaluation.fonts import embedded_font
+from bertie.evaluation import charts, pages
 from bertie.evaluation.phrases import Language
 
-PAGE = Markup(
-    """<!doctype html>
-<html lang="{language}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; font-src data:">
-<meta name="color-scheme" content="light dark">
-<style>
-/* embedded font */
-{style}
-</style>
-<title>{title}</title>
-</head>
-<body>
-<main>
-<header>
-  <p class="brand">Bertie</p>
-  <h1 dir="auto">{title}</h1>
-  <p class="quiet">{about}</p>
-</header>
-<section>
-  <h2>{finding}</h2>
-  {chart}
-  <p class="quiet">{legend}</p>
-  <p>{rule}</p>
-  <p><code>{command}</code></p>
-</section>
-</main>
-</body>
-</html>
-"""
-)
 WORDS: dict[str, tuple[str, str]] = {
     "title": ("Learning rates: {data}", "学习率：{data}"),
     "found": ("Suggested learning rate: {rate}", "建议的学习率：{rate}"),
@@ -101,15 +64,12 @@ def render(page: RatePage) -> str:
     found = words["open"].format(rate=f"{last:.1e}")
     if page.suggestion is not None:
         found = words["found"].format(rate=f"{page.suggestion:.1e}")
-    text = PAGE.format(
-        language="zh-CN" if page.language == "zh" else "en",
-        style=Markup((Path(__file__).parent / "report.css").read_text(encoding="utf-8")),
+    return pages.render(
+        "rate.html",
+        page.language,
         title=title,
-        about=page.about,
+        page=page,
+        t=words,
         finding=found,
         chart=charts.over_rates(page.losses, page.smoothed, places, title),
-        legend=words["legend"].format(window=page.window),
-        rule=words["rule"],
-        command=page.command,
     )
-    return text.replace("/* embedded font */", embedded_font(text), 1)

@@ -7,17 +7,13 @@ Knows nothing of how anything was computed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from bertie.evaluation import charts, phrases
-from bertie.evaluation.fonts import embedded_font
+from bertie.evaluation import charts, pages, phrases
 from bertie.evaluation.forgetting import Forgetting
 from bertie.evaluation.front import SearchOutcome
 from bertie.evaluation.phrases import Language
@@ -28,10 +24,6 @@ from bertie.metrics.labels import confused_pairs
 from bertie.tasks.base import Mistake
 
 LARGEST_MATRIX, LONGEST_TABLE, PAIRS = 30, 40, 25
-TEXT_SHOWN = 400
-"""Characters of a text in the list of mistakes."""
-_UNSHOWABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-"""Control characters and halves of surrogate pairs: no HTML file may hold them, and UTF-8 cannot."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +86,13 @@ class Report:
 def render(report: Report) -> str:
     """The page. The Chinese characters that it uses are in it as a font, where a free one is at hand."""
     words = phrases.phrases(report.language)
-    page = _TEMPLATES.get_template("report.html").render(
+    return pages.render(
+        "report.html",
+        report.language,
+        title=report.title,
         report=report,
         t=words,
         s=search_phrases(report.language),
-        language="zh-CN" if report.language == "zh" else "en",
-        style=Markup((Path(__file__).parent / "report.css").read_text(encoding="utf-8")),
         verdict=verdict(report.metric, report.figure, report.floors, report.language),
         took=duration(report.seconds, report.language),
         intervals=_intervals(report, words["this_model"]),
@@ -108,8 +101,6 @@ def render(report: Report) -> str:
         best=_kept(report),
         judged_on=words["judged_on_dev" if report.on_dev else "judged_on"].format(rows=f"{report.rows:,}"),
     )
-    page = _UNSHOWABLE.sub("\ufffd", page)
-    return page.replace("/* embedded font */", embedded_font(page), 1)
 
 
 def duration(seconds: float, language: Language) -> str:
@@ -163,33 +154,3 @@ def _matrix(confusion: Mapping[str, Any]) -> list[tuple[str, list[tuple[int, int
         total = sum(counts) or 1
         rows.append((label, [(count, round(100 * count / total)) for count in counts]))
     return rows
-
-
-def _tongue(text: str) -> str:
-    """The `lang` of a piece of text, which decides between Chinese and Japanese shapes of a character."""
-    return "zh-CN" if phrases.language_of([text]) == "zh" else "en"
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= TEXT_SHOWN else text[:TEXT_SHOWN].rstrip() + " …"
-
-
-def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters |= {
-        "tongue": _tongue,
-        "shortened": _shortened,
-        "figure": lambda value, name: phrases.figure(name, value),
-    }
-    made.filters |= {"points": lambda value, name: phrases.points(name, value)}
-    made.filters |= {"spoken": phrases.spoken}
-    return made
-
-
-_TEMPLATES = _environment()

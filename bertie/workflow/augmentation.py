@@ -20,7 +20,7 @@ from bertie.core.runtime import choose_device
 from bertie.data.augmentation import Augmentation, AugmentedRounds, Augmenter, refuse_none
 from bertie.data.batches import Example, Examples
 from bertie.data.catalogue import resolve
-from bertie.data.encoding import detect
+from bertie.data.encoding import lines_of
 from bertie.data.formats import format_to_write, write_rows
 from bertie.data.readers import read_rows
 from bertie.data.rows import Row, Rows
@@ -92,18 +92,9 @@ def read_synonyms(path: Path) -> list[list[str]]:
 
     DataError names lines that are no group.
     """
-    try:
-        with path.open("rb") as binary:
-            encoding = detect(binary, str(path))
-        lines = path.read_text(encoding=encoding).split("\n")
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror or error}); augmentation.synonyms names a file with words that "
-            "mean the same on each line"
-        ) from error
+    lines = lines_of(path, "augmentation.synonyms names a file with words that mean the same on each line")
     groups, problems = list[list[str]](), list[str]()
-    for number, line in enumerate(lines, start=1):
-        plain = line.removeprefix("\ufeff").strip()
+    for number, plain in enumerate(lines, start=1):
         if not plain or plain.startswith("#"):
             continue
         group = [word.strip() for word in (_BETWEEN.split(plain) if _BETWEEN.search(plain) else plain.split())]

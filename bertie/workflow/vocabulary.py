@@ -19,7 +19,7 @@ from bertie.core.errors import DataError, UsageError
 from bertie.core.files import new_folder
 from bertie.data.corpus_cleaning import clean
 from bertie.data.corpus_reader import Source, open_sources
-from bertie.data.encoding import detect
+from bertie.data.encoding import lines_of
 from bertie.text.tokenizer import Tokenizer
 from bertie.text.vocabulary import VocabularyOptions, save_vocabulary, train_vocabulary
 from bertie.workflow.request import Say
@@ -131,15 +131,7 @@ def measured(tokenizer: Tokenizer, texts: Iterator[str]) -> tuple[float, float]:
 
 def read_words(path: Path) -> tuple[str, ...]:
     """A word a line; empty lines and repeated words count once. DataError names lines that are no words."""
-    try:
-        with path.open("rb") as binary:
-            encoding = detect(binary, str(path))
-        lines = path.read_text(encoding=encoding).split("\n")
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror or error}); name a file with a word a line"
-        ) from error
-    words = [line.removeprefix("\ufeff").strip() for line in lines]
+    words = lines_of(path, "name a file with a word a line")
     problems = [
         f"{path}:{number}: {len(word)} characters with {word[:20]!r} first, expected a word of at most {_WORD_LIMIT}"
         for number, word in enumerate(words, start=1)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bertie.evaluation import report as module
+from bertie.evaluation import pages as module
 from bertie.evaluation.report import render
 from bertie.evaluation.verdict import FloorFigure
 from bertie.metrics.intervals import Interval

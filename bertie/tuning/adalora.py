@@ -17,9 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bertie.nn.config import EncoderConfig
 from bertie.nn.encoder import Encoder
 from bertie.nn.low_rank import LowRankLinear, merged_weights, plain, put, take_over
-from bertie.tuning.base import TARGETS, Method, Target, bare, freeze, replace_linears
+from bertie.tuning.base import TARGETS, Method, Target, bare, freeze, refuse_rank, replace_linears
 
 FACTORS = ("left", "values", "right")
 DEVIATION = 0.02
@@ -137,7 +138,11 @@ class AdaLora(Method):
         if not self.targets or len(set(self.targets)) < len(self.targets):
             raise ValueError(f"targets is {list(self.targets)}, expected some of {', '.join(TARGETS)}, each once")
 
+    def refuse(self, config: EncoderConfig) -> None:
+        refuse_rank("first_rank", self.first_rank, config)
+
     def apply(self, encoder: Encoder) -> None:
+        self.refuse(encoder.config)
         freeze(encoder)
         scaling = self.alpha / self.rank
         replace_linears(encoder, self.targets, lambda base: SingularLinear(base, self.first_rank, scaling))

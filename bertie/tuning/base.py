@@ -23,7 +23,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from bertie.core.errors import BundleError
+from bertie.core.errors import BundleError, UsageError
 from bertie.nn.attention import SelfAttention
 from bertie.nn.config import EncoderConfig
 from bertie.nn.dropout import Dropout
@@ -61,6 +61,9 @@ class Method(ABC):
     """Whether only the end of a training is what the method promises, so that no weights before it are kept."""
     rate_factor: ClassVar[float] = 1.0
     """Times the learning rate that is usual where all weights are trained: few weights bear, and need, larger steps."""
+
+    def refuse(self, config: EncoderConfig) -> None:  # noqa: B027
+        """UsageError where an encoder is too small for the settings; asked before anything is computed with it."""
 
     @abstractmethod
     def apply(self, encoder: Encoder) -> None:
@@ -117,6 +120,15 @@ def put_prefixes(encoder: Encoder, make: Callable[[SelfAttention], nn.Module]) -
     freeze(encoder)
     for attention in attentions(encoder):
         attention.prefix = make(attention)
+
+
+def refuse_rank(name: str, rank: int, config: EncoderConfig) -> None:
+    """UsageError where the setting `name` is more than any matrix of the encoder can have."""
+    if rank > config.hidden_size:
+        raise UsageError(
+            f"tuning.{name} is {rank}, the encoder's matrices have a rank of at most {config.hidden_size}; take less, "
+            "such as 8, or train all weights with --method full"
+        )
 
 
 def replace_linears(encoder: Encoder, targets: Sequence[str], make: Callable[[nn.Linear], nn.Linear]) -> None:

@@ -11,9 +11,10 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from bertie.nn.config import EncoderConfig
 from bertie.nn.encoder import Encoder
 from bertie.nn.low_rank import LowRankLinear, merged_weights
-from bertie.tuning.base import TARGETS, Method, Target, bare, freeze, replace_linears
+from bertie.tuning.base import TARGETS, Method, Target, bare, freeze, refuse_rank, replace_linears
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,11 @@ class Lora(Method):
         """What the product is multiplied by."""
         return self.alpha / (math.sqrt(self.rank) if self.rslora else self.rank)
 
+    def refuse(self, config: EncoderConfig) -> None:
+        refuse_rank("rank", self.rank, config)
+
     def apply(self, encoder: Encoder) -> None:
+        self.refuse(encoder.config)
         freeze(encoder)
         replace_linears(
             encoder,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bertie.core.errors import UsageError
+from bertie.nn.config import EncoderConfig
 from bertie.nn.encoder import Encoder
 from bertie.tuning.base import Method, freeze, still
 
@@ -32,10 +33,13 @@ class TopLayers(Method):
         if self.layers < 1:
             raise ValueError(f"layers is {self.layers}, expected at least 1; --method frozen trains none")
 
-    def apply(self, encoder: Encoder) -> None:
-        config = encoder.config
+    def refuse(self, config: EncoderConfig) -> None:
         if self.layers > config.layers:
             raise UsageError(f"tuning.layers is {self.layers}, the encoder has {config.layers}; take fewer, or full")
+
+    def apply(self, encoder: Encoder) -> None:
+        config = encoder.config
+        self.refuse(config)
         blocks = sorted({config.block_of(n) for n in range(config.layers - self.layers, config.layers)})
         freeze(encoder)
         still(encoder, blocks[0])

@@ -125,6 +125,7 @@ def prepare_rows(
         if model
         else choose_start(splits.train, task, recipe, limit, say)
     )
+    method.refuse(start.encoder.config)
     if not request.resume:
         run.clear()  # not before: what is refused above costs no earlier run
     name = start.source.name

@@ -55,6 +55,25 @@ def test_only_low_rank_matrices_get_gradients_and_frozen_weights_none() -> None:
     assert got == {f"layers.{n}.attention.{m}.lora_{x}" for n in range(3) for m in ("query", "value") for x in "ab"}
 
 
+@pytest.mark.parametrize(
+    ("method", "settings", "says"),
+    [
+        ("lora", {"rank": 33}, "tuning.rank is 33, the encoder's matrices have a rank of at most 32; take less"),
+        ("adalora", {"rank": 8, "first_rank": 40}, "tuning.first_rank is 40, the encoder's matrices have a rank"),
+        ("top_layers", {"layers": 3}, "tuning.layers is 3, the encoder has 2"),
+    ],
+)
+def test_what_is_larger_than_the_encoder_is_refused_before_anything_is_computed(
+    method: str, settings: dict[str, int], says: str, tiny_model: Path, tmp_path: Path
+) -> None:
+    data, said = write(tmp_path / "data.csv", 40), list[str]()
+    changed = {f"tuning.{name}": value for name, value in settings.items()}
+    with pytest.raises(UsageError, match=says):
+        bertie.train(data, model=str(tiny_model), method=method, settings=changed, out=tmp_path / "m", say=said.append)
+    assert not any("trained" in line or "tuning:" in line for line in said)
+    assert not (tmp_path / "m").exists()
+
+
 def test_settings_that_make_no_sense_are_refused(tiny_model: Path, tmp_path: Path) -> None:
     data = write(tmp_path / "data.csv", 40)
     once = {"model": str(tiny_model), "out": tmp_path / "m", **SILENT}

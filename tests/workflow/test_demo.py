@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from bertie.core.errors import UsageError
-from bertie.core.runtime import choose_device, choose_dtype
 from bertie.data.demo import Split
 from bertie.data.rows import Rows
 from bertie.data.sources import load_splits
 from bertie.workflow import demo
+from bertie.workflow.choose import load_start
 from bertie.workflow.request import TrainRequest
 
 
@@ -38,6 +38,8 @@ def notes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(demo, "news_en", lambda train: Split(rows(train, "train"), rows(1200, "test")))
     monkeypatch.setattr(demo, "run_training", read_only)
+    monkeypatch.setattr(demo, "load_start", lambda name, offline: None)
+    monkeypatch.setattr(demo, "seconds_per_text", lambda start, rows, length: 0.01)
     return said
 
 
@@ -70,9 +72,12 @@ def test_it_writes_into_no_folder_of_somebody_else(notes: list[str], tmp_path: P
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.md"]
 
 
-@pytest.mark.parametrize("slow", [False, True])
-def test_a_slow_machine_gets_less_to_do(notes: list[str], slow: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("seconds", "length", "reviews"), [(0.001, 512, 9000), (0.08, 256, 2000), (9.0, 256, 2000)])
+def test_a_slow_machine_gets_less_to_do(
+    notes: list[str], seconds: float, length: int, reviews: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[tuple[TrainRequest, int]] = []
+    said: list[str] = []
     learn = demo.run_training
 
     def remember(request: TrainRequest, say: Any) -> Any:
@@ -81,16 +86,25 @@ def test_a_slow_machine_gets_less_to_do(notes: list[str], slow: bool, monkeypatc
 
     monkeypatch.setattr(demo, "reviews_zh", lambda train, test: Split(rows(train, "train"), rows(test, "test")))
     monkeypatch.setattr(demo, "run_training", remember)
-    monkeypatch.setattr(demo, "computes_slowly", lambda: slow)
+    monkeypatch.setattr(demo, "seconds_per_text", lambda start, rows, length: seconds)
     for lang in ("en", "zh"):
-        demo.run_demo(lang, None, print)
-    (news, _), (reviews, learned) = asked
-    assert ("max_length=384" in news.overrides) == slow
-    assert ("training.epochs=1" in reviews.overrides) == slow
-    assert (learned < 2500) == slow
+        demo.run_demo(lang, None, said.append)
+    (news, _), (shopping, learned) = asked
+    assert f"max_length={length}" in news.overrides
+    assert learned == 0.9 * reviews  # a tenth are dev rows
+    assert "training.epochs=1" in shopping.overrides
+    assert said == [
+        f"demo: {1000 * seconds:.0f} ms a text: 200 of them to learn from, cut at {length} tokens",
+        f"demo: {1000 * seconds:.0f} ms a text: {reviews} of them to learn from, cut at 128 tokens",
+    ]
 
 
-def test_slow_is_a_cpu_that_computes_in_float32() -> None:
-    device = choose_device()
-    dtype, _ = choose_dtype(device)
-    assert demo.computes_slowly() == (device.type == "cpu" and str(dtype) == "torch.float32")
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_plans_go_from_the_most_to_the_least(lang: str) -> None:
+    work = [plan.passes() * plan.max_length for plan in demo.PLANS[lang]]
+    assert work == sorted(work, reverse=True)
+    assert {plan.test for plan in demo.PLANS[lang]} == {1000}
+
+
+def test_a_text_is_timed_with_the_model_that_learns(tiny_model: Path) -> None:
+    assert 0.0 < demo.seconds_per_text(load_start(str(tiny_model)), rows(40, "train"), 16) < 10.0

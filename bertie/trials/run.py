@@ -40,7 +40,7 @@ from bertie.trials.request import SearchRequest
 from bertie.trials.session import Session, enter
 from bertie.trials.space import Variation, suggest
 from bertie.trials.trial import answers_of, keep_answers, linear_model, room, train, words_answers
-from bertie.trials.workers import Worker, publishing
+from bertie.trials.workers import Worker, turn
 from bertie.workflow.preparation import Notes
 from bertie.workflow.request import Say
 
@@ -49,15 +49,16 @@ BEGUN = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 def run_search(request: SearchRequest, say: Say, *, quiet: bool = False) -> SearchResult:
     """Searches until the budget is used, then one of the workers publishes."""
-    began, run = time.time(), request.folder / RUN_FOLDER
+    run = request.folder / RUN_FOLDER
     with Worker(run) as worker, Live(quiet=quiet) as live:
         live.doing("reading rows and choosing models")
-        session = enter(request, run, worker, Notes(say), began)
+        with turn(run, say):
+            session = enter(request, run, worker, Notes(say), time.time())
         live.limit(session.left())
         Search(session, run / "trials", worker, live, say).work()
         worker.leave()
         live.doing("measuring, judging and writing the bundle")
-        with publishing(run, say):
+        with turn(run, say):
             return _published(session, run, worker, say)
 
 

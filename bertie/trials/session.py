@@ -25,10 +25,8 @@ from bertie.trials.ledger import Ledger
 from bertie.trials.measure import floors_seconds, latency, rough, untuned
 from bertie.trials.request import SearchRequest
 from bertie.trials.space import first_trials
-from bertie.trials.workers import Worker
+from bertie.trials.workers import MARK, TURN, WORKERS, Worker
 from bertie.workflow.preparation import Notes
-
-MARK = "search.json"
 
 
 @dataclass
@@ -71,16 +69,14 @@ def claim(request: SearchRequest, run: Path, worker: Worker) -> bool:
     """Whether there is a search to join or to go on with; UsageError where the request does not say so."""
     url, others = url_of(request, run), worker.others()
     found = ledgers.exists(url)
-    if found and not request.overwrite:
-        _same_folder(url, run)
+    if found:
+        _same_folder(url, run)  # also where it is to be overwritten: it may be somebody else's
     bundle.free(request.folder, overwrite=request.overwrite or request.resume)
     if RunFolder(run).begun() and not request.overwrite:
         raise UsageError(f"{request.folder}: holds the run of a training; choose another --out, or --overwrite")
     if request.overwrite:
         if others:
             raise UsageError(f"{request.folder}: {len(others)} workers search here; wait for them or stop them")
-        ledgers.forget(url)
-        _clear(run, worker)
         return False
     if found and not others and not request.resume:
         raise UsageError(
@@ -95,12 +91,18 @@ def claim(request: SearchRequest, run: Path, worker: Worker) -> bool:
 
 
 def enter(request: SearchRequest, run: Path, worker: Worker, notes: Notes, began: float) -> Session:
-    """Reads the rows, then sets the search up, joins it, or goes on with it. `began`: when the command did."""
+    """Reads the rows, then sets the search up, joins it, or goes on with it. `began`: when this worker's turn did.
+
+    Only one worker at a time may be in here; where it returns, it is one of the workers.
+    """
     found = claim(request, run, worker)
     field = Field.of(request, notes)
     if not found:
         _choose(field, notes)
         costs = _affordable(field, began)
+    if request.overwrite:  # not before: what is refused above costs no earlier search
+        ledgers.forget(url_of(request, run))
+        _clear(run)
     ledger, made = ledgers.open_ledger(url_of(request, run), field.recipe.training.seed + len(worker.others()))
     ledger.usual = field.task().description().get("settings", {})
     if made or (request.resume and not worker.others() and not ledger.read("ready")):
@@ -118,6 +120,7 @@ def enter(request: SearchRequest, run: Path, worker: Worker, notes: Notes, began
         for name, value in {"before": before, "began": began, "seen": began, "budget": request.budget_seconds}.items():
             ledger.write(name, value)
     seconds = float(ledger.read("budget")) - float(ledger.read("before"))
+    worker.join()
     return Session(field, ledger, worker, costs, float(ledger.read("began")), seconds)
 
 
@@ -190,15 +193,15 @@ def _same_folder(url: str, run: Path, ledger: Ledger | None = None) -> None:
     here = json.loads(mark.read_text(encoding="utf-8"))["token"] if mark.is_file() else None
     if token is not None and token != here:
         raise UsageError(
-            f"{known.url}: holds the search of {known.read('folder')}; give it the same --out to join, or name another "
-            "--storage"
+            f"{known.url}: holds the search of {known.read('folder')}; give it the same --out to join or to overwrite "
+            "it, or name another --storage"
         )
 
 
-def _clear(run: Path, worker: Worker) -> None:
-    """Everything of an earlier search or training but this worker's place."""
+def _clear(run: Path) -> None:
+    """Everything of an earlier search or training but the locks."""
     for path in run.glob("*"):
-        if path.name == "workers":
+        if path.name in (WORKERS, TURN):
             continue
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

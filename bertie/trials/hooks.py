@@ -7,28 +7,43 @@ Knows nothing of models.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import optuna
+import torch
 from optuna.trial import Trial
 
 from bertie.core.peak import peak_memory
 from bertie.training.hooks import Hook, Step
+from bertie.training.run import RunFolder
 from bertie.training.state import Evaluation
+
+BEAT = 10.0
+"""Seconds between two signs of life: so much of a killed worker's time a resume may miss."""
 
 
 class Lagging(Hook):
     """Reports each score to Optuna, numbered by evaluation, and ends where it is below what earlier trials had then."""
 
-    def __init__(self, trial: Trial, prunes: bool) -> None:
-        self._trial, self._prunes, self._count = trial, prunes, 0
+    def __init__(self, trial: Trial, prunes: bool, run: RunFolder) -> None:
+        self._trial, self._prunes, self._run, self._count = trial, prunes, run, 0
+
+    def begin(self, optimizer: torch.optim.Optimizer, done: int, total: int) -> None:
+        """Evaluations before the checkpoint are not made again: to Optuna, who goes on is a new trial without them."""
+        for entry in self._run.entries():
+            if "score" in entry:
+                self._report(entry["score"])
 
     def after_evaluation(self, step: int, evaluation: Evaluation) -> None:
-        """A score that was reported before a kill is not asked again."""
-        self._trial.report(evaluation.score, self._count)
-        self._count += 1
+        """One that goes on is compared at the number that the evaluation has in the whole run."""
+        self._report(evaluation.score)
         if self._prunes and self._trial.should_prune():
             raise optuna.TrialPruned("it lagged behind the median of the earlier ones")
+
+    def _report(self, score: float) -> None:
+        self._trial.report(score, self._count)
+        self._count += 1
 
 
 class Memory(Hook):
@@ -48,12 +63,19 @@ class Shown(Hook):
 
     def __init__(self, show: Callable[[str], None], seen: Callable[[], None]) -> None:
         self._show, self._seen, self._score = show, seen, ""
+        self._last = time.monotonic()
 
     def after_step(self, step: Step) -> None:
         """Steps done, and the last score."""
         self._show(f"step {step.number}/{step.total}{self._score}")
+        if time.monotonic() - self._last >= BEAT:
+            self._live()
 
     def after_evaluation(self, step: int, evaluation: Evaluation) -> None:
         """The score on the dev rows."""
         self._score = f"  dev {evaluation.score:.4f}"
+        self._live()
+
+    def _live(self) -> None:
         self._seen()
+        self._last = time.monotonic()

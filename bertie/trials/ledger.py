@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.exceptions import DuplicatedStudyError, StorageInternalError
+from optuna.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import MedianPruner
 from optuna.samplers import TPESampler
 from optuna.storages import RDBStorage
@@ -36,6 +36,8 @@ MEANWHILE = ("already exists", "duplicate key", "UNIQUE constraint")
 """What a database says where another worker has just made the tables."""
 FIRST = 3
 """Finished trials before another one may be stopped because it lags behind them."""
+KILLS = 2
+"""Workers that a trial may kill; no third one tries it."""
 
 
 @dataclass
@@ -134,14 +136,32 @@ class Ledger:
             trial.set_user_attr(name, fact)
         self.study.tell(trial, value if state == TrialState.COMPLETE else None, state=state)
 
+    def asked(self, trial: Trial) -> None:
+        """Writes down that a person stopped it: it has killed nobody."""
+        trial.set_user_attr("asked", True)
+
     def take_up(self, living: set[str]) -> list[str]:
-        """Trials of workers that died are failed and queued again, once, to go on where they were; their names."""
-        found = [one for one in self.trials(TrialState.RUNNING) if _is_left(one, living)]
-        for one in found:
-            self.study.tell(one.number, state=TrialState.FAIL)
-            if "variation" in one.user_attrs and "continues" not in one.user_attrs:
-                self.enqueue(Variation(**one.user_attrs["variation"]), continues=one.number)
-        return [str(one.user_attrs.get("name", f"trial {one.number}")) for one in found]
+        """Trials whose workers have ended are failed and queued again, to go on where they were; their names.
+
+        One that has killed two workers is not queued again; how often a person stopped it does not count.
+        """
+        left = [one for one in self.trials(TrialState.RUNNING) if _is_left(one, living)]
+        mine = [one for one in left if self._fail(one)]
+        for one in mine:
+            facts = one.user_attrs
+            kills = facts.get("kills", 0) + ("asked" not in facts)
+            if "variation" in facts and kills < KILLS:
+                variation = Variation(**facts["variation"])
+                self.enqueue(variation, continues=facts.get("continues", one.number), kills=kills)
+        return [str(one.user_attrs.get("name", f"trial {one.number}")) for one in mine]
+
+    def _fail(self, trial: FrozenTrial) -> bool:
+        """Whether this worker is the one that takes it up; False where another one has just done so."""
+        try:
+            self.study.tell(trial.number, state=TrialState.FAIL)
+        except (ValueError, UpdateFinishedTrialError):
+            return False
+        return True
 
 
 def open_storage(url: str) -> RDBStorage:

@@ -39,7 +39,7 @@ from bertie.trials.publication import conclude
 from bertie.trials.request import SearchRequest
 from bertie.trials.session import Session, enter
 from bertie.trials.space import Variation, suggest
-from bertie.trials.trial import answers_of, keep_answers, linear_model, room, train, words_answers
+from bertie.trials.trial import answers_of, keep_answers, linear_model, room, spent, train, words_answers
 from bertie.trials.workers import Worker, turn
 from bertie.workflow.preparation import Notes
 from bertie.workflow.request import Say
@@ -87,11 +87,14 @@ class Search:
 
     def work(self) -> None:
         """Trial after trial, as long as one fits."""
-        while (seconds := self._next()) is not None:
-            trial, variation = self.ledger.begin(self.worker.name, self._suggest)
-            self.live.doing(f"trial {trial.number + 1}: {variation}")
-            self._do(trial, variation, seconds)
-            self.session.seen()
+        try:
+            while (seconds := self._next()) is not None:
+                trial, variation = self.ledger.begin(self.worker.name, self._suggest)
+                self.live.doing(f"trial {trial.number + 1}: {variation}")
+                self._do(trial, variation, seconds)
+                self.session.seen()
+        finally:
+            self.session.seen()  # a resume counts the time until here, also that of a trial that was stopped
 
     def _next(self) -> float | None:
         """Seconds for the next trial; None, and why, where there is none."""
@@ -135,7 +138,11 @@ class Search:
             self._end(trial, TrialState.PRUNED, began, stopped=str(reason))
             shutil.rmtree(folder, ignore_errors=True)
             self.say(f"{variation}: stopped early, {reason}")
+        except KeyboardInterrupt:
+            self.ledger.asked(trial)
+            raise
         except Stopped as error:
+            self.ledger.asked(trial)
             raise Stopped(f"{error}; the search goes on with --resume", error.exit_code - 128) from error
         except BertieError as error:
             self._end(trial, TrialState.FAIL, began, stopped=str(error))
@@ -157,14 +164,18 @@ class Search:
     def _train(
         self, trial: Trial, variation: Variation, folder: Path, seconds: float
     ) -> tuple[list[Answer], dict[str, Any]]:
-        """A training; goes on where an earlier worker was killed."""
+        """A training; goes on where an earlier worker ended. `seconds`: from now on."""
+        began = time.monotonic()
+        self.field.standing(variation.model)  # rows that are encoded only now, and floors, take of the trial's time
+        seconds = max(1.0, seconds - (time.monotonic() - began))
         prunes = variation.kind == "tuned" and variation != self.field.default
-        hooks: list[Hook] = [
-            Lagging(trial, prunes),
-            Memory(self.field.request.memory_bytes),
-            Shown(self.live.show, self.session.seen),
-        ]
         with RunFolder(folder) as run:
+            hooks: list[Hook] = [
+                Lagging(trial, prunes, run),
+                Memory(self.field.request.memory_bytes),
+                Shown(self.live.show, self.session.seen),
+            ]
+            seconds += spent(run)  # a training has its limit over all sessions
             trained = train(self.field, variation, run, seconds, hooks)
             answers = answers_of(trained)
             keep_answers(folder, answers)

@@ -49,7 +49,7 @@ class Session:
     def take_up(self) -> None:
         """Queues again what workers were doing that died."""
         if lost := self.ledger.take_up({self.worker.name, *self.worker.others()}):
-            self.field.notes.say(f"taken up where a worker was killed: {', '.join(lost)}")
+            self.field.notes.say(f"taken up where a worker ended: {', '.join(lost)}")
 
     def seen(self) -> None:
         """Writes down that the search lives: a resume counts the time until here."""

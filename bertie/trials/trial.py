@@ -24,6 +24,7 @@ from bertie.metrics.intervals import Interval, mean_interval
 from bertie.predict import LinearPredictor, Predictor
 from bertie.tasks.base import Answer
 from bertie.tasks.classification import Classification
+from bertie.training.checkpoints import newest
 from bertie.training.hooks import Hook
 from bertie.training.loop import FitResult, fit
 from bertie.training.run import RunFolder
@@ -65,6 +66,12 @@ def settings(prepared: Prepared, variation: Variation, seconds: float | None) ->
     """Those of the default recipe, times the factors of the variation, in the time that there is."""
     filled = fill(prepared.recipe.training, Extent.of(prepared), prepared.task.defaults, prepared.method)
     return replace(variation.scaled(filled), seconds=seconds, trackers=(), progress="never")
+
+
+def spent(run: RunFolder) -> float:
+    """Seconds that earlier sessions trained until the checkpoint from which this one goes on; 0 without one."""
+    found = newest(run.checkpoints, lambda line: None)  # of damaged ones the training itself tells
+    return 0.0 if found is None else found.state.seconds
 
 
 def answers_of(trained: Trained) -> list[Answer]:

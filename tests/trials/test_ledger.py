@@ -76,6 +76,31 @@ def test_trials_of_the_dead_are_queued_again_once(ledger: Ledger) -> None:
     assert ledger.waiting() is None, "what kills twice is not tried a third time"
 
 
+def test_a_trial_that_a_person_stopped_is_queued_again_however_often(ledger: Ledger) -> None:
+    for _ in range(3):
+        trial, variation = begin(ledger, "stopped")
+        assert trial.user_attrs.get("continues", 0) == 0 and variation == FIRST[0]
+        ledger.asked(trial)
+        while ledger.waiting() is not None:  # what is queued again comes after what was queued before
+            ledger.end(begin(ledger, "alive")[0], TrialState.COMPLETE, 0.9)
+        assert ledger.take_up({"alive"}) == [str(FIRST[0])]
+    for left in (True, False):
+        begin(ledger, "dead")
+        ledger.take_up({"alive"})
+        assert (ledger.waiting() is not None) == left, "kills count, stops do not"
+
+
+def test_of_two_who_see_the_same_dead_worker_one_takes_its_trial_up(ledger: Ledger, url: str) -> None:
+    begin(ledger, "dead")
+    other, _ = open_ledger(url, 1)
+    seen = other.trials(TrialState.RUNNING)
+    assert len(ledger.take_up(set())) == 1
+    queued = len(ledger.trials(TrialState.WAITING))
+    other.trials = lambda *states: seen  # type: ignore[method-assign]
+    assert other.take_up(set()) == []
+    assert len(ledger.trials(TrialState.WAITING)) == queued
+
+
 def test_another_search_is_refused_with_what_differs(ledger: Ledger) -> None:
     with pytest.raises(DataError, match=r"holds a search on other rows \(dev\); .* or another --storage"):
         ledger.prove({**IDENTITY, "rows": {"train": "a", "dev": "c"}})

@@ -41,7 +41,7 @@ def search(
 
     Args:
         data: a file, a folder with train/dev/test files, or `hub:name`.
-        settings: changes of the recipe that hold for every trial, by their dotted names.
+        settings: of the default recipe, which the trials vary, by their dotted names.
         say: told what is chosen and done, a line at a time; otherwise stderr is.
         options: the other fields of `SearchRequest` and `Reading`: out, budget, storage, max_latency, trials, ...
     """

@@ -24,8 +24,9 @@ from bertie.evaluation.floors.tfidf import TfidfFloor
 from bertie.tasks.base import Task
 from bertie.tasks.classification import Classification
 from bertie.text.language import detect
+from bertie.training.regularizing import announce
 from bertie.trials.request import SearchRequest
-from bertie.trials.space import Variation
+from bertie.trials.space import SMOOTHING, Variation
 from bertie.workflow.choose import candidates, choose_start, load_start
 from bertie.workflow.preparation import (
     CHOOSING_SHARE,
@@ -76,7 +77,8 @@ class Field:
         recipe = training.settings()
         splits = read_splits(training, recipe.training.seed, notes.say)
         task = make_task(request.task, splits.train, recipe)
-        make_method(recipe.method, recipe.tuning)
+        for note in announce(recipe.training, task, make_method(recipe.method, recipe.tuning)):
+            notes.say(note)
         if recipe.augmentation.ways:
             raise UsageError(
                 f"augmentation.ways is {', '.join(recipe.augmentation.ways)}: a search tries no copies of rows yet; "
@@ -134,14 +136,27 @@ class Field:
         return task
 
     @property
+    def varied(self) -> dict[str, Any]:
+        """The task's settings that a variation may change, with their values: none that a person has named, and no
+        smoothing of a loss that has none.
+        """
+        settings = self.task().description().get("settings", {})
+        fixed = {*self.recipe.task, *([SMOOTHING] if settings.get("loss") == "focal" else [])}
+        return {name: value for name, value in settings.items() if name not in fixed}
+
+    @property
     def counts_words(self) -> bool:
         """Whether counting words is an answer to the task that a bundle can hold."""
         return isinstance(self.task(), Classification)
 
     def ground(self, model: str) -> Ground:
-        """The task on an encoder that nobody has tuned."""
+        """The task on an encoder that nobody has tuned; UsageError where that of the default recipe is too small for
+        the tuning method.
+        """
         task = self.task()
         start = load_start(model, han_isolated=task.han_isolated)
+        if model == self.default.model:
+            make_method(self.recipe.method, self.recipe.tuning).refuse(start.encoder.config)
         return Ground(task, start.encoder, start.tokenizer, bring_together(task, start, self.recipe), self.dtype)
 
     def standing(self, model: str) -> Standing:

@@ -48,7 +48,7 @@ class Ledger:
     url: str
     """As it may be shown: without a password."""
     usual: Mapping[str, Any] = field(default_factory=dict)
-    """The task's settings, which hold where a variation leaves one as it is."""
+    """The recipe's method and the task's settings, which hold where a variation leaves one as it is."""
 
     # ---- the search itself
 
@@ -102,12 +102,16 @@ class Ledger:
 
     def enqueue(self, variation: Variation, **facts: Any) -> None:
         """Puts a trial into the queue; Optuna learns from a tuned one what it varies."""
-        params: dict[str, Any] = {}
-        if variation.kind == "tuned" and (variation.method or "full") in METHODS:
-            said = {**variation.as_json(), "method": variation.method or "full", SMOOTHING: variation.smoothing}
-            params = {name: self.usual.get(name) if said[name] is None else said[name] for name in VARIED}
-            params = {name: value for name, value in params.items() if value is not None}
-        self.study.enqueue_trial(params, user_attrs={"variation": variation.as_json(), **facts})
+        self.study.enqueue_trial(self._params(variation), user_attrs={"variation": variation.as_json(), **facts})
+
+    def _params(self, variation: Variation) -> dict[str, Any]:
+        """What Optuna varies, as a tuned variation has it; empty where it knows no such method."""
+        method = variation.method or self.usual.get("method", "full")
+        if variation.kind != "tuned" or method not in METHODS:
+            return {}
+        said = {**variation.as_json(), "method": method, SMOOTHING: variation.smoothing}
+        params = {name: self.usual.get(name) if said[name] is None else said[name] for name in VARIED}
+        return {name: value for name, value in params.items() if value is not None}
 
     def waiting(self) -> Variation | None:
         """What comes next of the queue; None where it is empty."""
@@ -124,7 +128,7 @@ class Ledger:
         trial.set_user_attr("worker", worker)
         queued = trial.user_attrs.get("variation")
         variation = Variation(**queued) if queued else suggest(trial)
-        if queued and variation.kind == "tuned":
+        if queued and self._params(variation):
             suggest(trial)  # what is learned of it; what is done stands in the queue
         trial.set_user_attr("variation", variation.as_json())
         trial.set_user_attr("name", str(variation))

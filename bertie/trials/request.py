@@ -21,7 +21,7 @@ _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 @dataclass(frozen=True, kw_only=True)
 class SearchRequest(RunRequest):
-    """A search as a person asks for it; recipe and overrides hold for every trial."""
+    """A search as a person asks for it; recipe and overrides make the default recipe, which the trials vary."""
 
     data: str
     """File, folder with train/dev/test, or hub:name."""

@@ -83,7 +83,8 @@ class Search:
     def __init__(self, session: Session, trials: Path, worker: Worker, live: Live, say: Say) -> None:
         self.session, self.trials, self.worker, self.live, self.say = session, trials, worker, live, say
         self.field, self.ledger = session.field, session.ledger
-        self._varied = self.field.task().description().get("settings", {})
+        self._varied = self.field.varied
+        self._costs = {self.field.default.model: session.costs}
 
     def work(self) -> None:
         """Trial after trial, as long as one fits."""

@@ -104,7 +104,7 @@ def enter(request: SearchRequest, run: Path, worker: Worker, notes: Notes, began
         ledgers.forget(url_of(request, run))
         _clear(run)
     ledger, made = ledgers.open_ledger(url_of(request, run), field.recipe.training.seed + len(worker.others()))
-    ledger.usual = field.task().description().get("settings", {})
+    ledger.usual = {"method": field.recipe.method, **field.varied}
     if made or (request.resume and not worker.others() and not ledger.read("ready")):
         if found:
             _choose(field, notes)

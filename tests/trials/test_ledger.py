@@ -181,6 +181,16 @@ def test_optuna_learns_of_the_default_recipe_what_it_really_was(ledger: Ledger) 
     }  # fmt: skip
 
 
+def test_optuna_is_told_the_method_of_the_recipe(ledger: Ledger) -> None:
+    for method, known in (("lora", True), ("prefix", False)):
+        ledger.usual = {"method": method}
+        for _ in ledger.trials(TrialState.WAITING):
+            begin(ledger, "a")
+        ledger.enqueue(FIRST[-1])
+        trial, _ = begin(ledger, "a")
+        assert (trial.params.get("method") == method) == known and bool(trial.params) == known
+
+
 def test_a_trial_that_has_just_begun_belongs_to_somebody(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger.study.ask()  # its worker has not written its name yet
     assert ledger.take_up(set()) == []

@@ -159,6 +159,10 @@ class Field:
             make_method(self.recipe.method, self.recipe.tuning).refuse(start.encoder.config)
         return Ground(task, start.encoder, start.tokenizer, bring_together(task, start, self.recipe), self.dtype)
 
+    def stands(self, model: str) -> bool:
+        """Whether `standing` costs no more time."""
+        return model in self._standings
+
     def standing(self, model: str) -> Standing:
         """Rows as this encoder sees them, and the floors on it."""
         if model not in self._standings:

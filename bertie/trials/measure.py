@@ -83,7 +83,16 @@ def rough(field: Field, model: str) -> Costs:
     )
 
 
-def floors_seconds(field: Field, model: str, costs: Costs) -> float:
+def floors_seconds(field: Field, costs: Costs) -> float:
     """What fitting the floors will take: the frozen encoder reads all training rows once, TF-IDF counts them."""
-    read = (costs.least - 2 * (costs.trial - LOADING)) / TRAINING_COST
-    return read + COUNTING * len(field.splits.train)
+    return _reading(costs) + COUNTING * len(field.splits.train)
+
+
+def frozen_seconds(costs: Costs) -> float:
+    """What the trial of a linear head will take: a frozen encoder reads the training rows, judged before and after."""
+    return costs.trial + _reading(costs) + 2 * (costs.trial - LOADING)
+
+
+def _reading(costs: Costs) -> float:
+    """Seconds in which an encoder reads the training rows once and learns nothing."""
+    return (costs.least - 2 * (costs.trial - LOADING)) / TRAINING_COST

@@ -33,7 +33,7 @@ from bertie.training.run import RunFolder
 from bertie.trials.api import SearchResult
 from bertie.trials.budget import allot
 from bertie.trials.hooks import Lagging, Memory, Shown
-from bertie.trials.measure import size_of
+from bertie.trials.measure import floors_seconds, frozen_seconds, rough, size_of
 from bertie.trials.progress import Live
 from bertie.trials.publication import conclude
 from bertie.trials.request import SearchRequest
@@ -100,21 +100,42 @@ class Search:
     def _next(self) -> float | None:
         """Seconds for the next trial; None, and why, where there is none."""
         self.session.take_up()
-        waiting, costs, left = self.ledger.waiting(), self.session.costs, self.session.left()
+        waiting = self.ledger.waiting()
         failed = sum("stopped" in one.user_attrs for one in self.ledger.trials(TrialState.FAIL))
         most = self.field.request.trials
         if most is not None and len(self.ledger.trials(*BEGUN)) + failed >= most:
             self.say(f"{most} trials were asked for and begun")
             return None
-        if waiting is not None and waiting.kind != "tuned" and left > costs.finish:
-            return left - costs.finish
         if waiting is None and not self.field.allowed:
             return None
-        default = None if waiting is not None and waiting == self.field.default else self._default_seconds()
-        seconds = allot(left, replace(costs, default=default))
+        seconds = self._seconds(waiting)
         if seconds is None:
-            self.say(f"{left:.0f} s are left: too few for another trial and the bundle")
+            self.say(f"{self.session.left():.0f} s are left: too few for another trial and the bundle")
         return seconds
+
+    def _seconds(self, waiting: Variation | None) -> float | None:
+        """For the training of what waits, or of a new variation where nothing does; None where it does not fit."""
+        costs = self.session.costs
+        if waiting is not None and waiting.kind != "tuned":
+            free = self.session.left() - costs.finish
+            return free if free > 0.0 and free > self._floor_seconds(waiting) else None
+        default = None if waiting is not None and waiting == self.field.default else self._default_seconds()
+        costs = replace(costs, default=default)
+        seconds = allot(self.session.left(), costs)
+        if waiting is None or seconds is None or self.field.stands(waiting.model):
+            return seconds
+        self.field.standing(waiting.model)  # encodes rows and fits floors: the training gets what is left after it
+        return allot(self.session.left(), costs)
+
+    def _floor_seconds(self, waiting: Variation) -> float:
+        """What a floor takes as a trial, about; counting words is the least that a search does."""
+        if waiting.kind == "words":
+            return 0.0
+        model = waiting.model
+        if model not in self._costs:
+            self._costs[model] = rough(self.field, model)
+        costs = self._costs[model]
+        return frozen_seconds(costs) + (0.0 if self.field.stands(model) else floors_seconds(self.field, costs))
 
     def _default_seconds(self) -> float:
         """What the training of the default recipe took; while another worker is at it, what it would take."""

@@ -22,7 +22,7 @@ from bertie.trials import ledger as ledgers
 from bertie.trials.budget import Costs
 from bertie.trials.field import Field
 from bertie.trials.ledger import Ledger
-from bertie.trials.measure import floors_seconds, latency, rough, untuned
+from bertie.trials.measure import floors_seconds, frozen_seconds, latency, rough, untuned
 from bertie.trials.request import SearchRequest
 from bertie.trials.space import first_trials
 from bertie.trials.workers import MARK, TURN, WORKERS, Worker
@@ -114,7 +114,7 @@ def enter(request: SearchRequest, run: Path, worker: Worker, notes: Notes, began
     _same_folder(ledger.url, run, ledger)
     field.settle(ledger.read("models"), ledger.read("allowed"), ledger.read("dtype"))
     if found:
-        costs = rough(field, field.models[0])
+        costs = rough(field, field.default.model)
     if request.resume and not worker.others():
         before = float(ledger.read("before")) + float(ledger.read("seen")) - float(ledger.read("began"))
         for name, value in {"before": before, "began": began, "seen": began, "budget": request.budget_seconds}.items():
@@ -171,8 +171,8 @@ def _affordable(field: Field, began: float) -> Costs:
     """What a search will cost; UsageError where the budget does not hold one neural trial and its bundle."""
     model = field.default.model
     costs = rough(field, model)
-    needed = time.time() - began + floors_seconds(field, model, costs)
-    needed += costs.needed if field.allowed else costs.finish
+    needed = time.time() - began + floors_seconds(field, costs)
+    needed += frozen_seconds(costs) + costs.needed if field.allowed else costs.finish
     if field.request.budget_seconds < needed:
         raise UsageError(
             f"--budget {field.request.budget_seconds:.0f}s is too short for one trial: about {needed:.0f} s are needed "

@@ -114,7 +114,9 @@ def suggest(trial: Trial, models: Sequence[str], settings: Mapping[str, Any]) ->
 
 
 def first_trials(models: Sequence[str], counts_words: bool) -> list[Variation]:
-    """What every search begins with: the floors, then the default recipe on the first model, if there are models."""
+    """What every search begins with: the floors and the default recipe on the first model, if there are models; then
+    the floors on the other models, whose time the default recipe must not lack.
+    """
     words = [Variation(kind="words")] if counts_words else []
     frozen = [Variation(kind="frozen", model=model) for model in models]
-    return [*words, *frozen, *(Variation(model=model) for model in models[:1])]
+    return [*words, *frozen[:1], *(Variation(model=model) for model in models[:1]), *frozen[1:]]

@@ -1,0 +1,99 @@
+"""The time of a worker's trials: what a stopped one had, what must fit, and what a stop writes down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from bertie.core.errors import Stopped
+from bertie.training.checkpoints import Checkpoint, save
+from bertie.training.state import State
+from bertie.trials import run
+from bertie.trials.budget import Costs
+from bertie.trials.measure import floors_seconds, frozen_seconds
+from bertie.trials.run import Search
+from bertie.trials.space import Variation
+
+COSTS = Costs(trial=5.0, least=34.0, finish=10.0)
+SLOW = Costs(trial=9.0, least=312.0, finish=100.0)
+DEFAULT = Variation(model="m")
+
+
+class Fields:
+    """Two models, of which the first one's floors are fitted."""
+
+    default, allowed, stood, varied = DEFAULT, ["m", "slow"], ["m"], dict[str, Any]()
+    request = SimpleNamespace(memory_bytes=None, trials=None)
+    splits = SimpleNamespace(train=range(1000))
+
+    def stands(self, model: str) -> bool:
+        return model in self.stood
+
+    def standing(self, model: str) -> None:
+        self.stood = [*self.stood, model]
+
+
+class Asked(list[Any]):
+    """The ledger's part in a stop."""
+
+    def asked(self, trial: Any) -> None:
+        self.append(trial)
+
+
+def search(folder: Path, left: float) -> Any:
+    session = SimpleNamespace(
+        field=Fields(), ledger=Asked(), costs=COSTS, left=lambda: left, seen=lambda: None, take_up=lambda: None
+    )
+    live = SimpleNamespace(show=lambda text: None, doing=lambda text: None)
+    return Search(session, folder, SimpleNamespace(name="a"), live, lambda line: None)  # type: ignore[arg-type]
+
+
+def test_a_stopped_trial_has_its_seconds_on_top_of_what_it_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    def trained(field: Any, variation: Variation, run: Any, seconds: float, hooks: Any) -> Any:
+        given.append(seconds)
+        raise Stopped("stopped by SIGINT", 2)
+
+    monkeypatch.setattr(run, "train", trained)
+    one, trial = search(tmp_path, 1000.0), SimpleNamespace(number=7, user_attrs={"continues": 3})
+    optimizer = {"state": {}, "param_groups": []}
+    state = State(step=30, seconds=900.0)
+    save(tmp_path / "0003" / "checkpoints", Checkpoint({"w": torch.zeros(1)}, optimizer, state, []))
+    with pytest.raises(Stopped, match="the search goes on with --resume"):
+        one._do(trial, DEFAULT, 750.0)
+    assert given[0] == pytest.approx(1650.0, abs=5.0)
+    assert one.ledger == [trial], "a person asked for the stop"
+    with pytest.raises(Stopped):
+        one._do(SimpleNamespace(number=8, user_attrs={}), DEFAULT, 750.0)
+    assert given[1] == pytest.approx(750.0, abs=5.0)
+
+
+def test_a_frozen_encoder_is_read_only_where_that_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "rough", lambda field, model: SLOW)
+    slow, quick = Variation(kind="frozen", model="slow"), Variation(kind="frozen", model="m")
+    needed = frozen_seconds(SLOW) + floors_seconds(Fields(), SLOW)  # type: ignore[arg-type]
+    assert needed > frozen_seconds(COSTS) > COSTS.trial
+    assert search(tmp_path, COSTS.finish + needed - 1)._seconds(slow) is None
+    assert search(tmp_path, COSTS.finish + needed + 1)._seconds(slow) == pytest.approx(needed + 1)
+    assert search(tmp_path, COSTS.finish + frozen_seconds(COSTS) + 1)._seconds(quick) is not None
+    assert search(tmp_path, COSTS.finish + 1)._seconds(quick) is None
+    assert search(tmp_path, COSTS.finish + 1)._seconds(Variation(kind="words")) == pytest.approx(1.0)
+
+
+def test_floors_are_fitted_before_a_waiting_trial_gets_its_time(tmp_path: Path) -> None:
+    one = search(tmp_path, 1000.0)
+    one.field.stood = []
+    times = iter([1000.0, 900.0])
+    one.session.left = lambda: next(times)
+    assert one._seconds(DEFAULT) == pytest.approx((900.0 - COSTS.finish) * 0.95 - COSTS.trial)
+    assert one.field.stood == ["m"]
+    one.session.left = lambda: 1.0
+    one.field.stood = []
+    assert one._seconds(DEFAULT) is None and one.field.stood == [], "not where nothing fits"

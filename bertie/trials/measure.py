@@ -18,6 +18,7 @@ from bertie.metrics.intervals import Interval
 from bertie.predict import BasePredictor, Predictor
 from bertie.trials.budget import Costs
 from bertie.trials.field import Field
+from bertie.tuning.base import Method
 from bertie.workflow.choose import TRAINING_COST
 from bertie.workflow.train import RESERVE, SAMPLE, judging_seconds
 
@@ -60,9 +61,12 @@ def size_of(model: Model) -> int:
     return int(tokenizer + sum(tensor.nbytes for tensor in tensors))
 
 
-def untuned(field: Field, model: str) -> Predictor:
-    """What answers as fast as any model that is tuned from this one, and merged."""
+def untuned(field: Field, model: str, method: Method | None = None) -> Predictor:
+    """What answers as fast as any model that is tuned from this one: merged, or with what `method` adds to it."""
     ground = field.ground(model)
+    if method is not None:
+        method.apply(ground.encoder)
+        method.settle(ground.encoder)
     parts = Model(ground.encoder, ground.task, ground.tokenizer, ground.max_length, origin=model)
     return Predictor(parts, model)  # in float32, as it is asked where nobody says otherwise
 

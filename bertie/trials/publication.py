@@ -30,8 +30,14 @@ from bertie.trials.measure import latency, size_of, untuned
 from bertie.trials.space import Variation
 from bertie.trials.trial import kept_answers, linear_model, train
 from bertie.workflow.documents import as_json, data_parts, report_of
-from bertie.workflow.preparation import Floors
+from bertie.workflow.preparation import Floors, make_method
 from bertie.workflow.publication import Outcome, golden_rows, publish
+
+Build = tuple[str, str]
+"""What decides how fast and how large a model is: the encoder (none: it counts words), and the method that has added to
+it what cannot be merged (none: nothing was added)."""
+Costs = dict[Build, tuple[Interval, int]]
+"""Milliseconds a row and bytes."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Finished:
     """A trial that was finished, as it was found in the ledger."""
 
     variation: Variation
+    build: Build
     folder: Path
     scores: Scores
     room: Interval | None
@@ -84,24 +91,28 @@ def folder_of(trials: Path, trial: FrozenTrial) -> Path:
 def _finished(field: Field, trials: Path, trial: FrozenTrial) -> Finished:
     folder, known = folder_of(trials, trial), trial.user_attrs.get("room")
     scores = field.task().score(kept_answers(folder), field.splits.dev)
-    return Finished(Variation(**trial.user_attrs["variation"]), folder, scores, Interval(**known) if known else None)
+    variation = Variation(**trial.user_attrs["variation"])
+    return Finished(variation, _build(field, variation), folder, scores, Interval(**known) if known else None)
 
 
-Costs = dict[str, tuple[Interval, int]]
-"""Milliseconds a row and bytes, by the model; that of counting words has no name."""
+def _build(field: Field, variation: Variation) -> Build:
+    recipe = variation.recipe(field.recipe)
+    merges = variation.kind != "tuned" or make_method(recipe.method, recipe.tuning).merges
+    return variation.model, "" if merges else recipe.method
 
 
 def _costs(field: Field, finished: list[Finished]) -> Costs:
     """Each measured now, one after the other on the same rows; a tuned encoder answers as fast as the untuned one."""
     costs: Costs = {}
     rows = list(field.splits.dev)
-    for model in dict.fromkeys(one.variation.model for one in finished):
+    for model, added in dict.fromkeys(one.build for one in finished):
         if model:
-            predictor = untuned(field, model)
-            costs[model] = latency(predictor, rows), size_of(predictor.model)
+            # Of all methods that are tried only the recipe's own may not merge, so the settings are its own as well.
+            predictor = untuned(field, model, make_method(added, field.recipe.tuning) if added else None)
+            costs[model, added] = latency(predictor, rows), size_of(predictor.model)
         else:
             counting = linear_model(field)
-            costs[model] = latency(LinearPredictor(counting), rows), counting.nbytes
+            costs[model, added] = latency(LinearPredictor(counting), rows), counting.nbytes
     return costs
 
 
@@ -109,15 +120,15 @@ def _fast_enough(field: Field, finished: list[Finished], costs: Costs) -> list[F
     limit = field.request.latency_seconds
     if limit is None:
         return finished
-    fast = [one for one in finished if costs[one.variation.model][0].value <= 1000 * limit]
+    fast = [one for one in finished if costs[one.build][0].value <= 1000 * limit]
     if not fast:
-        least = min(costs[one.variation.model][0].value for one in finished)
+        least = min(costs[one.build][0].value for one in finished)
         raise UsageError(f"--max-latency {field.request.max_latency}: the fastest model takes {least:.3g} ms a row")
     return fast
 
 
 def _tried(one: Finished, costs: Costs) -> Tried:
-    taken, size = costs[one.variation.model]
+    taken, size = costs[one.build]
     return Tried(names=one.variation.names, score=interval(one.scores), latency=taken, megabytes=size / 2**20)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from bertie.training.checkpoints import Checkpoint, save
 from bertie.training.state import State
 from bertie.trials import run
 from bertie.trials.budget import Costs
+from bertie.trials.ledger import open_ledger
 from bertie.trials.measure import floors_seconds, frozen_seconds
 from bertie.trials.run import Search
 from bertie.trials.space import Variation
@@ -85,6 +87,21 @@ def test_a_frozen_encoder_is_read_only_where_that_fits(tmp_path: Path, monkeypat
     assert search(tmp_path, COSTS.finish + frozen_seconds(COSTS) + 1)._seconds(quick) is not None
     assert search(tmp_path, COSTS.finish + 1)._seconds(quick) is None
     assert search(tmp_path, COSTS.finish + 1)._seconds(Variation(kind="words")) == pytest.approx(1.0)
+
+
+def test_another_limit_publishes_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    published: list[float] = []
+    monkeypatch.setattr(run, "conclude", lambda field, ledger, trials, seconds: published.append(seconds))
+    monkeypatch.setattr(run, "load", lambda folder: None)
+    (tmp_path / "metrics.json").write_text(json.dumps({"search": {"lines": []}}))
+    ledger, _ = open_ledger(f"sqlite:///{tmp_path / 'trials.db'}", 0)
+    for limit in (None, None, 0.005, 0.005):
+        request = SimpleNamespace(folder=tmp_path, latency_seconds=limit)
+        field = SimpleNamespace(request=request)
+        session: Any = SimpleNamespace(field=field, ledger=ledger, used=lambda: 1.0, seen=lambda: None)
+        worker: Any = SimpleNamespace(others=set)
+        run._published(session, tmp_path, worker, lambda line: None)
+    assert len(published) == 2
 
 
 def test_floors_are_fitted_before_a_waiting_trial_gets_its_time(tmp_path: Path) -> None:

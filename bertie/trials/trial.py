@@ -16,10 +16,12 @@ import numpy as np
 
 from bertie.bundle.linear import LinearModel
 from bertie.core.files import write_json
+from bertie.data.folds import grouped_folds
 from bertie.data.rows import Rows
+from bertie.data.split import inseparable
 from bertie.evaluation.floors.base import Ground
 from bertie.evaluation.floors.tfidf import TfidfFloor
-from bertie.evaluation.linear import ONE_FOLD_FROM, Targets, folds
+from bertie.evaluation.linear import FOLDS, ONE_FOLD_FROM
 from bertie.metrics.intervals import Interval, mean_interval
 from bertie.predict import LinearPredictor, Predictor
 from bertie.tasks.base import Answer
@@ -95,16 +97,18 @@ def words_answers(field: Field) -> list[Answer]:
 
 
 def room(field: Field) -> Interval | None:
-    """The score of counting words by cross-validation on the training rows; None where there are many of them, as the
-    dev rows then say enough, or where a row may have several labels.
+    """The score of counting words by cross-validation on the training rows, where rows of one text or one group are on
+    one side; None where there are many rows, as the dev rows then say enough, or too few, or several labels a row.
     """
     train, ground = field.splits.train, field.ground(field.models[0])
     task = ground.task
     if len(train) >= ONE_FOLD_FROM or not isinstance(task, Classification) or task.several:
         return None
+    if len(inseparable(train, train.beside)) < FOLDS:
+        return None
     right: list[float] = []
-    for fit_on, held in folds(Targets.of(train.column("label")), seed=0):
-        right += _right(train.take(fit_on.tolist()), train.take(held.tolist()), ground)
+    for fold in grouped_folds(train, FOLDS, seed=0):
+        right += _right(train.take(fold.train), train.take(fold.held), ground)
     return mean_interval(right) if right else None
 
 

@@ -15,9 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
+import numpy as np
+
 from bertie.evaluation.front import Reason
 from bertie.evaluation.judge import difference
-from bertie.metrics.intervals import LEVEL, Interval
+from bertie.metrics.intervals import LEVEL, RESAMPLES, Interval, paired_difference
 from bertie.tasks.base import Scores
 from bertie.trials.space import Variation
 from bertie.workflow.train import FEW_DEV
@@ -73,7 +75,7 @@ def _champion(candidates: Sequence[Candidate], default: Variation) -> tuple[int,
         tuned = any(one.variation.kind == "tuned" for one in candidates)
         return best, (Reason(why="best" if tuned else "alone"),)
     others = [i for i in range(len(candidates)) if i != known]
-    gaps = {i: _wider(difference(candidates[i].scores, candidates[known].scores), len(others)) for i in others}
+    gaps = {i: _gap(candidates[i].scores, candidates[known].scores, len(others)) for i in others}
     better = [i for i in others if gaps[i].low > 0.0]
     if not better:
         return known, (Reason(why="default"),)
@@ -111,8 +113,16 @@ def _plainness(one: Candidate) -> tuple[int, float]:
     return _kind(one), one.latency
 
 
-def _wider(gap: Interval, comparisons: int) -> Interval:
-    """The interval at the level that so many comparisons need, by the normal distribution's quantiles."""
-    usual = NormalDist().inv_cdf(0.5 + LEVEL / 2)
-    factor = NormalDist().inv_cdf(1 - (1 - LEVEL) / (2 * max(1, comparisons))) / usual
+def _gap(one: Scores, other: Scores, comparisons: int) -> Interval:
+    """The difference with its interval at the level that so many comparisons need.
+
+    Where rows are right or wrong it is exact. What is resampled has no such far quantiles: there those of the normal
+    distribution stretch it.
+    """
+    level, name = 1 - (1 - LEVEL) / comparisons, one.primary
+    if name in one.per_row and np.isin([*one.per_row[name], *other.per_row[name]], (0.0, 1.0)).all():
+        resamples = RESAMPLES * comparisons  # of at most three values, which takes no time
+        return paired_difference(one.per_row[name], other.per_row[name], resamples=resamples, level=level)
+    gap, normal = difference(one, other), NormalDist()
+    factor = normal.inv_cdf(0.5 + level / 2) / normal.inv_cdf(0.5 + LEVEL / 2)
     return Interval(gap.value, gap.value - factor * (gap.value - gap.low), gap.value + factor * (gap.high - gap.value))

@@ -54,6 +54,13 @@ def test_many_comparisons_need_more() -> None:
     assert chosen(default, once, *others) == (DEFAULT, ["default"])
 
 
+def test_few_changed_rows_are_counted_exactly_at_that_level_too() -> None:
+    default, once = candidate(DEFAULT, range(16)), candidate(LORA, range(8))  # 8 gains, no loss: p = 0.5**8 = 0.0039
+    others = [candidate(Variation(model="m", rate=1 + i / 100), range(16)) for i in range(14)]
+    assert chosen(default, once, *others[:11])[0] == LORA  # 0.05 / 12 = 0.0042
+    assert chosen(default, once, *others) == (DEFAULT, ["default"])  # 0.05 / 15 = 0.0033
+
+
 def test_words_that_are_as_good_are_taken() -> None:
     equal = chosen(candidate(WORDS, range(10)), candidate(FROZEN, range(10)), candidate(DEFAULT, range(10)))
     assert equal == (WORDS, ["simpler"])

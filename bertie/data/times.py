@@ -10,6 +10,7 @@ knows the answer.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -59,25 +60,32 @@ def time_folds(rows: Rows, count: int) -> list[Fold]:
 
 
 def times_of(rows: Rows) -> list[float]:
-    """The time of each row: numbers as they are, dates as seconds; without a zone in that of Greenwich."""
+    """The time of each row: numbers as they are, dates as seconds; without a zone in that of Greenwich.
+
+    DataError names the rows with neither, and those with NaN or infinity: among them rows would have no order.
+    """
     try:
-        return [float(value) for value in rows.beside]
+        found = [float(value) for value in rows.beside]
     except ValueError:
-        pass
-    found, problems = [], []
-    for i, value in enumerate(rows.beside):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            problems.append(
-                f"{rows.where(i)}: the time is {value!r}, expected a number, or a date such as 2026-03-01 or "
-                "2026-03-01T12:30; correct the row"
-            )
-        else:
-            found.append((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+        found = [_seconds(value) for value in rows.beside]
+    problems = [
+        f"{rows.where(i)}: the time is {rows.beside[i]!r}, expected a number, or a date such as 2026-03-01 or "
+        "2026-03-01T12:30; correct the row"
+        for i, time in enumerate(found)
+        if not math.isfinite(time)
+    ]
     if problems:
         raise DataError(problems)
     return found
+
+
+def _seconds(date: str) -> float:
+    """Since 1970; NaN where it is no date."""
+    try:
+        moment = datetime.fromisoformat(date)
+    except ValueError:
+        return math.nan
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _ordered(rows: Rows) -> tuple[list[int], list[float]]:

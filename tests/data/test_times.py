@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import json
+import math
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bertie.core.errors import DataError
+from bertie.data.readers import Columns, read_rows
 from bertie.data.rows import Rows
 from bertie.data.split import text_key
 from bertie.data.times import time_folds, time_split, times_of
@@ -67,3 +73,25 @@ def test_times_are_numbers_or_dates() -> None:
     assert times_of(Rows(rows.rows, beside=["10", "9.5"])) == [10.0, 9.5]
     with pytest.raises(DataError, match=r"t.csv:3: the time is 'May', expected a number, or a date such as"):
         times_of(Rows(rows.rows, "t.csv", [2, 3], beside=["2026-03-01", "May"]))
+
+
+@pytest.mark.parametrize("time", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_a_number_that_has_no_place_in_an_order_is_no_time(ending: str, time: float, tmp_path: Path) -> None:
+    path, times = tmp_path / f"t.{ending}", [float(i) for i in range(20)]
+    times[4] = time
+    table = [{"text": f"text {i}", "label": "ab"[i % 2], "day": value} for i, value in enumerate(times)]
+    if ending == "jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in table), encoding="utf-8")
+    elif ending == "csv":
+        path.write_text("text,label,day\n" + "".join(f"{','.join(map(str, row.values()))}\n" for row in table))
+    else:
+        pq.write_table(pa.Table.from_pylist(table), path)
+    rows = read_rows(path, Columns(beside="day"))
+    with pytest.raises(DataError) as caught:
+        time_folds(rows, 2)
+    line = 6 if ending == "csv" else 5
+    assert caught.value.problems == [
+        f"{path}:{line}: the time is '{time}', expected a number, or a date such as 2026-03-01 or 2026-03-01T12:30; "
+        "correct the row"
+    ]

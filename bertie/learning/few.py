@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bertie.core.config import from_dict
 from bertie.core.errors import UsageError
 from bertie.data.descriptions import Descriptions, describe
 from bertie.data.few_rows import draw_few
@@ -17,7 +18,7 @@ from bertie.data.kinds import LABELS
 from bertie.data.rows import Rows
 from bertie.data.sources import ReadOptions, Splits, load_splits, read, split_files
 from bertie.learning.request import FewShotRecipe, FewShotRequest
-from bertie.tasks.classification import Classification
+from bertie.tasks.classification import Classification, ClassificationSettings
 from bertie.text.language import detect
 from bertie.training.run import RunFolder
 from bertie.workflow.choose import candidates
@@ -55,6 +56,7 @@ class Few:
 
 def prepare_few(request: FewShotRequest, recipe: FewShotRecipe, run: RunFolder, notes: Notes) -> Few:
     """Draws the rows, reads the descriptions, loads the encoder, fits the floors on the same rows."""
+    refuse(recipe)
     splits = read_few(request, recipe, notes.say)
     given = None if request.descriptions is None else read(request.descriptions, ReadOptions(kind=LABELS))
     labels = sorted(set(splits.train.column("label")))
@@ -64,6 +66,25 @@ def prepare_few(request: FewShotRequest, recipe: FewShotRecipe, run: RunFolder, 
     prepared = prepare_rows(splits, replace(request, model=name), recipe, run, notes)
     prepared = replace(prepared, splits=replace(prepared.splits, dev=prepared.splits.train))
     return Few(prepared, descriptions, name)
+
+
+def refuse(recipe: FewShotRecipe) -> None:
+    """UsageError where the recipe asks for what no learning from few examples does; before anything is read."""
+    others = {
+        "training.regularization": recipe.training.regularization,
+        "augmentation.ways": list(recipe.augmentation.ways),
+    }
+    for name, asked in others.items():
+        if asked:
+            raise UsageError(
+                f"{name} is {asked}, which `bertie fewshot` does not learn with; leave it out, or take `bertie train`"
+            )
+    options = from_dict(ClassificationSettings, recipe.task, "task")
+    if recipe.by != "pattern" and not options.starts_linear:
+        raise UsageError(
+            f"task.pooling is {options.pooling!r} and task.normalise {str(options.normalise).lower()}, but the head of "
+            f"--by {recipe.by} is a linear solution on normalised means: expected 'mean' and true; leave both out"
+        )
 
 
 def read_few(request: FewShotRequest, recipe: FewShotRecipe, say: Say) -> Splits:

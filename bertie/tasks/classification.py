@@ -78,6 +78,11 @@ class ClassificationSettings(CalibratedSettings):
         if self.loss == "focal" and self.label_smoothing:
             raise ValueError("label_smoothing is no part of the focal loss, expected one of the two; leave one out")
 
+    @property
+    def starts_linear(self) -> bool:
+        """Whether the head reads what a linear solution is fitted on: normalised means of the states."""
+        return self.pooling == "mean" and self.normalise
+
 
 class Classification(CalibratedTask):
     """Pooled states through one linear layer; softmax for one label, sigmoids for several."""
@@ -181,9 +186,15 @@ class Classification(CalibratedTask):
         return [] if self.several else self.labels
 
     def start_from(self, weight: Tensor, bias: Tensor) -> None:
-        """Puts a linear solution (C, D), (C,) on pooled states into the head (Kumar et al. 2022: probe, tune)."""
-        if self.settings.pooling != "mean":
-            raise UsageError(f"a linear start needs pooling 'mean', found {self.settings.pooling!r}")
+        """Puts a linear solution (C, D), (C,) on normalised means into the head (Kumar et al. 2022: probe, tune).
+
+        UsageError where the head reads something else.
+        """
+        if not self.settings.starts_linear:
+            raise UsageError(
+                f"a linear start needs pooling 'mean' and normalise true, found {self.settings.pooling!r} and "
+                f"{str(self.settings.normalise).lower()}; leave both out"
+            )
         with torch.no_grad():
             self.head.output.weight.copy_(weight)
             self.head.output.bias.copy_(bias if self.shift is None else bias + self.shift.to(bias))

@@ -137,6 +137,18 @@ REFUSED = {
     "a pattern without a gap": (TWO, ["--set", "pattern.text=was it"], "expected {text} once and {mask} once"),
     "no temperature": (TWO, ["--set", "contrast.temperature=0"], "temperature is 0.0, expected more than 0"),
     "an unknown description": (TWO, ["--descriptions", "WORDS"], "words.csv:2: describes the label 'c'"),
+    "a regularization": (
+        TWO,
+        ["--set", "training.regularization.name=fgm"],
+        "training.regularization is {'name': 'fgm'}, which `bertie fewshot` does not learn with; leave it out",
+    ),
+    "copies": (TWO, ["--set", 'augmentation.ways=["swap"]'], "augmentation.ways is ['swap'], which `bertie fewshot`"),
+    "another pooling": (TWO, ["--set", "task.pooling=first"], "task.pooling is 'first' and task.normalise true, but"),
+    "raw states": (
+        TWO,
+        ["--set", "task.normalise=false", "--by", "descriptions"],
+        "the head of --by descriptions is a linear solution on normalised means: expected 'mean' and true",
+    ),
     "nothing to tune": (TWO, ["--method", "frozen"], "every parameter of encoder and head is frozen"),
 }
 

@@ -177,6 +177,8 @@ def test_a_linear_start_gives_the_linear_models_scores(tiny_model: Path) -> None
     assert torch.allclose(task(encoder, batch), normalised(states.mean(1)) @ weight.T + bias, atol=1e-5)
     with pytest.raises(UsageError, match="needs pooling 'mean'"):
         made(ONE, pooling="first").start_from(weight, bias)
+    with pytest.raises(UsageError, match="and normalise true, found 'mean' and false; leave both"):
+        made(ONE, normalise=False).start_from(weight, bias)
 
 
 def test_answers_have_one_score_a_label() -> None:

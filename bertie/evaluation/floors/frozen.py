@@ -39,7 +39,7 @@ class FrozenFloor(Floor):
 
     def start(self, task: Task) -> bool:
         """Kumar et al. 2022: probe, then tune; a random head would drag the encoder with it."""
-        if not isinstance(task, Classification) or task.settings.pooling != "mean":
+        if not isinstance(task, Classification) or not task.settings.starts_linear:
             return False
         task.start_from(*self.probe.linear())
         return True

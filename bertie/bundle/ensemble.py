@@ -89,6 +89,22 @@ def features(task: Task, answer: Answer) -> Floats:
     return np.asarray(np.log(np.maximum(scores, SMALLEST)))
 
 
+def refuse_others(tasks: Sequence[Task]) -> None:
+    """UsageError where members answer with different labels: their numbers are averaged by place, not by name."""
+    first, *others = [(task.name, task.description().get("labels")) for task in tasks]
+    for other in others:
+        if other != first:
+            raise UsageError(
+                f"models of an ensemble answer with the same labels in one order; found {_shown(*first)}, and "
+                f"{_shown(*other)}; train all of them on rows with the same labels"
+            )
+
+
+def _shown(name: str, labels: list[str] | None) -> str:
+    text = name if labels is None else f"{name} with {', '.join(map(repr, labels))}"
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
 def check(task: Task, *, stacked: bool) -> None:
     """UsageError where answers of such a task do not become one."""
     if type(task).averaged is Task.averaged:

@@ -85,7 +85,8 @@ class Model:
 
 
 def ensemble_of(members: Sequence[Model], combination: Combination) -> Model:
-    """Several models as one, which answers by all of them."""
+    """Several models as one, which answers by all of them; UsageError where they answer with different labels."""
+    ensemble.refuse_others([member.task for member in members])
     first = members[0]
     return replace(first, engine=ENSEMBLE, golden=[], members=tuple(members), combination=combination)
 

@@ -19,17 +19,22 @@ from pathlib import Path
 from typing import Any
 
 from bertie.bundle import folder as bundle
+from bertie.core.errors import DataError
 from bertie.data.folds import grouped_folds, stratified_folds
 from bertie.data.rows import Rows
 from bertie.data.sources import Splits
 from bertie.data.times import Fold, time_folds
-from bertie.tasks.base import Answer
+from bertie.tasks.base import Answer, Task
 from bertie.training.run import RunFolder
 from bertie.workflow.preparation import Notes, Prepared, assemble, make_task
-from bertie.workflow.request import Say, TrainRequest
-from bertie.workflow.train import begin, calibrate, chosen_by, dev_answers, make_predictor, plan, tune
+from bertie.workflow.request import Recipe, Say, TrainRequest
+from bertie.workflow.train import begin, chosen_by, dev_answers, make_predictor, plan, tune
 
 ANSWERS, BUNDLE, REFIT = "answers", "bundle", "refit"
+MARGIN = 5.0
+"""Seconds of each training for what is estimated before its first step, and for writing its bundle."""
+MORE_ROWS = {"class": "add some", "group": "add some in other groups", "time": "add earlier ones"}
+"""What helps where a fold has no row with a label to learn from, by what the rows are divided by."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,38 @@ def folds_of(request: TrainRequest, rows: Rows, seed: int) -> list[Fold]:
     return make(rows, request.folds, seed)
 
 
+def refuse_lacking(request: TrainRequest, recipe: Recipe, rows: Rows, folds: list[Fold], task: Task) -> None:
+    """DataError where a fold cannot be learned, or has fewer labels than the others and is to be combined with them.
+
+    A training on all rows may follow such a fold: the fold's answers are judged, and nothing of its model is kept.
+    """
+    for number, fold in enumerate(folds, start=1):
+        train = rows.take(fold.train)
+        lacks = lacking(task, rows, train)
+        if not lacks:
+            continue
+        found = f"{rows.source}: fold {number} of {len(folds)} has no row with {_listed(lacks)} to learn from"
+        advice = f"{MORE_ROWS[request.reading.by]} or take other --folds"
+        if request.combined != "refit":
+            raise DataError(
+                f"{found}, so its model and the others, which know such rows, cannot become one by --combine "
+                f"{request.combined}; {advice}, or take --combine refit"
+            )
+        try:
+            make_task(task.name, train, recipe)
+        except DataError as error:
+            raise DataError(f"{found}; {advice} ({error})") from error
+
+
+def lacking(task: Task, rows: Rows, train: Rows) -> list[str]:
+    """Labels of all the rows that those to learn from are without, sorted."""
+    return sorted(set(task.counts(rows)) - set(task.counts(train)))
+
+
+def _listed(labels: list[str]) -> str:
+    return ", ".join(map(repr, labels[:5]))
+
+
 def jobs_of(request: TrainRequest, prepared: Prepared, folds: list[Fold], say: Say) -> list[Job]:
     """Every training of the request, those of one fold after each other: what is prepared of it serves all seeds."""
     first = prepared.recipe.training.seed
@@ -113,9 +150,9 @@ def prepare_fold(prepared: Prepared, fold: Fold, say: Say) -> Prepared:
     """
     rows, whole, notes = prepared.splits.train, prepared.task, Notes(say)
     train = rows.take(fold.train)
-    lacks = sorted(set(whole.counts(rows)) - set(whole.counts(train)))
+    lacks = lacking(whole, rows, train)
     if lacks:
-        say(f"its training rows are without {', '.join(map(repr, lacks[:5]))}, which will be answered wrong")
+        say(f"its training rows are without {_listed(lacks)}, which will be answered wrong")
     task = make_task(whole.name, train if lacks else rows, prepared.recipe)
     dev = prepared.splits.dev if fold.dev is None else task.accept(rows.take(fold.dev))
     splits = Splits(train, dev, task.accept(rows.take(fold.held)), [])
@@ -142,13 +179,14 @@ def _train(job: Job, request: TrainRequest, part: RunFolder, say: Say) -> dict[s
     prepared = job.prepare()
     predictor = make_predictor(prepared, job.name)
     model = begin(prepared, say)
-    training = plan(prepared, predictor, part, request, began, reserve=0.0)
+    training = plan(prepared, predictor, part, request, began, reserve=MARGIN)
     fitted = tune(prepared, model, predictor, training, part, say)
     bundle.save(predictor.model, part.path / BUNDLE, {})
     task, dev = prepared.task, prepared.splits.dev
     answers = dev_answers(predictor, dev)
     evaluation = chosen_by(task, answers, dev)
-    calibrate(predictor, prepared)
+    if task.calibrates:
+        task.calibrate(answers, dev)
     found = {
         "chosen": evaluation.score,
         "metrics": evaluation.metrics,

@@ -30,10 +30,10 @@ from bertie.training.run import RunFolder
 from bertie.workflow.claim import claim_folder, claim_run
 from bertie.workflow.combination import Material, Mix, combine
 from bertie.workflow.cross_validation import OUT_OF_FOLD, cross_validated, told, write_answers
-from bertie.workflow.members import REFIT, Trained, folds_of, fresh, jobs_of, train_member
+from bertie.workflow.members import MARGIN, REFIT, Trained, folds_of, fresh, jobs_of, refuse_lacking, train_member
 from bertie.workflow.preparation import Notes, Prepared, prepare
 from bertie.workflow.publication import Outcome, publish
-from bertie.workflow.request import Say, TrainRequest
+from bertie.workflow.request import Recipe, Say, TrainRequest
 from bertie.workflow.train import (
     RESERVE,
     Extent,
@@ -45,7 +45,7 @@ from bertie.workflow.train import (
     run_training,
 )
 
-FEWEST_SECONDS = 1.0
+FEWEST_SECONDS = MARGIN + 1.0
 """Of one training."""
 
 
@@ -66,7 +66,7 @@ def _train(request: TrainRequest, run: RunFolder, say: Say) -> TrainResult:
         claim_run(request, run)
 
         def look(splits: Splits, task: Task) -> None:
-            check(request, splits.train, task, recipe.training.seed)
+            check(request, recipe, splits.train, task)
 
         prepared = prepare(request, recipe, run, notes, look)
         rows = prepared.splits.train
@@ -94,11 +94,12 @@ def under(head: str, say: Say) -> Say:
     return lambda line: say(f"{head}: {line}")
 
 
-def check(request: TrainRequest, rows: Rows, task: Task, seed: int) -> None:
-    """Refuses what cannot be, before anything is computed: so many folds, such a combination of such a task."""
-    folds_of(request, rows, seed)
+def check(request: TrainRequest, recipe: Recipe, rows: Rows, task: Task) -> None:
+    """Refuses what cannot be, before anything is computed: so many folds, such labels in them, such a combination."""
+    folds = folds_of(request, rows, recipe.training.seed)
     if request.combined in ("average", "stack"):
         ensemble.check(task, stacked=request.combined == "stack")
+    refuse_lacking(request, recipe, rows, folds, task)
 
 
 def divide(request: TrainRequest, prepared: Prepared, run: RunFolder, of: tuple[float, int], say: Say) -> float:

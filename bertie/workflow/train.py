@@ -251,14 +251,14 @@ def plan(
 ) -> Training:
     """The settings with the time of the training, decided once and kept for a resume, which may ask for another.
 
-    `began` is when the command did, on the monotonic clock; `reserve` are the seconds kept for what comes after.
+    `began` is when the command did, on the monotonic clock; `reserve` are the seconds kept for what comes after, beside
+    those for answering the test rows, and the dev rows once more.
     """
     training = fill(prepared.recipe.training, Extent.of(prepared), prepared.task.defaults, prepared.method)
     decided = run.read("plan")
     if decided is None:
         judging = judging_seconds(predictor, prepared.test)
-        if prepared.task.calibrates:
-            judging *= 1 + len(prepared.splits.dev) / len(prepared.test)
+        judging *= 1 + len(prepared.splits.dev) / len(prepared.test)
         budget = request.seconds_or(60 * prepared.task.defaults.minutes)
         left = max(budget - (time.monotonic() - began) - reserve - judging, 1.0)
         decided = {"seconds": training.seconds or left, "budget": budget}

@@ -125,6 +125,14 @@ def test_what_no_other_format_holds_is_not_exported(tiny_model: Path, tmp_path: 
     run_export(tmp_path / "m" / "members" / "1", "huggingface", tmp_path / "out")
 
 
+def test_members_with_other_labels_make_no_ensemble(tiny_model: Path) -> None:
+    for labels in ("abab", "abcc"):
+        other = tiny_model_of(ROWS.with_column("label", list(labels)), tiny_model)
+        words = r"the same labels in one order; found .* with 'negative', 'positive', and classification with 'a', 'b'"
+        with pytest.raises(UsageError, match=words):
+            ensemble_of([*members(tiny_model, count=2), other], Combination(((0, 1, 2),)))
+
+
 def test_tasks_whose_answers_do_not_become_one_say_why() -> None:
     tagging = Tagging.from_rows(Rows([{"text": "a b", "entities": [{"start": 0, "end": 1, "label": "X"}]}]), {})
     with pytest.raises(UsageError, match=r"answers of tagging are no numbers .* take --combine soup"):

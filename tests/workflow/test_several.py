@@ -13,13 +13,15 @@ import pytest
 
 import bertie
 from bertie.core.errors import DataError, UsageError
-from bertie.predict import load
+from bertie.data.rows import Rows
+from bertie.predict import Predictor, load
 from bertie.tasks.base import Task
-from bertie.workflow import members
+from bertie.tasks.classification import Classification
+from bertie.workflow import members, several
 from bertie.workflow.export import run_export
-from bertie.workflow.request import Reading, TrainRequest
+from bertie.workflow.request import Reading, Recipe, TrainRequest
 from bertie.workflow.sample_rows import EIGHT
-from bertie.workflow.several import run_trainings
+from bertie.workflow.several import check, run_trainings
 from bertie.workflow.train import TrainResult
 from tests.workflow.rows import write
 
@@ -213,6 +215,80 @@ def test_every_task_makes_a_soup_and_an_average_or_a_reason(name: str, tiny_mode
     else:
         mean, _ = run(tiny_model, path, tmp_path / "m", seeds=2, combine="average", resume=True, **parts)
         assert len(mean.predictor.members) == 2
+
+
+@pytest.mark.parametrize("calibration", ["dev", "none"])
+def test_a_member_ends_in_its_share_and_answers_dev_and_test_rows_once(
+    calibration: str, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    ended: list[list[int]] = []
+    predict, tune, train_member = Predictor.predict, members.tune, members.train_member
+
+    def counted(self: Predictor, rows: Any) -> Any:
+        asked.append(len(rows))
+        return predict(self, rows)
+
+    def tuned(*parts: Any) -> Any:
+        fitted = tune(*parts)
+        asked.clear()
+        return fitted
+
+    def trained(*parts: Any) -> Any:
+        one = train_member(*parts)
+        ended.append(list(asked))
+        return one
+
+    monkeypatch.setattr(Predictor, "predict", counted)
+    monkeypatch.setattr(members, "tune", tuned)
+    monkeypatch.setattr(several, "train_member", trained)
+    monkeypatch.setattr("bertie.workflow.train.judging_seconds", lambda predictor, rows: 10.0)
+    data, dev = write(tmp_path / "data.csv", 40), write(tmp_path / "dev.csv", 20, seed=1)
+    request = TrainRequest(
+        data=str(data),
+        dev=str(dev),
+        test=str(write(tmp_path / "test.csv", 40, seed=2)),
+        model=str(tiny_model),
+        out=tmp_path / "m",
+        overrides=(*SETTINGS, f"task.calibration={calibration}"),
+        seeds=2,
+    )
+    run_trainings(request, lambda line: None)
+    assert ended == [[20, 40]] * 2
+    share = json.loads((tmp_path / "m/run/plan.json").read_text())["seconds"]
+    for seed in (13, 14):
+        plan = json.loads((tmp_path / f"m/run/part-seed-{seed}/plan.json").read_text())
+        assert plan["seconds"] <= share - 10.0 * 1.5 - members.MARGIN + 0.01
+
+
+def in_groups(labels: str) -> Rows:
+    """Four rows a group, all of one label, a letter for each."""
+    rows = [{"text": f"text {i}", "label": labels[i // 4]} for i in range(4 * len(labels))]
+    return Rows(rows, "data.csv", beside=[str(i // 4) for i in range(len(rows))])
+
+
+@pytest.mark.parametrize("how", ["average", "stack", "soup", "greedy_soup", "refit"])
+@pytest.mark.parametrize("lists", [False, True])
+def test_labels_that_a_fold_lacks_are_refused_unless_its_model_is_not_kept(how: Any, lists: bool) -> None:
+    if lists and how == "stack":
+        return
+    request = TrainRequest(data="data.csv", folds=2, combine=how, reading=Reading(group_column="who"))
+
+    def look(labels: str) -> None:
+        rows = in_groups(labels)
+        rows = rows.with_column("label", [[one] for one in rows.column("label")]) if lists else rows
+        check(request, Recipe(), rows, Classification.from_rows(rows, {}))
+
+    look("aabbcc")
+    if how == "refit":
+        look("aabbc")
+        words = r"data.csv: fold 1 of 2 has no row with '[ab]' to learn from; add some in other groups .*found 1 label"
+        with pytest.raises(DataError, match=words):
+            look("ab")
+        return
+    words = rf"data.csv: fold \d of 2 has no row with 'c' to learn from, .* by --combine {how}; .* take --combine refit"
+    with pytest.raises(DataError, match=words):
+        look("aabbc")
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ def fill(prepared: Prepared, *, epochs: int, rows: int, rate: float) -> Training
     """
     training, method = prepared.recipe.training, prepared.method
     optimizer = training.optimizer
+    raised = 1.0 if optimizer.rate else method.rate_factor  # by the method, above the head's; a given rate is both's
     return replace(
         training,
         epochs=training.epochs or epochs,
@@ -29,6 +30,6 @@ def fill(prepared: Prepared, *, epochs: int, rows: int, rate: float) -> Training
             optimizer,
             rate=optimizer.rate or rate * method.rate_factor,
             layer_decay=optimizer.layer_decay or method.layer_decay() or 1.0,
-            head_rate_factor=optimizer.head_rate_factor or 1.0 / method.rate_factor,
+            head_rate_factor=optimizer.head_rate_factor or 1.0 / raised,
         ),
     )

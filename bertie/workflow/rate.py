@@ -7,6 +7,7 @@ Knows nothing of the command line.
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,12 +19,14 @@ from bertie.evaluation.phrases import language_of
 from bertie.evaluation.rate_page import RatePage, render
 from bertie.training.range_test import WINDOW, Curve, Sweep, range_test
 from bertie.training.run import RunFolder
-from bertie.training.settings import Training
+from bertie.training.settings import Optimizer, Training
 from bertie.training.tuning import Tuner
 from bertie.workflow.preparation import Notes, Prepared, prepare
 from bertie.workflow.request import Say, TrainRequest
 from bertie.workflow.train import Extent, begin, fill
 
+OPTIONS = ("dev", "test", "task", "method", "recipe", "seed", "out", "budget")
+"""Of a request that `bertie train` takes under the same names."""
 SPAN = 300.0
 """Times the rate that a training would take, to both sides: five powers of ten."""
 
@@ -107,7 +110,7 @@ def run_rate(request: RateRequest, say: Say) -> RateResult:
     asked = replace(request.training, resume=False, overwrite=False)
     with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder) / "run") as run:
         prepared = prepare(asked, asked.settings(), run, Notes(say))
-    training = fill(prepared.recipe.training, Extent.of(prepared), prepared.task.defaults, prepared.method)
+    training = filled(prepared)
     usual = training.optimizer.rate
     sweep = request.sweep(usual)
     model = begin(prepared, say)
@@ -115,16 +118,41 @@ def run_rate(request: RateRequest, say: Say) -> RateResult:
     curve = range_test(model, of_epoch(prepared.examples, 0), training, sweep, [Tuner(prepared.method, model.encoder)])
     page = request.plot or Path("runs") / f"{asked.name}-rate.html"
     page.parent.mkdir(parents=True, exist_ok=True)
-    arguments = "" if curve.suggestion is None else taking(curve.suggestion, training)
+    rate = curve.suggestion
+    arguments = "" if rate is None else taking(rate, training.optimizer, filled(prepared, rate).optimizer)
     write_text(page, render(_page(asked, prepared, curve, arguments)))
     return RateResult(curve, usual, page, arguments)
 
 
-def taking(rate: float, training: Training) -> str:
-    """Settings with which a training takes this rate as it was tested: a rate alone would end the layers' decay."""
-    optimizer = training.optimizer
-    decay = f" --set training.optimizer.layer_decay={optimizer.layer_decay:g}" if optimizer.layer_decay < 1.0 else ""
-    return f"--set training.optimizer.rate={rate:.1e}{decay}"
+def filled(prepared: Prepared, rate: float | None = None) -> Training:
+    """What a training would take, where its recipe said this rate."""
+    training = prepared.recipe.training
+    if rate is not None:
+        training = replace(training, optimizer=replace(training.optimizer, rate=rate))
+    return fill(training, Extent.of(prepared), prepared.task.defaults, prepared.method)
+
+
+def taking(rate: float, tested: Optimizer, otherwise: Optimizer) -> str:
+    """Settings with which a training takes this rate as it was tested.
+
+    `otherwise` is that of a training which is given the rate alone: its layers and head may learn at other parts of it.
+    """
+    settings = [f"rate={rate:.1e}"]
+    for name in ("layer_decay", "head_rate_factor"):
+        value = getattr(tested, name)
+        settings += [f"{name}={value:g}"] if value != getattr(otherwise, name) else []
+    return " ".join(f"--set training.optimizer.{setting}" for setting in settings)
+
+
+def command(asked: TrainRequest, model: str, arguments: str) -> str:
+    """The training that was tested, as a person types it, with these arguments more."""
+    options = {name: getattr(asked, name) for name in OPTIONS} | {"model": model} | vars(asked.reading)
+    words = ["bertie", "train", asked.data]
+    for name, value in options.items():
+        if value is not None and value is not False:
+            words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    words += [word for one in asked.overrides for word in ("--set", one)]
+    return f"{shlex.join(words)} {arguments}".rstrip()
 
 
 def _page(asked: TrainRequest, prepared: Prepared, curve: Curve, arguments: str) -> RatePage:
@@ -137,6 +165,6 @@ def _page(asked: TrainRequest, prepared: Prepared, curve: Curve, arguments: str)
         suggestion=curve.suggestion,
         diverged=curve.diverged,
         window=WINDOW,
-        command=f"bertie train {Path(asked.data).name} {arguments}".rstrip(),
+        command=command(asked, asked.model or prepared.start.source.name, arguments),
         language=language_of(text for row in prepared.test for text in prepared.task.texts(row)),
     )

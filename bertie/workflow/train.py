@@ -224,6 +224,7 @@ def fill(training: Training, extent: Extent, defaults: Defaults, method: Method 
     few = rows < FEW_ROWS
     rate = (FEW_RATE if few else SHALLOW_RATE if layers <= SHALLOW else RATE) * defaults.rate_factor
     rate *= method.rate_factor
+    raised = 1.0 if optimizer.rate else method.rate_factor  # by the method, above the head's; a given rate is both's
     decay = method.layer_decay() or (1.0 if few or layers <= SHALLOW else defaults.layer_decay or DEEP_DECAY)
     keep: Literal["last", "best"] = "last" if extent.dev_rows < FEW_DEV or method.keeps_last else "best"
     affordable = min(max(round(COMPUTE / extent.epoch_compute), defaults.fewest_epochs), MOST_EPOCHS)
@@ -236,7 +237,7 @@ def fill(training: Training, extent: Extent, defaults: Defaults, method: Method 
             optimizer,
             rate=optimizer.rate or rate,
             layer_decay=optimizer.layer_decay or method.layer_decay() or (1.0 if optimizer.rate else decay),
-            head_rate_factor=optimizer.head_rate_factor or defaults.head_rate_factor / method.rate_factor,
+            head_rate_factor=optimizer.head_rate_factor or defaults.head_rate_factor / raised,
         ),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,9 +13,12 @@ import pytest
 import bertie
 from bertie.cli.app import run
 from bertie.learning.few_shot import run_few_shot
-from bertie.learning.request import FewShotRequest
+from bertie.learning.request import FewShotRecipe, FewShotRequest
+from bertie.learning.settings import fill
 from bertie.objectives.pattern import PatternTask
 from bertie.tasks.classification import Classification
+from bertie.training.settings import Optimizer, Training
+from bertie.tuning.lora import Lora
 from tests.learning.making import masked_lm_folder
 from tests.workflow.rows import write
 
@@ -116,6 +120,14 @@ def test_a_pattern_is_learned_by_an_encoder_with_the_head(tiny_model: Path, tmp_
     assert set(figures(tmp_path / "m")["floors"]) == {"frozen_encoder", "tfidf"}
     again = bertie.evaluate(tmp_path / "m", write(tmp_path / "new.csv", 30, seed=1))
     assert set(again["floors"]) == {"tfidf"}  # the other one has not seen texts in the pattern
+
+
+@pytest.mark.parametrize(("given", "rate", "head"), [(0.0, 4e-4, 0.1), (1e-3, 1e-3, 1.0)])
+def test_a_given_rate_is_that_of_the_head_too(given: float, rate: float, head: float) -> None:
+    recipe = FewShotRecipe(training=Training(optimizer=Optimizer(rate=given)))
+    prepared: Any = SimpleNamespace(recipe=recipe, method=Lora())
+    filled = fill(prepared, epochs=1, rows=8, rate=4e-5).optimizer
+    assert (filled.rate, filled.head_rate_factor) == pytest.approx((rate, head))
 
 
 HEADER = "text,label\n"

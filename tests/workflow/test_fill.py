@@ -78,6 +78,13 @@ def test_few_weights_take_larger_steps_and_the_head_its_usual_ones() -> None:
     assert few.rate * few.head_rate_factor == pytest.approx(whole.rate * whole.head_rate_factor)
 
 
+def test_a_given_rate_is_that_of_the_head_too_whatever_the_method() -> None:
+    said = Training(optimizer=Optimizer(rate=1e-3))
+    for defaults, factor in ((Defaults(), 1.0), (SLOW_START, 20.0)):
+        filled = fill(said, extent(), defaults, Lora()).optimizer
+        assert (filled.rate, filled.head_rate_factor) == (1e-3, factor)
+
+
 def test_layer_wise_rates_are_the_methods_unless_somebody_says_so() -> None:
     assert fill(Training(), extent(layers=6), Defaults(), Layerwise(decay=0.7)).optimizer.layer_decay == 0.7
     said = Training(optimizer=Optimizer(rate=1e-4, layer_decay=0.5))

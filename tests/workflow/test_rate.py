@@ -10,9 +10,9 @@ import pytest
 import bertie
 from bertie.cli.app import run
 from bertie.core.files import sha256
-from bertie.training.settings import Optimizer, Training
-from bertie.workflow.rate import RateRequest, run_rate, taking
-from bertie.workflow.request import TrainRequest
+from bertie.training.settings import Optimizer
+from bertie.workflow.rate import RateRequest, command, run_rate, taking
+from bertie.workflow.request import Reading, TrainRequest
 from tests.workflow.rows import write
 
 
@@ -38,6 +38,7 @@ def test_it_suggests_and_draws_and_leaves_a_run_alone(
     page = Path("runs") / "评论-rate.html"
     assert found["page"] == str(page)
     text = page.read_text(encoding="utf-8")
+    assert f"--model {tiny_model} {found['arguments']}" in text
     assert "学习率" in text and "<svg" in text and "<script" not in text and "polyline" in text
     assert {path: sha256(path) for path in Path("runs").rglob("*") if path.is_file() and path != page} == files
 
@@ -53,11 +54,32 @@ def test_a_rate_that_is_never_too_high_is_said(data: Path, tiny_model: Path, tmp
     assert (tmp_path / "p" / "x.html").exists()
 
 
-def test_a_decay_goes_with_its_rate() -> None:
-    training = Training(optimizer=Optimizer(rate=6e-5, layer_decay=0.85))
-    assert taking(3.21e-5, training) == (
-        "--set training.optimizer.rate=3.2e-05 --set training.optimizer.layer_decay=0.85"
+def test_rates_of_layers_and_head_go_with_the_rate_that_was_tested() -> None:
+    alone = Optimizer(rate=3.21e-5, layer_decay=1.0, head_rate_factor=1.0)
+    tested = Optimizer(rate=6e-5, layer_decay=0.85, head_rate_factor=0.005)
+    assert taking(3.21e-5, alone, alone) == "--set training.optimizer.rate=3.2e-05"
+    assert taking(3.21e-5, tested, alone) == (
+        "--set training.optimizer.rate=3.2e-05 --set training.optimizer.layer_decay=0.85 "
+        "--set training.optimizer.head_rate_factor=0.005"
     )
+
+
+def test_what_to_type_next_is_the_training_that_was_tested() -> None:
+    asked = TrainRequest(
+        data="my rows/data.csv",
+        method="lora",
+        recipe=Path("own.toml"),
+        overrides=("task.dropout=0.2", 'training.trackers=["wandb"]'),
+        reading=Reading(text_column="title,body", skip_bad_rows=True),
+        seed=0,
+        out=Path("my model"),
+    )
+    assert command(asked, "minilm", "--set training.optimizer.rate=1e-4") == (
+        "bertie train 'my rows/data.csv' --method lora --recipe own.toml --seed 0 --out 'my model' --model minilm "
+        "--text-column title,body --skip-bad-rows --set task.dropout=0.2 --set 'training.trackers=[\"wandb\"]' "
+        "--set training.optimizer.rate=1e-4"
+    )
+    assert command(TrainRequest(data="data.csv"), "minilm", "") == "bertie train data.csv --model minilm"
 
 
 @pytest.mark.parametrize(

@@ -39,12 +39,12 @@ class UsedRows(nn.Module):
     """
 
     def __init__(self, table: nn.Embedding, used: Tensor) -> None:
-        """`used` holds the token ids in use, (U,) long, rising; padding among them."""
+        """`used` holds the token ids in use, (U,) long, rising, on the table's device; padding among them."""
         super().__init__()
         self.table = table.requires_grad_(False)  # (V, E)
         self.rows = nn.Parameter(table.weight.detach()[used])  # (U, E)
-        place = torch.full((table.num_embeddings,), -1)
-        place[used] = torch.arange(len(used))
+        place = torch.full((table.num_embeddings,), -1, device=used.device)
+        place[used] = torch.arange(len(used), device=used.device)
         self.used: Tensor
         self.place: Tensor
         self.register_buffer("used", used, persistent=False)

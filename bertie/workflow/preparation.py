@@ -178,9 +178,11 @@ def say_cut(examples: list[Example], length: int, start: Start, say: Say) -> Non
 
 def bring_together(task: Task, start: Start, recipe: Recipe) -> int:
     """A task and an encoder made for each other, on the device; returns the tokens of a sequence."""
-    start.encoder.to(choose_device(recipe.training.device)).set_attention_dropout(recipe.attention_dropout)
+    device = choose_device(recipe.training.device)
+    start.encoder.to(device).set_attention_dropout(recipe.attention_dropout)
     task.settle(start.source.prefix)
     task.build_head(start.encoder.config.hidden_size)
+    task.to(device)
     return min(recipe.max_length or task.defaults.max_length, start.encoder.config.max_length)
 
 

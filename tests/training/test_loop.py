@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bertie.core.errors import BertieError, DataError, Stopped, UsageError
 from bertie.core.files import sha256
@@ -29,6 +29,7 @@ from bertie.training.session import Session
 from bertie.training.settings import Optimizer, Schedule, Training
 from bertie.training.state import Evaluation
 from bertie.training.tensors import load_tensors
+from bertie.training.used_rows import UsedRows
 from tests.training.toy import judge, toy_examples, toy_model
 
 SETTINGS = Training(epochs=2, rows_per_batch=8, trackers=(), optimizer=Optimizer(rate=3e-3))
@@ -155,6 +156,12 @@ def test_training_only_the_used_rows_changes_no_number(tmp_path: Path, name: str
         results.append(weights(model))
         assert model.encoder.embeddings.word_embeddings.weight.requires_grad
     assert all(torch.equal(results[0][key], results[1][key]) for key in results[1])
+
+
+def test_the_used_rows_are_looked_up_on_the_tables_device() -> None:
+    table = nn.Embedding(10, 4, device="meta")
+    standing_in = UsedRows(table, torch.tensor([0, 3, 7], device="meta"))
+    assert all(tensor.is_meta for tensor in (*standing_in.parameters(), *standing_in.buffers()))
 
 
 def test_a_wrapper_is_all_it_takes_to_change_the_step(tmp_path: Path) -> None:

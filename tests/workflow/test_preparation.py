@@ -5,13 +5,20 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+import torch
+
+from bertie.bundle.folder import TASKS
 from bertie.data.rows import Rows
 from bertie.nn import checkpoint
 from bertie.nn.config import EncoderConfig
 from bertie.nn.encoder import Encoder
 from bertie.training.run import RunFolder
-from bertie.workflow.preparation import Notes, make_task, prepare
+from bertie.workflow import preparation
+from bertie.workflow.choose import load_start
+from bertie.workflow.preparation import Notes, bring_together, make_task, prepare
 from bertie.workflow.request import Recipe, TrainRequest
+from bertie.workflow.sample_rows import EIGHT
 from tests.workflow.rows import write
 
 
@@ -52,3 +59,13 @@ def test_quantities_are_a_regression_unless_they_are_asked_for_as_classes() -> N
     assert len(make_task("classification", rows, Recipe()).labels) == 40
     ids = Rows([{"text": f"t{i}", "label": str(i % 30)} for i in range(90)])
     assert len(make_task(None, ids, Recipe()).labels) == 30
+
+
+@pytest.mark.parametrize("name", sorted(EIGHT))
+def test_task_and_encoder_are_on_the_device(name: str, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Meta is a device that every machine has."""
+    monkeypatch.setattr(preparation, "choose_device", lambda name: torch.device("meta"))
+    start, task = load_start(str(tiny_model)), TASKS.get(name).from_rows(EIGHT[name], {})
+    bring_together(task, start, Recipe())
+    assert all(parameter.is_meta for parameter in start.encoder.parameters())
+    assert all(tensor.is_meta for tensor in (*task.parameters(), *task.buffers()))

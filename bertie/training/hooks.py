@@ -32,7 +32,7 @@ class Step:
     number: int
     """Counted from 1 over all epochs."""
     total: int
-    """Steps of the whole run, as planned now."""
+    """Steps of the whole run, as planned when this one was done, also where it is done again after a resume."""
     epoch: int
     """From 0."""
     loss: float

@@ -151,7 +151,7 @@ def train(session: Session, examples: Examples) -> End:
 
                 epoch, rows = state.epoch, sum(map(len, batches))
                 state.advance(len(steps), rows)
-                step = Step(state.step, session.plan.total, epoch, loss, norm, rate, rows)
+                step = Step(state.step, session.plan.total_at(state.step), epoch, loss, norm, rate, rows)
                 session.stepped(step, padded_tokens(row_costs, batches), batches)
                 session.replan()
                 if session.due(len(steps)):

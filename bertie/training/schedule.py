@@ -8,7 +8,7 @@ Knows nothing of optimisers or clocks: a time budget becomes a number of steps b
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 from bertie.training.settings import Schedule
@@ -55,6 +55,15 @@ class Plan:
     def decided(self) -> int:
         """The step at which the plan was last changed."""
         return self.corners[-2][0]
+
+    def total_at(self, step: int) -> int:
+        """The total as it was planned when step number `step` was done: that of the line it lies on, without the bends
+        that were decided after it. So a run that is resumed before a bend does again what it did."""
+        place = max(1, bisect_left(self.corners, (step, 0.0)))
+        if place >= len(self.corners) - 1:
+            return self.total
+        (start, low), (end, high) = self.corners[place - 1], self.corners[place]
+        return round(start + (1.0 - low) * (end - start) / (high - low))
 
     def progress(self, step: int) -> float:
         """Progress after `step` steps, 0 to 1."""

@@ -102,7 +102,7 @@ class Session:
         self.budget = Budget(self.settings.seconds, before=self.state.seconds, changed=changed)
         inner = self.optimizer.optimizer if isinstance(self.optimizer, AcceleratedOptimizer) else self.optimizer
         for hook in self.hooks:
-            hook.begin(inner, self.state.step, self.plan.total)
+            hook.begin(inner, self.state.step, self.plan.total_at(self.state.step))
 
     def save(self) -> None:
         """Writes a checkpoint of this moment."""
@@ -183,10 +183,13 @@ class Session:
         step = self.state.step
         if self.settings.seconds is None and not self.budget.changed:
             return
+        # A look takes its mark, or a changed limit, away: so not before the plan may change, behind its last corner.
+        if not self.plan.decided < step < self.plan.total:
+            return
         # Every process must plan alike: the first one's clock counts.
         fitting = first_number(self.accelerator, lambda: step + self._steps_left() if self.budget.look() else -1)
         self.budget.changed = self.budget.changed and fitting < 0
-        if fitting < 0 or not self.plan.decided < step < self.plan.total:
+        if fitting < 0:
             return
         total = max(step + 1, min(fitting, self.work.steps))
         if total == self.plan.total:

@@ -233,16 +233,40 @@ def test_a_look_at_the_clock_changes_no_number_where_all_fits(tmp_path: Path, mo
     assert sums[0] == sums[1]
 
 
-@pytest.mark.parametrize(("seconds", "steps"), [(1000.0, 6), (2000.0, 16), (None, 16)])
-def test_a_resume_with_another_limit_plans_again(tmp_path: Path, seconds: float | None, steps: int) -> None:
+@pytest.mark.parametrize(("decided", "total"), [(1, 6), (5, 9)])
+@pytest.mark.parametrize("seconds", [1000.0, 2000.0, None])
+def test_a_resume_with_another_limit_plans_again(
+    tmp_path: Path, seconds: float | None, decided: int, total: int
+) -> None:
+    """Also where it was killed between the last planning, after step 5, and the next checkpoint."""
     settings = replace(SETTINGS, save_steps=1, seconds=1000.0)
     with pytest.raises(KeyboardInterrupt):
         run_fit(tmp_path, toy_model(), settings, hooks=[At(2, interrupt)])
     decisions = json.loads((tmp_path / "decisions.json").read_text())
-    plan = {"plan": [[0, 0.0], [1, 0.1], [6, 1.0]], "seconds": 1000.0}  # as it is where a machine is slow
+    plan = {"plan": [[0, 0.0], [decided, 0.1], [total, 1.0]], "seconds": 1000.0}  # as it is where a machine is slow
     (tmp_path / "decisions.json").write_text(json.dumps({**decisions, **plan}))
     result = run_fit(tmp_path, toy_model(), replace(settings, seconds=seconds))
-    assert (result.steps, result.end) == (steps, "time" if steps < 16 else "epochs")
+    assert (result.steps, result.end) == ((total, "time") if seconds == 1000.0 else (16, "epochs"))
+
+
+def test_steps_that_are_done_again_know_the_total_that_was_planned_then(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, save_steps=1, seconds=1000.0)
+    with pytest.raises(KeyboardInterrupt):
+        run_fit(tmp_path, toy_model(), settings, hooks=[At(2, interrupt)])
+    decisions = json.loads((tmp_path / "decisions.json").read_text())
+    plan = {"plan": [[0, 0.0], [5, 5 / 16], [9, 1.0]], "seconds": 1000.0}  # killed after step 5, saved after step 1
+    (tmp_path / "decisions.json").write_text(json.dumps({**decisions, **plan}))
+    totals: dict[int, int] = {}
+
+    class Totals(Hook):
+        def begin(self, optimizer: torch.optim.Optimizer, done: int, total: int) -> None:
+            totals[done] = total
+
+        def after_step(self, step: Step) -> None:
+            totals[step.number] = step.total
+
+    run_fit(tmp_path, toy_model(), settings, hooks=[Totals()])
+    assert totals == dict.fromkeys(range(1, 6), 16) | dict.fromkeys(range(6, 10), 9)
 
 
 @pytest.mark.parametrize(("ends", "at", "saved"), [("time", 0, 0), ("time", 1, 5), ("epochs", 1, 8), ("epochs", 2, 16)])

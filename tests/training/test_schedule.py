@@ -59,6 +59,8 @@ def test_a_changed_plan_rises_evenly_keeps_its_past_and_ends_at_1(total: int, ch
         assert [changed.progress(s) for s in range(step + 1)] == pytest.approx(
             [plan.progress(s) for s in range(step + 1)]
         )
+        assert [changed.total_at(s) for s in range(step + 1)] == [plan.total_at(s) for s in range(step + 1)]
+        assert changed.total_at(step + 1) == changed.total_at(changed.total + 1) == changed.total
         plan = changed
     line = [plan.progress(step) for step in range(plan.total + 1)]
     assert line == sorted(line)

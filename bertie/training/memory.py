@@ -3,7 +3,8 @@
     weights      are there already
     gradients    as large as what is trained
     optimiser    twice that for Adam
-    activations  what the largest batch keeps for the way back: measured on its longest row, once and twice
+    activations  what the largest batch keeps for the way back: measured on its longest row, once and, where it has
+                 more rows, twice
 
 In:  a model with its tuning method applied, its examples, settings
 Out: bytes by what they are for, and a line that compares them with what is free; weights, gradients and random numbers
@@ -15,13 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bertie.core.runtime import autocast, choose_device, choose_dtype, free_memory
 from bertie.data.batches import Example
 from bertie.training.model import TrainingModel
+from bertie.training.out_of_memory import until_it_fits
 from bertie.training.settings import Optimizer, Training
 from bertie.training.shares import costs, epoch_steps, padded_tokens
 from bertie.training.state import random_state, set_random_state
@@ -41,32 +44,38 @@ class Memory:
     weights: int
     gradients: int
     optimizer: int
-    activations: int
+    activations: int | None
+    """None: memory ran out when one or two rows went through the model to measure them."""
     free: int | None
     """Before the training; None: the system does not tell."""
 
     @property
     def needed(self) -> int:
-        """What is still to be asked for: the weights are there."""
-        return self.gradients + self.optimizer + self.activations
+        """What is still to be asked for: the weights are there. At least so much, where activations are not known."""
+        return self.gradients + self.optimizer + (self.activations or 0)
 
     def line(self) -> str:
         """What a person is told before the start."""
-        parts = f"gradients {_mb(self.gradients)}, optimiser {_mb(self.optimizer)}, activations {_mb(self.activations)}"
-        line = f"memory: about {_mb(self.needed)} MB ({parts}) beside {_mb(self.weights)} MB of weights"
-        if self.free is None:
-            return line
-        line += f"; {_mb(self.free)} MB are free"
-        if self.needed <= self.free:
-            return line
+        about, kept = "more than", "activations more than could be measured"
+        if self.activations is not None:
+            about, kept = "about", f"activations {_mb(self.activations)}"
+        parts = f"gradients {_mb(self.gradients)}, optimiser {_mb(self.optimizer)}, {kept}"
+        line = f"memory: {about} {_mb(self.needed)} MB ({parts}) beside {_mb(self.weights)} MB of weights"
+        if self.activations is not None and (self.free is None or self.needed <= self.free):
+            return line if self.free is None else f"{line}; {_mb(self.free)} MB are free"
+        there = "what is free" if self.free is None else f"{_mb(self.free)} MB are free, which"
         return (
-            f"{line}, which is LESS: --set training.activation_checkpointing=true, a smaller "
+            f"{line}; {there} is LESS: --set training.activation_checkpointing=true, a smaller "
             "--set training.tokens_per_batch, or --method lora takes less"
         )
 
 
 def estimate_memory(model: TrainingModel, examples: Sequence[Example], settings: Training) -> Memory:
-    """What a training of this model with these settings will hold at its highest."""
+    """What a training of this model with these settings will hold at its highest.
+
+    Memory that runs out while activations are measured is no error: it is the answer, and the training may still cut
+    its batches.
+    """
     free = free_memory(choose_device(settings.device))
     generators, training = random_state(), model.training
     gradients = [(p, p.grad) for p in model.parameters()]
@@ -75,7 +84,10 @@ def estimate_memory(model: TrainingModel, examples: Sequence[Example], settings:
         model.train()
         with used_rows(model, examples, settings.optimizer):
             trained = [p for p in model.parameters() if p.requires_grad]
-            activations = _largest(model, examples, settings)
+            refused: list[str] = []
+            activations = until_it_fits(
+                lambda: None if refused else _largest(model, examples, settings), smaller=refused.append
+            )
             states = optimizer_bytes(trained, settings.optimizer)
             return Memory(weights, sum(map(_bytes, trained)), states, activations, free)
     finally:
@@ -101,32 +113,34 @@ def _largest(model: TrainingModel, examples: Sequence[Example], settings: Traini
     batches = [batch for step in epoch_steps(row_costs, settings, 0) for batch in step]
     batch = max(batches, key=lambda one: padded_tokens(row_costs, [one]))
     longest = examples[max(batch, key=lambda i: row_costs[i])]
-    once, twice = (_kept(model, [longest] * rows, settings) for rows in (1, 2))
+    once = _kept(model, [longest], settings)
+    if len(batch) == 1:
+        return round(once)
+    twice = _kept(model, [longest] * 2, settings)
     return round(once + (twice - once) * (len(batch) - 1))
 
 
 def _kept(model: TrainingModel, examples: Sequence[Example], settings: Training) -> float:
     """Bytes that a forward pass over these examples keeps, and what lives beside them at the highest point."""
-    whole, largest = _saved(model, examples, settings, checkpointing=False)
+    saved, largest = _saved(model, examples, settings)
     config, tokens = model.encoder.config, sum(example.cost for example in examples)
     dtype, _ = choose_dtype(choose_device(settings.device), settings.dtype)
     wide = tokens * config.intermediate_size * (2 if config.gated else 1) * dtype.itemsize
-    beside = PASSING * (wide + largest)
-    if not settings.activation_checkpointing:
-        return whole + beside
-    outside, _ = _saved(model, examples, settings, checkpointing=True)
-    came_in = tokens * config.hidden_size * 4 * config.layers
-    return outside + came_in + (whole - outside) / config.layers + beside  # one layer at a time is computed again
+    came_in = tokens * config.hidden_size * 4 * config.layers if settings.activation_checkpointing else 0
+    return saved + came_in + PASSING * (wide + largest)
 
 
-def _saved(
-    model: TrainingModel, examples: Sequence[Example], settings: Training, *, checkpointing: bool
-) -> tuple[int, int]:
-    """Bytes of all tensors that autograd keeps beside parameters, and of the largest one."""
+def _saved(model: TrainingModel, examples: Sequence[Example], settings: Training) -> tuple[int, int]:
+    """Bytes of all tensors that autograd keeps beside parameters, and of the largest one.
+
+    With activation checkpointing it keeps none of a layer's. One layer at a time is computed again; the uppermost is so
+    here, which is trained where any is: all layers at once might need memory that the training never will.
+    """
     device = next(model.parameters()).device
     dtype, _ = choose_dtype(device, settings.dtype)
     own = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
     found: dict[int, int] = {}
+    came_in: list[tuple[Any, ...]] = []
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
@@ -134,14 +148,21 @@ def _saved(
             found[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    before = model.encoder.checkpointing
-    model.checkpoint_activations(checkpointing)
+    def watch(_: nn.Module, given: tuple[Any, ...]) -> None:
+        came_in[:] = [given]
+
+    before, uppermost = model.encoder.checkpointing, model.encoder.layers[-1]
+    watching = uppermost.register_forward_pre_hook(watch)
+    model.checkpoint_activations(settings.activation_checkpointing)
     try:
         batch = model.collate(examples).to(device)
         with autocast(device, dtype), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             loss = model(batch)
-        del loss  # not before: what is freed gives its address to others
+            watching.remove()
+            again = uppermost(*came_in[0]) if settings.activation_checkpointing and came_in else None
+        del loss, again  # not before: what is freed gives its address to others
     finally:
+        watching.remove()
         model.checkpoint_activations(before)
     return sum(found.values()), max(found.values(), default=0)
 

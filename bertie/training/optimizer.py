@@ -46,12 +46,18 @@ def parameter_groups(encoder: nn.Module, head: nn.Module, settings: Optimizer) -
 
 
 def _parts(encoder: nn.Module, head: nn.Module, settings: Optimizer) -> Iterator[tuple[str, nn.Module, float]]:
-    """Name, module and rate: the layers from the top down where their rates differ, what is below them, the head."""
+    """Name, module and rate: where rates of layers differ, what has the whole rate and the layers from the top down;
+    the rest of the encoder; the head."""
     rate, decay = settings.rate, settings.layer_decay or 1.0
-    layers = list(encoder.layers) if decay < 1.0 and isinstance(encoder, Encoder) else []
-    for number in range(len(layers), 0, -1):  # a layer that is used several times learns as its uppermost place does
-        yield f"layer {number}", layers[number - 1], rate
-        rate *= decay
+    if decay < 1.0 and isinstance(encoder, Encoder):
+        if encoder.final_norm is not None:  # above all layers
+            yield "final norm", encoder.final_norm, rate
+        if encoder.prompt is not None:  # all that its method trains, which chose the rate for it
+            yield "prompt", encoder.prompt, rate
+        layers = list(encoder.layers)
+        for number in range(len(layers), 0, -1):  # one that is used several times learns as its uppermost place does
+            yield f"layer {number}", layers[number - 1], rate
+            rate *= decay
     yield "encoder", encoder, rate
     yield "head", head, settings.rate * (settings.head_rate_factor or 1.0)
 

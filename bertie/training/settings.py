@@ -27,8 +27,8 @@ class Optimizer:
     chooses, and where none is asked it is 1."""
     layer_decay: float = 0.0
     """Each layer's rate as a part of that of the layer above it, the word vectors' as a part of the lowest layer's
-    (Howard and Ruder 2018, section 3.1). 1: all alike. 0: the workflow chooses together with
-    `rate`; where a rate is given it is 1."""
+    (Howard and Ruder 2018, section 3.1); a norm above all layers and a prompt have the whole rate. 1: all alike.
+    0: the workflow chooses together with `rate`; where a rate is given it is 1."""
     weight_decay: float = 0.01
     """Pull towards zero on weight matrices; biases, norms and embeddings are left alone."""
     betas: tuple[float, float] = (0.9, 0.999)

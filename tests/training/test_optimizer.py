@@ -9,7 +9,9 @@ from torch import nn
 from bertie.core.errors import UsageError
 from bertie.training.optimizer import clip_gradient, make_optimizer, parameter_groups, parameters, set_rate
 from bertie.training.settings import Optimizer
+from bertie.tuning.prompt import Prompt, PromptTuning
 from tests.training.toy import toy_model
+from tests.tuning.encoders import tiny
 
 
 def test_every_parameter_stands_in_one_group_and_only_matrices_decay() -> None:
@@ -38,6 +40,20 @@ def test_lower_layers_learn_less() -> None:
     assert {rates[id(p)] for p in model.encoder.embeddings.parameters()} == {1e-4 * 0.5**depth}
     assert {rates[id(p)] for p in model.task.parameters()} == {1e-4}
     assert groups[0]["name"] == f"layer {depth} weights"
+
+
+def test_a_norm_above_all_layers_and_a_prompt_have_the_whole_rate() -> None:
+    encoder, head = tiny("modernbert"), nn.Linear(16, 2)
+    encoder.prompt = Prompt(torch.zeros(3, 16))
+    groups = parameter_groups(encoder, head, Optimizer(rate=1e-4, layer_decay=0.5))
+    rates = {id(p): group["lr"] for group in groups for p in group["params"]}
+    assert encoder.final_norm is not None
+    assert {rates[id(p)] for part in (encoder.final_norm, encoder.prompt) for p in part.parameters()} == {1e-4}
+    assert {rates[id(p)] for p in encoder.layers[-1].parameters()} == {1e-4}
+    assert {rates[id(p)] for p in encoder.embeddings.parameters()} == {1e-4 * 0.5**3}
+    PromptTuning(length=3).apply(encoder)
+    alone = parameter_groups(encoder, head, Optimizer(rate=1e-4, layer_decay=0.5))[0]
+    assert (alone["name"], alone["lr"]) == ("prompt weights", 1e-4)  # the rate that is shown and logged
 
 
 def test_a_shared_parameter_is_trained_once_and_a_frozen_one_never() -> None:

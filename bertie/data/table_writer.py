@@ -1,7 +1,7 @@
 """Table writer: canonical rows of any kind to CSV, TSV, JSON lines and Parquet.
 
 In:  rows
-Out: the content of a file; DataError naming every row that the format cannot hold
+Out: the content of a file; DataError naming every row, of Parquet the column, that the format cannot hold
 Knows nothing of paths, of kinds of rows and of where the rows came from.
 
 A list or an object becomes JSON in a cell of CSV or TSV, several labels become `a|b`; the readers take both.
@@ -39,9 +39,18 @@ def to_json_lines(rows: Rows) -> bytes:
 
 def to_parquet(rows: Rows) -> bytes:
     """Columns with the types that the values have."""
-    names, stream = _names(rows), io.BytesIO()
-    pq.write_table(pa.Table.from_pylist([{name: row.get(name, "") for name in names} for row in rows]), stream)
+    stream = io.BytesIO()
+    pq.write_table(pa.table({name: _column(rows, name) for name in _names(rows)}), stream)
     return stream.getvalue()
+
+
+def _column(rows: Rows, name: str) -> pa.Array:
+    try:
+        return pa.array([row.get(name, "") for row in rows])
+    except pa.ArrowException as error:
+        raise DataError(
+            f"{rows.source}: parquet cannot hold the column {name!r} ({error}), expected values of one type; take jsonl"
+        ) from error
 
 
 def _delimited(rows: Rows, delimiter: str, quoted: str) -> bytes:

@@ -156,6 +156,11 @@ def test_what_a_format_cannot_hold_is_named(tmp_path: Path) -> None:
     assert "there is no label" in refused(
         "labels", "csv", {"text": "a", "label": []}, {"text": "b", "label": ["x", "y"]}
     )
+    named = {"text": "好吃", "target": "吃", "label": "good"}
+    placed = {**named, "target": {"start": 0, "end": 1}}
+    assert "in.jsonl: parquet cannot hold the column 'target' (" in refused(
+        "target_sentiment", "parquet", named, placed
+    )
     assert "in.jsonl:1: csv would give another row back" in refused("labels", "csv", {"text": "a", "label": ["x"]})
 
 

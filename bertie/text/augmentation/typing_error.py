@@ -39,8 +39,9 @@ def _error(word: Word, random: Random) -> Edit:
         return Edit(word.start + i, word.start + i + 1, random.choice(look_alikes(text[i])))
     key = random.choice(neighbours()[text[i].lower()])
     after = text[i + 1 : i + 2]
-    errors = [key.upper() if text[i].isupper() else key, "", text[i] * 2]
+    # How many letters go, and what comes: a doubled letter before its like reads as the two of a swap.
+    errors = [(1, key.upper() if text[i].isupper() else key), (1, ""), (1, text[i] * 2)]
     if after and after != text[i]:
-        errors.append(after + text[i])
-    wrong = random.choice(errors)
-    return Edit(word.start + i, word.start + i + (2 if wrong == after + text[i] and after else 1), wrong)
+        errors.append((2, after + text[i]))
+    length, wrong = random.choice(errors)
+    return Edit(word.start + i, word.start + i + length, wrong)

@@ -114,6 +114,8 @@ def test_typing_errors_are_near_the_word() -> None:
     for seed in range(40):
         (edit,) = apply("typing_error", "breakfast", seed).edits
         assert edit.start > 0 and len(edit.text) <= 2
+    found = {apply("typing_error", "hello", seed).text for seed in range(80)}
+    assert "helllo" in found and "hello" not in found  # also where the next letter is the same
     for edit in apply("typing_error", CHINESE, strength=1.0).edits:
         assert edit.text in look_alikes(CHINESE[edit.start : edit.end])
     assert apply("typing_error", "the cat").text == "the cat"  # another letter would be another word

@@ -88,6 +88,7 @@ def random_state() -> dict[str, Any]:
         "numpy": [str(kind), np.asarray(keys).tolist(), int(place), int(has_gauss), float(cached)],
         "torch": _hex(torch.get_rng_state()),
         "cuda": [_hex(one) for one in devices],
+        "mps": _hex(torch.mps.get_rng_state()) if torch.backends.mps.is_available() else "",
     }
 
 
@@ -100,6 +101,8 @@ def set_random_state(state: Mapping[str, Any]) -> None:
     torch.set_rng_state(_unhex(state["torch"]))
     if torch.cuda.is_available() and state["cuda"]:
         torch.cuda.set_rng_state_all([_unhex(one) for one in state["cuda"]])
+    if torch.backends.mps.is_available() and state.get("mps"):
+        torch.mps.set_rng_state(_unhex(state["mps"]))
 
 
 def _hex(state: torch.Tensor) -> str:

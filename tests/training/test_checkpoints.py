@@ -82,3 +82,14 @@ def test_random_numbers_go_on_where_they_were() -> None:
     first = (random.random(), np.random.rand(), torch.rand(1).item(), random.gauss(0, 1))
     set_random_state(before)
     assert (random.random(), np.random.rand(), torch.rand(1).item(), random.gauss(0, 1)) == first
+
+
+def test_the_generator_of_mps_is_kept_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator()
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.mps, "get_rng_state", generator.get_state)
+    monkeypatch.setattr(torch.mps, "set_rng_state", generator.set_state)
+    before = random_state()
+    first = torch.rand(1, generator=generator).item()
+    set_random_state(before)
+    assert torch.rand(1, generator=generator).item() == first

@@ -56,9 +56,10 @@ def sealed(folder: Path, name: str = SEAL) -> dict[str, str]:
 
 
 def stay_outside(path: Path) -> None:
-    """UsageError where `path` lies inside a bundle: a file that is added breaks the seal."""
-    for folder in path.resolve().parents:
-        if (folder / SEAL).is_file():
+    """UsageError where `path` lies inside a bundle, but not in its run folder: a file that is added breaks the seal."""
+    around = path.resolve().parents
+    for folder in around:
+        if (folder / SEAL).is_file() and folder / RUN_FOLDER not in around:
             raise UsageError(f"{path}: lies inside the bundle {folder}, which must stay as it is; choose another place")
 
 

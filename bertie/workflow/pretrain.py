@@ -43,7 +43,7 @@ from bertie.workflow.preparation import Notes
 from bertie.workflow.pretrain_judging import evaluation, judged
 from bertie.workflow.pretrain_publication import Outcome, publish
 from bertie.workflow.pretrain_request import PretrainRecipe, PretrainRequest, shape
-from bertie.workflow.pretrain_start import TOKENIZER, Ready, prepare
+from bertie.workflow.pretrain_start import TOKENIZER, Ready, find, prepare
 from bertie.workflow.probe import usual_probe
 from bertie.workflow.task_probe import TaskProbe, read_task
 from bertie.workflow.train import TrainResult, published
@@ -77,12 +77,13 @@ def _pretrain(request: PretrainRequest, run: RunFolder, say: Callable[[str], Non
     claim_folder(request, run)
     with run:
         claim_run(request, run)
-        if not request.resume:
-            run.clear()
-            shutil.rmtree(run.path / TOKENIZER, ignore_errors=True)
         seed_everything(recipe.training.seed)
         check(request, recipe)
         asked = read_task(request.task, recipe.training.seed, notes.say) if request.task else None
+        if not request.resume:
+            find(request)
+            run.clear()  # not before: what is refused above costs no earlier run
+            shutil.rmtree(run.path / TOKENIZER, ignore_errors=True)
         ready = prepare(request, recipe, run, notes)
         for note in announce(recipe.training, ready.task):
             notes.say(note)

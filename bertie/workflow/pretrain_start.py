@@ -19,6 +19,7 @@ from bertie.core.errors import UsageError
 from bertie.core.runtime import choose_device
 from bertie.data.catalogue import resolve
 from bertie.data.cooccurrence import cooccurrence_vectors
+from bertie.data.corpus_reader import open_sources
 from bertie.data.corpus import Corpus, CorpusOptions, prepare_corpus
 from bertie.data.passages import Arrangement, Passages
 from bertie.nn import checkpoint
@@ -71,10 +72,29 @@ class Ready:
     def judging(self, corpus: Corpus, tokens: int | None = None) -> Passages:
         """The same of any corpus."""
         shards, seed = corpus.held_out, self.recipe.training.seed
-        chosen = np.arange(len(shards))
-        if tokens is not None and shards.tokens > tokens:
-            chosen = chosen[:: math.ceil(shards.tokens / tokens)]
-        return Passages(shards, chosen.tolist(), replace(self.how, judging=True, unit="token"), (seed, 9))
+        # Of passages and not of documents some are left out: one document may be as long as all others together.
+        every = max(1, math.ceil(shards.tokens / tokens))
+        how = replace(self.how, judging=True, unit="token")
+        return Passages(shards, range(len(shards)), how, (seed, 9), every)
+
+
+def find(request: PretrainRequest) -> None:
+    """Looks whether everything that the request names is there, before an earlier run makes room for this one.
+
+    Raises:
+        DataError: a text is not there, or is none.
+        ModelError: a model or a tokenizer is not there.
+    """
+    open_sources(request.corpus, request.text_column, request.encoding)
+    if request.general:
+        open_sources(request.general, request.text_column, None)
+    if request.words is not None:
+        read_words(request.words)
+    for name in (request.model, request.teacher):
+        if name is not None:
+            resolve(name)
+    if request.tokenizer is not None:
+        Tokenizer.from_folder(request.tokenizer)
 
 
 def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, notes: Notes) -> Ready:

@@ -103,6 +103,10 @@ def test_no_bundle_inside_a_bundle(tiny_model: Path, tmp_path: Path) -> None:
     save_tiny(ROWS, tiny_model, tmp_path / "b")
     with pytest.raises(UsageError, match=r"lies inside the bundle .*b, which must stay as it is"):
         bundle.free(tmp_path / "b" / "better", overwrite=False)
+    checksums.stay_outside(tmp_path / "b" / "run" / "tokenizer")  # what a training leaves there is not sealed
+    for place in ("run", "runs/log.txt", "model/run/log.txt"):
+        with pytest.raises(UsageError, match="lies inside the bundle"):
+            checksums.stay_outside(tmp_path / "b" / place)
 
 
 def flip_a_weight_bit(folder: Path) -> None:

@@ -13,12 +13,14 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 import bertie
 from bertie.core.errors import BertieError, DataError, UsageError
+from bertie.data import demo
 from bertie.objectives.pretraining import OBJECTIVES
 from bertie.training.run import RunFolder
 from bertie.workflow.evaluate import run_evaluation
 from bertie.workflow.pretrain import run_pretraining
 from bertie.workflow.pretrain_request import PretrainRequest
 from bertie.workflow.train import TrainResult
+from tests.bundle.making import ROWS, save_tiny
 
 FAST = ("training.epochs=3", "max_length=32", "short_length=16", "vocabulary=400", "held_out=0.1")
 
@@ -152,6 +154,17 @@ def test_a_bundle_that_reads_from_the_left_says_what_comes_next(tmp_path: Path) 
     [answer] = bertie.load(result.folder).predict(["今天的手机非常"])
     assert len(answer["next"]) == 5 and {"loss", "perplexity"} <= set(answer)
     assert "next_piece_accuracy" in result.evaluation["metrics"]
+
+
+def test_a_finished_bundle_is_replaced_by_one_with_a_vocabulary_of_its_own(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "package_folder", lambda module: None)  # no probe, which takes the longest
+    save_tiny(ROWS, tiny_model, tmp_path / "out")
+    overrides = ("training.epochs=1", "max_length=32", "vocabulary=140", "held_out=0.1")
+    run(corpus(tmp_path, 30), tmp_path / "out", overrides=overrides, overwrite=True)
+    found = bertie.load(tmp_path / "out")
+    assert found.task.name == "pretraining" and found.model.tokenizer.vocab_size == 140
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A training that is refused, and a resume with other rows: nothing is left behind and nothing is lost."""
+"""A training or pre-training that is refused, a resume with other rows: nothing is left behind, nothing is lost."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bertie.cli.app import run
+from bertie.training.run import RunFolder
 from tests.workflow.rows import write
 
 Train = Callable[..., int]
@@ -104,3 +105,30 @@ def test_a_resume_without_a_run_takes_no_folder_of_somebody_else(
     assert train(data, "--out", "thesis", "--resume") == 2
     assert "holds README.md and is no bundle" in capsys.readouterr().err
     assert content(Path("thesis")) == {"README.md": b"mine"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("typo.txt",),
+        ("corpus.txt", "--objective", "masked"),
+        ("corpus.txt", "--model", "./no-such-folder"),
+        ("corpus.txt", "--tokenizer", "./no-such-folder"),
+        ("corpus.txt", "--words", "typo.txt"),
+    ],
+    ids=" ".join,
+)
+def test_a_pre_training_that_is_refused_costs_no_earlier_run(
+    wrong: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("corpus.txt").write_text("the food was good\n\nthe film was bad\n")
+    with RunFolder(Path("m/run")) as earlier:
+        earlier.log({"step": 1, "loss": 2.0})
+        earlier.write("result", {})
+        (earlier.path / "tokenizer").mkdir()
+        (earlier.path / "tokenizer" / "tokenizer.json").write_text("{}")
+    before = content(Path("m"))
+    assert "run/result.json" in before
+    assert run(["pretrain", *wrong, "--out", "m", "--overwrite", "--quiet"]) == 2
+    assert content(Path("m")) == before

@@ -125,7 +125,7 @@ def _add_routes(app: FastAPI, state: State) -> None:
     async def predict(request: PredictRequest, raw: Request) -> PredictResponse:
         """One answer per text or row, in order."""
         model = chosen(request, state.models)
-        rows = rows_of(request, model.task.columns, state.limits)
+        rows = rows_of(request, model.task, state.limits)
         try:
             answers = await state.worker.run(model.predict, rows) if rows else []
         except Busy:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bertie.core.errors import BertieError
+from bertie.core.errors import BertieError, DataError
 
 
 class Answering(Protocol):
@@ -22,6 +22,12 @@ class Answering(Protocol):
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns that a row must have."""
+
+    def asked(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """What of a row is needed to answer it; DataError where it is of another form."""
+
+    def texts(self, row: Mapping[str, Any]) -> list[str]:
+        """The texts of a row that `asked` gave."""
 
 
 class Answerer(Protocol):
@@ -51,6 +57,8 @@ class Limits:
     """Texts or rows in one request."""
     characters: int = 100_000
     """Characters in one row."""
+    parts: int = 64
+    """Texts in one row, such as a question with its choices: the model reads each choice for itself."""
     waiting: int = 16
     """Requests that are answered or wait; the next one is told to come back."""
 
@@ -117,11 +125,12 @@ def chosen(request: PredictRequest, models: Mapping[str, Answerer]) -> Answerer:
     return models[request.model]
 
 
-def rows_of(request: PredictRequest, columns: Sequence[str], limits: Limits) -> list[dict[str, Any]]:
+def rows_of(request: PredictRequest, task: Answering, limits: Limits) -> list[dict[str, Any]]:
     """The request's rows with exactly the model's columns; Refusal says which row does not fit and why.
 
     A column holds any JSON value, which only the task can judge; looked at are the texts in it.
     """
+    columns = task.columns
     if (request.texts is None) == (request.rows is None):
         raise unprocessable('give either "texts" or "rows"')
     if request.texts is not None and len(columns) != 1:
@@ -129,6 +138,7 @@ def rows_of(request: PredictRequest, columns: Sequence[str], limits: Limits) -> 
     rows: Sequence[dict[str, Any]] = request.rows or [{columns[0]: text} for text in request.texts or []]
     if len(rows) > limits.rows:
         raise unprocessable(f"{len(rows)} rows in one request, at most {limits.rows}; send several requests")
+    found = []
     for number, row in enumerate(rows, start=1):
         missing = [column for column in columns if column not in row]
         if missing:
@@ -136,7 +146,20 @@ def rows_of(request: PredictRequest, columns: Sequence[str], limits: Limits) -> 
         characters = sum(_characters(row[column], f"row {number}: {column!r}") for column in columns)
         if characters > limits.characters:
             raise unprocessable(f"row {number}: {characters} characters, at most {limits.characters}; cut the text")
-    return [{column: row[column] for column in columns} for row in rows]
+        found.append({column: row[column] for column in columns})
+        parts = _parts(found[-1], task)
+        if parts > limits.parts:
+            raise unprocessable(f"row {number}: {parts} texts in one row, at most {limits.parts}; leave some out")
+    return found
+
+
+def _parts(row: Mapping[str, Any], task: Answering) -> int:
+    """How many texts the task reads in a row; it asks the task, as choices may also be JSON within a text. 0 where the
+    row is of another form, which the model itself refuses."""
+    try:
+        return len(task.texts(task.asked(row)))
+    except DataError:
+        return 0
 
 
 def _characters(value: object, where: str) -> int:

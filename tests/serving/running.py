@@ -25,6 +25,12 @@ class Columns:
 
     columns: tuple[str, ...] = ("text",)
 
+    def asked(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        return {column: row[column] for column in self.columns}
+
+    def texts(self, row: Mapping[str, Any]) -> list[str]:
+        return list(row.values())
+
 
 @dataclass
 class Echo:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,8 +12,9 @@ import pytest
 from bertie.core.errors import UsageError
 from bertie.serving import app
 from bertie.serving.app import create_app
-from bertie.serving.contract import Limits
+from bertie.serving.contract import Limits, PredictRequest, Refusal, rows_of
 from bertie.serving.worker import Busy, Worker
+from bertie.tasks.multiple_choice import MultipleChoice, MultipleChoiceSettings
 from tests.serving.running import Columns, Echo, Running, running, wait_until
 
 PAIR = Columns(("text_a", "text_b"))
@@ -87,6 +88,15 @@ def test_wrong_bodies(server: Running, body: Any, status: int, says: str) -> Non
     assert set(answer.json()["error"]) == {"code", "message"}
     assert says in answer.json()["error"]["message"]
     assert "secret" not in answer.text and "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize("written", [list, json.dumps], ids=["list", "JSON in a text"])
+def test_a_row_of_very_many_choices_is_refused(written: Callable[[list[str]], Any]) -> None:
+    task = MultipleChoice(context=False, settings=MultipleChoiceSettings())
+    some, more = ({"question": "q", "choices": written(["a"] * count)} for count in (63, 64))
+    assert rows_of(PredictRequest(rows=[some]), task, Limits()) == [some]
+    with pytest.raises(Refusal, match="row 2: 65 texts in one row, at most 64; leave some out"):
+        rows_of(PredictRequest(rows=[some, more]), task, Limits())
 
 
 @pytest.mark.parametrize(

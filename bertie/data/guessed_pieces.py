@@ -10,8 +10,8 @@ Knows nothing of models, or of why these places are asked for.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -43,51 +43,75 @@ class Begun(Passage):
     """A piece's id to the piece."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass
+class _Row:
+    """What has been found of one row."""
+
+    passage: Passage
+    nats: float = 0.0
+    places: int = 0
+    right: int = 0
+    unigram: float = 0.0
+    unigram_right: int = 0
+    candidates: list[list[dict[str, Any]]] = field(default_factory=list)
+    next: list[dict[str, Any]] = field(default_factory=list)
+
+
 class Guesses:
-    """Scores at the places of a batch, as answers of its rows."""
+    """Answers of the rows of a batch, from scores that come some places at a time: of these nothing is held."""
 
-    scores: Tensor  # (M, V)
-    gold: Tensor  # (M,) what stands there
-    row: Tensor  # (M,) ascending
-    log_shares: Tensor  # (V,) how often each piece stands in the training text
-    specials: tuple[int, ...]
+    def __init__(self, passages: Sequence[Passage], log_shares: Tensor, specials: Sequence[int]) -> None:
+        """`passages`: for each row one of those that it was made into; `log_shares` (V,): how often each piece stands
+        in the training text, as logarithms."""
+        self.rows = [_Row(passage) for passage in passages]
+        self.log_shares, self.specials = log_shares, list(specials)
 
-    def of(self, r: int, passage: Passage) -> dict[str, Any]:
-        """The answer to row r; `passage` is one that it was made from."""
-        if isinstance(passage, Asked):
-            return self.candidates(r, passage.spell)
-        told = self.foretold(r)
-        return {"next": self.next(r, passage.spell), **told} if isinstance(passage, Begun) else told
+    def add(self, scores: Tensor, gold: Tensor, row: Tensor) -> None:
+        """Scores (M, V) at the places that follow, what stands there (M,), and of which row each is (M,)."""
+        for r in sorted(set(row.tolist())):
+            own = row == r
+            self._add(self.rows[r], scores[own], gold[own])
 
-    def foretold(self, r: int) -> dict[str, Any]:
-        """How well the pieces of a row that were asked for are guessed."""
-        own = self.row == r
-        scores, gold = self.scores[own], self.gold[own]
-        if not len(gold):
-            return {"loss": 0.0, "perplexity": 1.0, "positions": 0, "right": 0, "unigram": 0.0, "unigram_right": 0}
-        loss = float(F.cross_entropy(scores, gold))
-        return {
+    def answers(self) -> list[dict[str, Any]]:
+        """One a row."""
+        return [self._answer(row) for row in self.rows]
+
+    def _add(self, row: _Row, scores: Tensor, gold: Tensor) -> None:
+        if isinstance(row.passage, Asked):
+            row.candidates += [_named(one, row.passage.spell) for one in scores]
+            return
+        row.nats += float(F.cross_entropy(scores, gold, reduction="sum"))
+        row.places += len(gold)
+        row.right += int((scores.argmax(dim=-1) == gold).sum())
+        row.unigram -= float(self.log_shares[gold].sum())
+        row.unigram_right += int((gold == self.log_shares.argmax()).sum())
+        if isinstance(row.passage, Begun):
+            row.next = self._next(scores[-1], row.passage.spell)
+
+    def _next(self, last: Tensor, spell: Spell) -> list[dict[str, Any]]:
+        """The likeliest pieces behind the last place so far. Specials are left out: where a passage of the training
+        ended tells nothing of a text."""
+        last = last.clone()  # (V,)
+        last[self.specials] = -torch.inf
+        return _named(last, spell)
+
+    def _answer(self, row: _Row) -> dict[str, Any]:
+        """The likeliest pieces at the first hidden place, at all of them where there are several; or how well the
+        pieces that were asked for are guessed."""
+        if isinstance(row.passage, Asked):
+            first = {"candidates": row.candidates[0]}
+            more = [{"candidates": one} for one in row.candidates]
+            return first if len(more) == 1 else {**first, "masks": more}
+        loss = row.nats / max(1, row.places)
+        told = {
             "loss": loss,
             "perplexity": math.exp(min(loss, 700.0)),
-            "positions": len(gold),
-            "right": int((scores.argmax(dim=-1) == gold).sum()),
-            "unigram": float(-self.log_shares[gold].mean()),
-            "unigram_right": int((gold == self.log_shares.argmax()).sum()),
+            "positions": row.places,
+            "right": row.right,
+            "unigram": row.unigram / max(1, row.places),
+            "unigram_right": row.unigram_right,
         }
-
-    def candidates(self, r: int, spell: Spell) -> dict[str, Any]:
-        """The likeliest pieces at the first hidden place of a row; at all of them where there are several."""
-        best = [_named(one, spell) for one in self.scores[self.row == r]]
-        answer: dict[str, Any] = {"candidates": best[0]}
-        return answer if len(best) == 1 else {**answer, "masks": [{"candidates": one} for one in best]}
-
-    def next(self, r: int, spell: Spell) -> list[dict[str, Any]]:
-        """The likeliest pieces behind the end of a row, at its last place. Specials are left out: where a passage of
-        the training ended tells nothing of a text."""
-        last = self.scores[self.row == r][-1].clone()
-        last[list(self.specials)] = -torch.inf
-        return _named(last, spell)
+        return {"next": row.next, **told} if isinstance(row.passage, Begun) else told
 
 
 def spelled(tokenizer: Tokenizer, piece: int) -> str:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bertie.data.batches import Batch
+from bertie.data.batches import Batch, Example
 from bertie.data.passages import Join, Passage
 from bertie.nn.config import EncoderConfig
 from bertie.nn.encoder import Encoder
@@ -115,6 +115,21 @@ class Views:
         """(V, E), the table with which output layers are tied."""
         weight: Tensor = self.encoder.embeddings.word_embeddings.weight
         return weight
+
+    def some(self, chosen: slice) -> Views:
+        """Those of some of the sequences; each of them is a row of its own."""
+        batch = self.batch
+        read = [sequence for example in batch.examples for sequence in example.sequences][chosen]
+        examples = [Example((one,), (passage,)) for one, passage in zip(read, self.passages[chosen], strict=True)]
+        part = Batch(
+            input_ids=batch.input_ids[chosen],
+            attention_mask=None if batch.attention_mask is None else batch.attention_mask[chosen],
+            token_type_ids=None if batch.token_type_ids is None else batch.token_type_ids[chosen],
+            row=torch.arange(len(read)),
+            rows=len(read),
+            examples=tuple(examples),
+        )
+        return Views(self.encoder, part, self.teacher)
 
     def read(self, ids: Tensor, *, causal: bool = False) -> Tensor:
         """Ids (S, T) of the same passages through the encoder, (S, T, D)."""

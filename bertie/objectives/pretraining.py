@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -37,6 +37,10 @@ from bertie.objectives.base import Objective, Outcome, Views
 from bertie.tasks.base import Answer, Scores, Task
 from bertie.text.tokenizer import Encoded, Tokenizer
 
+TOKENS = 4096
+"""Padded tokens that are read at once where texts are answered."""
+SCORES = 1 << 25
+"""Scores that are computed at once there, 128 MB: some hundred places of a large vocabulary."""
 OBJECTIVES: Registry[Objective] = Registry(bertie.objectives, Objective, "objective")  # type: ignore[type-abstract]
 
 
@@ -226,13 +230,13 @@ class Pretraining(Task):
         if self.asking is None:
             raise UsageError(f"{', '.join(self.weights)}: guesses no pieces; pre-train with masked_lm or causal_lm too")
         objective = self.objective(self.asking)
-        rows, columns = output.places
-        if not objective.masks:
-            rows, columns = (part.to(columns.device) for part in _all_but_first(output))
-        scores = objective.scores(output, rows, columns).float()  # (M, V)
-        row = batch.row.to(rows.device)[rows]
-        found = Guesses(scores, output.plain[rows, columns], row, self.log_shares, self.vocabulary.specials)
-        return [found.of(r, example.target[0]) for r, example in enumerate(batch.examples)]
+        found = Guesses([example.target[0] for example in batch.examples], self.log_shares, self.vocabulary.specials)
+        for chosen in self._blocks(output, objective):
+            part = output.some(chosen)
+            rows, columns = part.places if objective.masks else _all_but_first(part)
+            scores = objective.scores(part, rows, columns).float()  # (M, V)
+            found.add(scores, part.plain[rows, columns], batch.row[chosen].to(rows.device)[rows])
+        return found.answers()
 
     def kept(self, answer: Answer) -> Answer:
         return {name: value for name, value in answer.items() if name != "next"}
@@ -261,6 +265,18 @@ class Pretraining(Task):
     def _example(self, windows: Sequence[Encoded], tokenizer: Tokenizer) -> Example:
         known, mask, spell = self.vocabulary, tokenizer.mask_id, partial(spelled, tokenizer)
         asks = any(mask in window.ids for window in windows) and self.masks
+    def _blocks(self, views: Views, objective: Objective) -> Iterator[slice]:
+        """Sequences that are read at once: a text of any length, which is one row, takes the memory of a batch."""
+        longest, most = views.batch.input_ids.shape[1], SCORES // self.shape.vocab_size
+        first = places = 0
+        for s, passage in enumerate(views.passages):
+            asked = len(passage.places) if objective.masks else len(passage.plain) - 1
+            if s > first and ((s + 1 - first) * longest > TOKENS or places + asked > most):
+                yield slice(first, s)
+                first, places = s, 0
+            places += asked
+        yield slice(first, len(views.passages))
+
         made: list[Encoded] = []
         targets: list[Passage] = []
         for window in windows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from bertie.data.passages import Passages
 from bertie.nn import checkpoint
 from bertie.nn.config import EncoderConfig
 from bertie.nn.encoder import Encoder
+from bertie.objectives import pretraining
 from bertie.objectives.pretraining import OBJECTIVES, Pretraining, needs_teacher, read_objectives
 from bertie.predict import Predictor
 from bertie.text.tokenizer import Tokenizer
@@ -195,6 +197,35 @@ def test_a_text_is_foretold_alike_alone_and_in_company(objective: str, tiny_mode
         assert alone["loss"] == pytest.approx(answer["loss"], abs=1e-4)
     assert together[4]["positions"] <= 1 and together[4]["note"] == "the text is empty"
     assert together[5]["positions"] > (10 if objective == "masked_lm" else 90)  # read to its end
+
+
+@pytest.mark.parametrize("objective", ["masked_lm", "causal_lm", "replaced_token"])
+def test_a_text_of_any_length_is_answered_in_blocks(
+    objective: str, tiny_model: Path, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = predictor(tiny_model, tokenizer, objective)
+    texts = ["good food " * 200, TEXTS[0], "the [MASK] was " + "very " * 100 + "[MASK]"]
+    whole = ready.predict(texts)
+    sizes: list[torch.Size] = []
+    scores = OBJECTIVES.get(objective).scores
+
+    def watched(*parts: Any) -> torch.Tensor:
+        found = scores(*parts)
+        sizes.append(found.shape)
+        return found
+
+    monkeypatch.setattr(OBJECTIVES.get(objective), "scores", watched)
+    for name, number, most in (("SCORES", 40 * tokenizer.vocab_size, 40), ("TOKENS", 64, 62)):
+        monkeypatch.setattr(pretraining, name, number)
+        sizes.clear()
+        parts = ready.predict(texts)
+        assert len(sizes) > 1 and max(places for places, _ in sizes) <= most
+        assert [one.keys() for one in parts] == [one.keys() for one in whole]
+        for one, other in zip(parts, whole, strict=True):
+            for figure in ("loss", "positions", "right", "unigram"):
+                assert one.get(figure, 0) == pytest.approx(other.get(figure, 0), abs=1e-5)
+            for named in ("candidates", "next"):
+                assert [c["token"] for c in one.get(named, ())] == [c["token"] for c in other.get(named, ())]
 
 
 def test_what_stands_at_the_mask_is_guessed(tiny_model: Path, tokenizer: Tokenizer) -> None:

@@ -61,7 +61,7 @@ class Meter:
         changes += [
             Change.of_answers(what, before[what], after[what], probe.name)
             for what, probe in probes
-            if probe is not None
+            if probe is not None and what in before  # the package of its texts may have come between two sessions
         ]
         return Forgetting(tuple(changes))
 

@@ -143,8 +143,8 @@ def same_terms(ready: Ready, request: PretrainRequest, asked: TaskProbe | None, 
     """UsageError where a resumed run would be another one; the text and the settings have checks of their own."""
     task = ready.task.description()
     start = request.model or request.preset
-    now: dict[str, Any] = {"start": start, "new_vocabulary": request.new_vocabulary}
-    now |= {"teacher": request.teacher, "layers": ready.recipe.layers}
+    now: dict[str, Any] = {"start": start, "new_vocabulary": request.new_vocabulary, "teacher": request.teacher}
+    now |= {name: getattr(ready.recipe, name) for name in ("layers", "dropout", "vocabulary", "word_vectors")}
     now |= {"objectives": task["objectives"], "task": task["settings"]}
     now |= {"max_length": ready.recipe.max_length, "short": [ready.recipe.short_length, ready.recipe.short_share]}
     now |= {"general text": ready.general and ready.general.fingerprint, "replay": ready.recipe.replay}

@@ -23,9 +23,12 @@ from bertie.nn import checkpoint
 from bertie.training.hooks import Hook, Step
 from bertie.training.loop import FitResult, fit
 from bertie.training.model import TrainingModel
+from bertie.training.run import RunFolder
 from bertie.workflow import pretrain, pretrain_head
+from bertie.workflow.forgetting import Meter
 from bertie.workflow.pretrain import run_pretraining
 from bertie.workflow.pretrain_request import PretrainRequest
+from bertie.workflow.probe import Probe
 from bertie.workflow.train import TrainResult
 
 FAST = ("training.epochs=2", "max_length=32", "short_length=16", "held_out=0.2")
@@ -227,10 +230,30 @@ def test_a_resume_with_other_terms_is_refused(ground: Ground, bare: None, tmp_pa
     again: dict[str, Any] = {"resume": True, "overrides": (*FAST, "training.epochs=1")}
     with pytest.raises(UsageError, match=r"replay was 0.0, now it is 0.2"):
         ground.run("terms", **again | {"overrides": (*FAST, "training.epochs=1", "replay=0.2")})
+    for setting, says in (
+        ("dropout=0.1", "dropout was 0.0, now it is 0.1"),
+        ("vocabulary=300", "vocabulary was 8000, now it is 300"),
+        ("word_vectors=random", "word_vectors was 'cooccurrence', now it is 'random'"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            ground.run("terms", **again | {"overrides": (*FAST, "training.epochs=1", setting)})
     with pytest.raises(UsageError, match="labelled rows was None"):
         ground.run("terms", **again, task=str(labelled(tmp_path / "rows.csv")))
     with pytest.raises(UsageError, match="holds a corpus that differs in text"):
         ground.run("terms", **again, general=(str(texts(tmp_path / "other.txt", DOMAIN, 50)),))
+
+
+def test_a_probe_whose_texts_come_between_two_sessions_is_left_out(tmp_path: Path) -> None:
+    class Measured(Meter):
+        def measure(self) -> dict[str, Any]:
+            found: dict[str, Any] = {"domain": {"nats": [3.0, 4.0, 5.0], "places": [1.0, 2.0, 2.0]}}
+            return found | ({"probe": [True, False]} if self.probe else {})
+
+    ready: Any = None
+    with RunFolder(tmp_path / "run") as run:
+        Measured(ready, None, None, run).before()
+        found = Measured(ready, Probe("news topics", [], [], ([], []), 0), None, run).compared()
+    assert [one.what for one in found.changes] == ["domain"]
 
 
 @pytest.mark.parametrize(

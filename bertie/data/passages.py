@@ -9,10 +9,10 @@ Knows nothing of models, losses or of how documents were tokenised.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Literal, Protocol, overload
 
 import numpy as np
@@ -118,10 +118,14 @@ class Chunk:
 class Passages(Sequence[Example]):
     """One round over some documents. Made lazily: of a passage only its place and its length are held."""
 
-    def __init__(self, documents: Documents, chosen: Sequence[int], how: Arrangement, seed: Sequence[int]) -> None:
-        """`chosen` names the documents; `seed` the run, the round and what else makes the draws different."""
+    def __init__(
+        self, documents: Documents, chosen: Sequence[int], how: Arrangement, seed: Sequence[int], every: int = 1
+    ) -> None:
+        """`chosen` names the documents; `seed` the run, the round and what else makes the draws different. Of `every`
+        so many passages that follow each other one is kept."""
         self.documents, self.how, self.seed = documents, how, tuple(seed)
-        self.chunks = [chunk for index in chosen for chunk in self._cut(int(index), how.room)]
+        chunks = (chunk for index in chosen for chunk in self._cut(int(index), how.room))
+        self.chunks = _spread(chunks, every, np.random.default_rng((*self.seed, 2)))
         self.seconds, self.joined = self._joined(np.random.default_rng((*self.seed, 0)), how.room)
 
     def __len__(self) -> int:
@@ -245,6 +249,16 @@ class Curriculum:
         how = self.how if epoch >= share * self.pace.rounds else replace(self.how, length=min(length, self.how.length))
         chosen: list[int] = np.array_split(order, self.pace.a_pass)[part].tolist()
         return Passages(self.documents, chosen, how, (self.seed, 3, epoch))
+
+
+def _spread(chunks: Iterator[Chunk], every: int, random: np.random.Generator) -> list[Chunk]:
+    """One by lot of `every` so many that follow each other: always the first could always be how a text begins."""
+    if every == 1:
+        return list(chunks)
+    kept = []
+    while group := list(islice(chunks, every)):
+        kept.append(group[int(random.integers(len(group)))])
+    return kept
 
 
 def _middle(marks: NDArray[np.uint8], start: int, end: int) -> int:

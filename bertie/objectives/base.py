@@ -149,6 +149,8 @@ class Objective(nn.Module, ABC):
     """Whether it compares the passages of a batch with each other."""
     answers: ClassVar[bool] = False
     """Whether `scores` can say which piece stands at a place."""
+    foretells: ClassVar[bool] = False
+    """Whether that is what its outcome is about: then e to the mean of its nats is a perplexity."""
     needs_teacher: ClassVar[bool] = False
     """Whether it learns from an encoder that is not trained: `views.taught`."""
 

@@ -19,6 +19,7 @@ class CausalLanguageModel(Objective):
 
     name = "causal_lm"
     answers = True
+    foretells = True
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__(config)

@@ -20,6 +20,7 @@ class MaskedLanguageModel(Objective):
     name = "masked_lm"
     masks = True
     answers = True
+    foretells = True
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__(config)

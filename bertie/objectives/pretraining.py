@@ -86,7 +86,10 @@ class Pretraining(Task):
         self.compares_rows = any(kind.compares for kind in classes.values())
         guessing = [name for name, kind in classes.items() if kind.answers]
         # Hidden pieces are asked for where any are: an objective that reads from the left does not see them.
-        self.asking = next((name for name in guessing if classes[name].masks), next(iter(guessing), None))
+        guessing.sort(key=lambda name: (classes[name].masks, classes[name].foretells), reverse=True)
+        self.asking = next(iter(guessing), None)
+        # Of that one the loss is a perplexity; None where it learns something else, and guesses only beside that.
+        self.foretelling = self.asking if self.asking and classes[self.asking].foretells else None
         self.register_buffer("log_shares", torch.zeros(shape.vocab_size))  # (V,)
         self.log_shares: Tensor
 
@@ -262,9 +265,6 @@ class Pretraining(Task):
         sample = RatioSample(name, [answer["right"] for answer in told], [answer["positions"] for answer in told])
         return Scores(name, metrics, {}, sample)
 
-    def _example(self, windows: Sequence[Encoded], tokenizer: Tokenizer) -> Example:
-        known, mask, spell = self.vocabulary, tokenizer.mask_id, partial(spelled, tokenizer)
-        asks = any(mask in window.ids for window in windows) and self.masks
     def _blocks(self, views: Views, objective: Objective) -> Iterator[slice]:
         """Sequences that are read at once: a text of any length, which is one row, takes the memory of a batch."""
         longest, most = views.batch.input_ids.shape[1], SCORES // self.shape.vocab_size
@@ -277,6 +277,9 @@ class Pretraining(Task):
             places += asked
         yield slice(first, len(views.passages))
 
+    def _example(self, windows: Sequence[Encoded], tokenizer: Tokenizer) -> Example:
+        known, mask, spell = self.vocabulary, tokenizer.mask_id, partial(spelled, tokenizer)
+        asks = any(mask in window.ids for window in windows) and self.masks
         made: list[Encoded] = []
         targets: list[Passage] = []
         for window in windows:

@@ -24,16 +24,13 @@ from bertie.training.state import Evaluation
 from bertie.workflow.pretrain_start import Ready
 from bertie.workflow.probe import Probe
 
-JUDGED_TOKENS = 60_000
-"""Held-out tokens by which a model is judged in between: some seconds."""
-
 
 def evaluation(
     ready: Ready, model: TrainingModel, probe: Probe | None, passages: Passages | None = None
 ) -> Callable[[], Evaluation]:
     """What the loop calls to judge the model as it is: losses on passages, held-out ones of the corpus where no others
     are given, and the probe."""
-    passages = ready.held_out(JUDGED_TOKENS) if passages is None else passages
+    passages = ready.held_out() if passages is None else passages
     device = next(ready.encoder.parameters()).device
     dtype, _ = choose_dtype(device, ready.recipe.training.dtype)
     batches = pack(range(len(passages)), passages.costs, ROWS_PER_BATCH, TOKENS_PER_BATCH)
@@ -51,8 +48,8 @@ def evaluation(
         losses = {name: float(torch.cat(parts).mean()) for name, parts in nats.items()}
         metrics = {f"{name}_loss": loss for name, loss in losses.items()}
         metrics |= {f"{name}_accuracy": float(torch.cat(parts).float().mean()) for name, parts in right.items()}
-        if ready.task.asking is not None:
-            metrics["perplexity"] = math.exp(min(losses[ready.task.asking], 700.0))
+        if ready.task.foretelling is not None:
+            metrics["perplexity"] = math.exp(min(losses[ready.task.foretelling], 700.0))
         if probe is not None:
             metrics["probe_accuracy"] = probe.score(ready.encoder, dtype)
         return Evaluation(-sum(ready.task.weights[name] * loss for name, loss in losses.items()), metrics)
@@ -61,7 +58,7 @@ def evaluation(
 
 
 def judged(predictor: Predictor, ready: Ready) -> tuple[Rows, Judgement]:
-    """The model on all held-out passages; beside it the shares of single pieces in the training text."""
+    """The model on the held-out passages; beside it the shares of single pieces in the training text."""
     passages = ready.held_out()
     answers = predictor.answers(passages)
     rows = ready.task.rows_of(passages, ready.tokenizer)

@@ -77,7 +77,7 @@ def report_of(
 ) -> Report:
     """The report; `words` are the title and the recipe as TOML."""
     judgement = outcome.judgement
-    accuracy = f"{predictor.task.asking}_accuracy"
+    accuracy = f"{predictor.task.foretelling}_accuracy"  # where nothing foretells, nothing has that name
     return Report(
         title=words[0],
         task=judgement.task,

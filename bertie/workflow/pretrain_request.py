@@ -70,7 +70,8 @@ class PretrainRecipe:
     """First word vectors of an encoder that starts from nothing: counted from which pieces stand together in the
     corpus, or random, as BERT's were."""
     held_out: float = 0.02
-    """Part of the documents on which the model is judged and never trained."""
+    """Part of the documents that is never trained on; at least 8 documents, or half of them where there are fewer than
+    16. The model is judged on about 60,000 tokens of them."""
     replay: float = 0.0
     """Part of the passages of each round that is general text, against forgetting; with `--model`."""
     task: dict[str, Any] = field(default_factory=dict)

@@ -12,15 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from bertie.core.errors import UsageError
 from bertie.core.runtime import choose_device
 from bertie.data.catalogue import resolve
 from bertie.data.cooccurrence import cooccurrence_vectors
-from bertie.data.corpus_reader import open_sources
 from bertie.data.corpus import Corpus, CorpusOptions, prepare_corpus
+from bertie.data.corpus_reader import open_sources
 from bertie.data.passages import Arrangement, Passages
 from bertie.nn import checkpoint
 from bertie.nn.checkpoint import LoadedEncoder
@@ -39,6 +38,8 @@ from bertie.workflow.pretrain_request import PretrainRecipe, PretrainRequest, sh
 from bertie.workflow.probe import in_chinese
 from bertie.workflow.vocabulary import VocabularyRequest, read_words, run_vocabulary
 
+JUDGED_TOKENS = 60_000
+"""Held-out tokens by which a model is judged, about: some seconds, however much is held out."""
 TOKENIZER = "tokenizer"
 """Folder of the vocabulary that is learned here, in that of the run."""
 
@@ -65,12 +66,13 @@ class Ready:
         """How its passages are made."""
         return self.task.arrangement(self.tokenizer, min(self.recipe.max_length, self.encoder.config.max_length))
 
-    def held_out(self, tokens: int | None = None) -> Passages:
-        """Passages of the held-out documents, every place shown as the mask; at most so many tokens, evenly spread."""
-        return self.judging(self.corpus, tokens)
+    def held_out(self) -> Passages:
+        """Passages by which the model is judged, in between and at the end."""
+        return self.judging(self.corpus, JUDGED_TOKENS)
 
-    def judging(self, corpus: Corpus, tokens: int | None = None) -> Passages:
-        """The same of any corpus."""
+    def judging(self, corpus: Corpus, tokens: int) -> Passages:
+        """Passages of a corpus' held-out documents, every place shown as the mask: all, or about so many tokens, evenly
+        spread."""
         shards, seed = corpus.held_out, self.recipe.training.seed
         # Of passages and not of documents some are left out: one document may be as long as all others together.
         every = max(1, math.ceil(shards.tokens / tokens))
@@ -206,6 +208,7 @@ def read_corpus(
     say(
         f"corpus: {len(corpus.train):,} documents with {corpus.train.tokens:,} tokens to learn from, "
         f"{len(corpus.held_out):,} with {corpus.held_out.tokens:,} held out"
+        + (f", about {JUDGED_TOKENS:,} of them to judge by" if corpus.held_out.tokens > JUDGED_TOKENS else "")
     )
     refuse_unreadable(corpus, request.corpus[0], ", or hold out another part with --set held_out=0.1")
     return corpus

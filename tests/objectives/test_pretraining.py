@@ -253,11 +253,15 @@ def test_what_comes_next_is_told_where_a_text_is_read_from_the_left(tiny_model: 
     assert ["next" in masked[0], "candidates" in masked[1]] == [False, True]
 
 
-@pytest.mark.parametrize("objective", ["causal_lm,masked_lm", "masked_lm,causal_lm"])
+@pytest.mark.parametrize(
+    "objective",
+    ["causal_lm,masked_lm", "masked_lm,causal_lm", "replaced_token,masked_lm", "masked_lm,replaced_token"],
+)
 def test_the_masked_language_model_fills_in_whatever_order_they_are_named_in(
     objective: str, tiny_model: Path, tokenizer: Tokenizer
 ) -> None:
-    assert Pretraining.of(objective, checkpoint.load(tiny_model).encoder, tokenizer, {}).asking == "masked_lm"
+    task = Pretraining.of(objective, checkpoint.load(tiny_model).encoder, tokenizer, {})
+    assert (task.asking, task.foretelling) == ("masked_lm", "masked_lm")
 
 
 def test_an_objective_that_guesses_nothing_says_so(tiny_model: Path, tokenizer: Tokenizer) -> None:

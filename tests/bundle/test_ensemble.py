@@ -69,7 +69,8 @@ def test_notes_order_and_streams_are_as_of_one_model(tiny_model: Path, tmp_path:
     predictor = load(tmp_path / "m")
     texts = ["good", "", "bad " * 100, "good"]
     found = predictor.predict(texts)
-    assert found[0] == found[3] and found[1]["note"] == "the text is empty"
+    assert found[0]["scores"] == pytest.approx(found[3]["scores"], abs=1e-6)  # another place in the batch rounds anew
+    assert found[0]["label"] == found[3]["label"] and found[1]["note"] == "the text is empty"
     assert found[2]["note"] == "the text was cut at 64 tokens"
     assert list(predictor.stream(iter(texts))) == found
 

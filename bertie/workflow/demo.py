@@ -90,13 +90,13 @@ def run_demo(lang: str, out: Path | None, say: Callable[[str], None]) -> DemoRes
     """Trains on the demo data of a language and answers a few texts."""
     if lang not in TEXTS:
         raise UsageError(f"--lang {lang!r}: there are {', '.join(TEXTS)}")
-    plan = fitting(lang, say)
     own = Path("runs") / f"demo-{lang}"
     out = out or own
     bundle.free(out, overwrite=True)
     taken = (out / SEAL).exists() or RunFolder(out / RUN_FOLDER).begun()
     if taken and out.resolve() != own.resolve():
         raise UsageError(f"{out}: holds a model or a run, the demo replaces only its own {own}; choose another --out")
+    plan = fitting(lang, say)  # takes some seconds: what is refused is refused before
     data = out / RUN_FOLDER / "data"
     write(rows_of(lang, plan), data)
     request = TrainRequest(

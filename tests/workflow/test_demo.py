@@ -64,7 +64,10 @@ def test_it_replaces_its_own_folder_and_no_other_model(notes: list[str], tmp_pat
     demo.run_demo("en", tmp_path / "new", print)
 
 
-def test_it_writes_into_no_folder_of_somebody_else(notes: list[str], tmp_path: Path) -> None:
+def test_it_writes_into_no_folder_of_somebody_else(
+    notes: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "fitting", lambda lang, say: pytest.fail("timed the machine for what is refused"))
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.md").write_text("x")
     with pytest.raises(UsageError, match=r"holds chapter\.md and is no bundle"):

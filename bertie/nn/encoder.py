@@ -20,6 +20,7 @@ from bertie.nn.config import EncoderConfig
 from bertie.nn.dropout import Dropout
 from bertie.nn.embeddings import Embeddings
 from bertie.nn.layers import Block
+from bertie.nn.sequence_parts import parts, too_many
 
 Step = tuple[Block, Tensor | None, Rotary | None]
 
@@ -35,6 +36,8 @@ class Encoder(nn.Module):
 
     `checkpointing` keeps, of what a gradient needs, only what goes into each block, and computes the rest again on the
     way back with the same random numbers (Chen et al. 2016): the same gradients in less memory and more time.
+
+    `forward` reads many texts in parts (`sequence_parts`) where no gradient is asked for.
     """
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -68,7 +71,17 @@ class Encoder(nn.Module):
         Returns:
             Last hidden states (B, T, D).
         """
-        return self.encode(self.embeddings(input_ids, token_type_ids), attention_mask, causal=causal)
+        if not too_many(self, input_ids):
+            return self.encode(self.embeddings(input_ids, token_type_ids), attention_mask, causal=causal)
+        whole: Tensor | None = None
+        for part in parts(input_ids, attention_mask, token_type_ids):
+            embedded = self.embeddings(part.input_ids, part.token_type_ids)
+            states = self.encode(embedded, part.attention_mask, causal=causal)  # (b, t, D)
+            if whole is None:
+                whole = states.new_zeros(*input_ids.shape, states.shape[-1])
+            whole[part.places, : states.shape[1]] = states
+        assert whole is not None, "there are texts, so there is a part"
+        return whole
 
     def encode(self, states: Tensor, attention_mask: Tensor | None = None, *, causal: bool = False) -> Tensor:
         """Embedded tokens (B, T, D), and a mask as in `forward`, to last hidden states (B, T, D)."""

@@ -35,6 +35,7 @@ from bertie.nn.choice_features import CHOICE, PAIR, QUESTION, by_row, choice_fea
 from bertie.nn.encoder import Encoder
 from bertie.nn.heads import mean_pool
 from bertie.nn.relation_head import RelationHead
+from bertie.nn.sequence_parts import Part, read_each
 from bertie.tasks.base import Answer, Mistake, Scores, Task, TaskSettings
 from bertie.text.tokenizer import Encoded, Tokenizer
 
@@ -232,9 +233,12 @@ def _pooled(encoder: Encoder, batch: Batch, chosen: Tensor) -> Tensor:
         longest = int(mask.sum(dim=1).max())
         ids, mask, types = ids[:, :longest], mask[:, :longest], None if types is None else types[:, :longest]
         mask = None if bool(mask.all()) else mask
-    states = encoder(ids, mask, types)  # (s, T, D)
-    with torch.autocast(states.device.type, enabled=False):
-        return mean_pool(states.float(), mask)
+
+    def mean(states: Tensor, part: Part) -> Tensor:
+        with torch.autocast(states.device.type, enabled=False):
+            return mean_pool(states.float(), part.attention_mask)
+
+    return read_each(encoder, ids, mask, types, mean)
 
 
 def _places(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:

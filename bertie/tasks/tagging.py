@@ -256,8 +256,7 @@ def _read_spans(logits: Tensor, batch: Batch) -> list[list[Span]]:
 
     At most as many in a window as it has tokens: a head that nobody has trained would find half of all spans.
     """
-    best = logits.flatten(1).topk(logits.shape[-1]).values[:, -1]  # (S,)
-    windows = iter(decode_spans(logits.masked_fill(logits < best.view(-1, 1, 1, 1), torch.finfo(logits.dtype).min)))
+    windows = map(_likeliest, logits)  # one after the other: copies of all logits would be the largest tensors here
     rows = []
     for text in tagged_texts(batch):
         found = []
@@ -266,3 +265,9 @@ def _read_spans(logits: Tensor, batch: Batch) -> list[list[Span]]:
             found += [span for span in moved if text.units.best_window(span.start, span.end) == number]
         rows.append(found)
     return rows
+
+
+def _likeliest(logits: Tensor) -> list[Span]:
+    """The spans of one window (L, N, N), of its N best logits."""
+    least = logits.flatten().topk(logits.shape[-1]).values[-1]
+    return decode_spans(logits.masked_fill(logits < least, torch.finfo(logits.dtype).min)[None])[0]

@@ -12,7 +12,7 @@ from bertie.bundle.folder import Model
 from bertie.core.errors import ConfigError, DataError
 from bertie.data.rows import Rows
 from bertie.data.sources import ReadOptions, read
-from bertie.nn import checkpoint
+from bertie.nn import checkpoint, sequence_parts
 from bertie.nn.choice_features import CHOICE, PAIR, QUESTION
 from bertie.predict import Predictor
 from bertie.tasks.multiple_choice import MultipleChoice, Offer
@@ -92,6 +92,21 @@ def test_of_a_long_context_question_and_choices_stay(tiny_model: Path) -> None:
     ]
     assert {choice for _, choice in windows} == {0, 1} and len(windows) > 6
     assert all(text.split(" [SEP] ")[0] == pairs[choice].split(" [SEP] ")[0] for text, choice in windows)
+
+
+@pytest.mark.parametrize("reading", ["both", "apart", "together"])
+def test_a_row_of_many_sequences_needs_the_memory_of_some_of_them(
+    reading: str, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = predictor(tiny_model, reading=reading, long_texts="windows")
+    row = {**ROWS[2], "context": "the service was slow " * 20, "choices": [*ROWS[2]["choices"], "very good food"]}
+    (whole,) = one.predict([row])
+    seen: list[int] = []
+    one.model.encoder.layers[0].register_forward_pre_hook(lambda _, given: seen.append(given[0][..., 0].numel()))
+    monkeypatch.setattr(sequence_parts, "TOKENS", 64)
+    (divided,) = one.predict([row])
+    assert divided["scores"] == pytest.approx(whole["scores"], abs=1e-6)
+    assert len(seen) > 2 and max(seen) <= 64
 
 
 def test_a_model_with_contexts_answers_without_one_and_the_other_way_round(tiny_model: Path) -> None:

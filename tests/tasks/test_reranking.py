@@ -14,7 +14,7 @@ from bertie.core.errors import ConfigError, DataError
 from bertie.data.rows import Rows
 from bertie.evaluation.floors.base import Ground
 from bertie.evaluation.floors.search import Bm25, UntunedEncoder
-from bertie.nn import checkpoint
+from bertie.nn import checkpoint, sequence_parts
 from bertie.predict import Predictor
 from bertie.tasks.reranking import Reranking
 from bertie.text.tokenizer import Tokenizer
@@ -144,3 +144,18 @@ def test_floors_order_the_same_candidates(floor: type[Bm25 | UntunedEncoder], ti
     if floor is Bm25:
         assert made.task.score(answers, judged).value > 0.95
         assert all(answer["scores"] == sorted(answer["scores"], reverse=True) for answer in answers)
+
+
+def test_a_row_of_many_candidates_needs_the_memory_of_some_of_them(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = predictor(tiny_model, long_texts="windows", overlap=0.0)
+    texts = [f"{word} food " * (1 + 5 * i) for i, word in enumerate(["good", "bad", "slow", "fast"])]
+    row = {"query": "good food", "candidates": texts}
+    (whole,) = made.predict([row])
+    seen: list[int] = []
+    made.model.encoder.layers[0].register_forward_pre_hook(lambda _, given: seen.append(given[0][..., 0].numel()))
+    monkeypatch.setattr(sequence_parts, "TOKENS", 64)
+    (divided,) = made.predict([row])
+    assert divided["scores"] == pytest.approx(whole["scores"], abs=1e-5)
+    assert len(seen) > 2 and max(seen) <= 64

@@ -14,9 +14,10 @@ from bertie.core.errors import ConfigError, DataError, UsageError
 from bertie.data.rows import Rows
 from bertie.nn import checkpoint
 from bertie.nn.encoder import Encoder
-from bertie.nn.spans import SpanHead
+from bertie.nn.spans import Span, SpanHead, decode_spans
 from bertie.nn.tag_head import TagHead
 from bertie.predict import Predictor
+from bertie.tasks import tagging
 from bertie.tasks.tagging import Tagging
 from bertie.text.tokenizer import Tokenizer
 
@@ -173,6 +174,22 @@ def test_spans_of_flat_rows_are_flat(tiny_model: Path) -> None:
     (answer,) = predictor.predict(["the good film was not slow"])
     ends = [0, *(one["end"] for one in answer["entities"])]
     assert all(one["start"] >= end for one, end in zip(answer["entities"], ends, strict=False))
+
+
+def test_spans_are_read_window_by_window(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scores of all pairs of words are large: of a long text no copy of them all is made."""
+    encoder, tokenizer = checkpoint.load(tiny_model).encoder, Tokenizer.from_folder(tiny_model)
+    predictor = Predictor(Model(encoder, untrained(NESTED), tokenizer, 16))
+    read: list[int] = []
+
+    def decode(logits: Tensor) -> list[list[Span]]:
+        read.append(len(logits))
+        return decode_spans(logits)
+
+    monkeypatch.setattr(tagging, "decode_spans", decode)
+    (answer,) = predictor.predict(["the good film was not slow " * 8])
+    assert len(read) > 3 and set(read) == {1}
+    assert answer["entities"], "an untrained head finds about half of all spans"
 
 
 def test_a_misaligned_entity_is_an_error_or_is_widened(tiny_model: Path) -> None:

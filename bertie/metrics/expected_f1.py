@@ -10,7 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-# K places
+# K places, k of them at once
+CELLS = 1 << 20
+"""Pairs of places that are compared at once: a long passage has thousands of places, and tens of millions of pairs."""
 
 
 def expected_f1(places: NDArray[np.int64], chances: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -19,9 +21,17 @@ def expected_f1(places: NDArray[np.int64], chances: NDArray[np.float64]) -> NDAr
     The largest is the answer of least risk (Kumar & Byrne 2004, minimum Bayes risk decoding). Chances that do not sum
     to 1 leave the rest to a truth that shares no character with any place. No place is empty.
     """
-    start, end = places.T
-    shared = np.minimum(end[:, None], end) - np.maximum(start[:, None], start)  # (K, K)
-    lengths = end - start
-    f1 = 2 * shared.clip(min=0) / (lengths[:, None] + lengths)
+    at_once = max(1, CELLS // max(1, len(places)))
+    found = [_expected(places[k : k + at_once], places, chances) for k in range(0, len(places), at_once)]
+    return np.concatenate([np.zeros(0), *found])
+
+
+def _expected(
+    some: NDArray[np.int64], places: NDArray[np.int64], chances: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The same of some places (k, 2): (k,)."""
+    (first, last), (start, end) = some.T[:, :, None], places.T
+    shared = np.minimum(last, end) - np.maximum(first, start)  # (k, K)
+    f1 = 2 * shared.clip(min=0) / ((last - first) + (end - start))
     found: NDArray[np.float64] = f1 @ chances
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -24,3 +26,17 @@ def test_what_others_share_is_the_safest() -> None:
     """in 1998, 1998, June 1998 of `in June 1998`."""
     places = np.array([[0, 12], [8, 12], [3, 12]])
     assert expected_f1(places, np.full(3, 1 / 3)).argmax() == 2
+
+
+def test_thousands_of_places_need_no_memory_for_their_pairs() -> None:
+    starts = np.random.default_rng(0).integers(0, 100_000, 3000)
+    places, chances = np.stack([starts, starts + 1 + starts % 50], axis=1), np.full(3000, 1 / 3000)
+    tracemalloc.start()
+    found = expected_f1(places, chances)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6, "the pairs alone are 72 MB"
+    few = [0, 1499, 2999]
+    alone = [expected_f1(np.concatenate([places[i : i + 1], places]), np.array([0.0, *chances]))[0] for i in few]
+    assert found[few] == pytest.approx(alone)
+    assert len(expected_f1(places[:0], chances[:0])) == 0

@@ -16,7 +16,6 @@ pass over the spaces.
 from __future__ import annotations
 
 import re
-import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,11 +27,11 @@ from bertie.data.rows import Row
 from bertie.data.spans import Entity, as_list, found, in_order, one_label, shown
 from bertie.data.table import CELL_LIMIT
 from bertie.data.tags import Scheme, TokenSpan, spans_of_tags, tags_of_token_spans
+from bertie.text.whole_words import clings
 
 Offsets = list[tuple[int, int]]
 
 _HAN = re.compile(r"[\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")  # as in text/language.py
-_CLINGS = "\u200d\ufe0e\ufe0f"  # joins an emoji's parts, or chooses how the character before it is drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +154,6 @@ def _kind(character: str) -> str:
         return "space"
     if _HAN.match(character):
         return "han"
-    if character in _CLINGS or unicodedata.category(character).startswith("M"):
+    if clings(character):
         return "clings"
     return "word" if character.isalnum() else "mark"

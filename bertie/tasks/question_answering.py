@@ -43,7 +43,7 @@ from bertie.nn.token_head import SpanPointer
 from bertie.tasks.base import Answer, Defaults, Mistake, Scores, Task, TaskSettings
 from bertie.text.sentences import sentences
 from bertie.text.tokenizer import Encoded, Tokenizer
-from bertie.text.whole_words import Place, whole_words
+from bertie.text.whole_words import Place, clings, whole_words
 
 # R rows, S sequences, T tokens, D width, F match features, K candidates of a row
 Tokens = tuple[int, int]
@@ -340,9 +340,9 @@ def _tokens_of(stands: Place, sequence: Encoded, context: str) -> Tokens | None:
     if not tokens:
         return None
     shown = sequence.offsets[tokens[0]][0], sequence.offsets[tokens[-1]][1]
-    # A gold answer may begin or end with a space, of which no piece is made.
+    # A gold answer may begin or end with a space, or end with an accent, of which no piece is made.
     lost = context[start : max(start, shown[0])] + context[min(end, shown[1]) : end]
-    return None if lost.strip() else (tokens[0], tokens[-1])
+    return (tokens[0], tokens[-1]) if all(one.isspace() or clings(one) for one in lost) else None
 
 
 def _question_is_cut(sequence: Encoded, question: str, max_length: int) -> bool:

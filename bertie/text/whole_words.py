@@ -1,14 +1,19 @@
 """Whole words: a place in a text, set to the borders of the words that it touches.
 
 In:  a text, a place in it
-Out: the place without white space at its ends, and without a word that it cuts
-Knows nothing of dictionaries: where words have no spaces between them, nothing is widened.
+Out: the place without white space at its ends, and without a word or a sign that it cuts
+Knows nothing of dictionaries: where words have no spaces between them, nothing is widened but over accents.
 """
 
 from __future__ import annotations
 
+import unicodedata
+
 Place = tuple[int, int]
 """Characters [start, end) of the text that was given."""
+_JOINER = "\u200d"
+"""Makes one emoji of those on either side."""
+_JOINING = _JOINER + "\ufe0e\ufe0f"
 
 
 def whole_words(text: str, start: int, end: int) -> Place:
@@ -17,11 +22,30 @@ def whole_words(text: str, start: int, end: int) -> Place:
     start, end = start + len(inside) - len(inside.lstrip()), end - len(inside) + len(inside.rstrip())
     if start >= end:
         return start, start
-    while start > 0 and _in_word(text[start - 1]) and _in_word(text[start]):
+    while start > 0 and _goes_on(text, start):
         start -= 1
-    while end < len(text) and _in_word(text[end]) and _in_word(text[end - 1]):
+    while end < len(text) and _goes_on(text, end):
         end += 1
     return start, end
+
+
+def clings(character: str) -> bool:
+    """Whether it belongs to the one before it: an accent, a joiner of emoji, or how such a one is drawn."""
+    return character >= "\u0300" and (character in _JOINING or unicodedata.category(character).startswith("M"))
+
+
+def _goes_on(text: str, place: int) -> bool:
+    """Whether what stands before this place, which is neither end of the text, is one word or one sign with what stands
+    behind it."""
+    before, behind = text[place - 1], text[place]
+    if before.isspace() or behind.isspace():
+        return False
+    if before == _JOINER or clings(behind):
+        return True
+    base = place - 1
+    while base > 0 and clings(text[base]):
+        base -= 1
+    return _in_word(text[base]) and _in_word(behind)
 
 
 def _in_word(character: str) -> bool:

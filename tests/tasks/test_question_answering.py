@@ -117,6 +117,16 @@ def test_an_answer_has_its_place_in_the_text_that_was_given(tokenizer: Tokenizer
     assert chinese == {"answer": "不是很快", "start": 8, "end": 12, "score": pytest.approx(1.0, abs=1e-3)}
 
 
+def test_an_accent_of_which_no_piece_is_made_stays_with_its_letter(tokenizer: Tokenizer) -> None:
+    rows = Rows([row("the foo\u0301d was good\u0301, very", "food", "good\u0301")])
+    task = QuestionAnswering.from_rows(rows, {})
+    batch = batch_of(task, rows, tokenizer, 32)
+    assert batch.targets is not None
+    (place,) = batch.targets.tolist()
+    assert place[0] > 0, "the answer is learned"
+    assert task.answer(pointing(batch, (*place, 9.0)), batch)[0]["answer"] == "good\u0301"
+
+
 def test_no_answer_is_one_only_where_training_had_it(tokenizer: Tokenizer) -> None:
     none = {"answer": None, "start": None, "end": None}
     for rows in (ANSWERED, BOTH):

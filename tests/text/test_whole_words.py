@@ -1,4 +1,4 @@
-"""Whole words: nothing is cut where words have spaces, nothing is widened where they have none."""
+"""Whole words: nothing is cut where words have spaces, nothing but accents is added where they have none."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ from bertie.text.whole_words import whole_words
         ("ความรัก", "าม", "าม"),
         ("a b", " ", ""),
         ("Ünter Straße", "nter", "Ünter"),
+        ("le cafe\u0301 noir", "cafe", "cafe\u0301"),
+        ("in Zu\u0308rich", "rich", "Zu\u0308rich"),
+        ("in Zu\u0308rich", "\u0308", "Zu\u0308rich"),
+        ("\u0301a b", "a", "a"),
+        ("很☀\ufe0f好", "☀", "☀\ufe0f"),
+        ("好👩\u200d🚒快", "👩", "👩\u200d🚒"),
+        ("好👩\u200d🚒快", "🚒快", "👩\u200d🚒快"),
+        ("好\u200d 快", "好", "好\u200d"),
     ],
 )
 def test_borders(text: str, part: str, expected: str) -> None:
@@ -27,7 +35,7 @@ def test_borders(text: str, part: str, expected: str) -> None:
     assert text[start:end] == expected
 
 
-@given(st.text(st.sampled_from("aZ9é 好。\n\ud800"), max_size=12), st.data())
+@given(st.text(st.sampled_from("aZ9é 好。\n\ud800\u0301\u200d\ufe0f"), max_size=12), st.data())
 def test_twice_changes_nothing_more(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, len(text)))

@@ -100,8 +100,11 @@ def places(entities: Iterable[Mapping[str, Any] | Place]) -> set[Place]:
 
 
 def place_of(entity: Mapping[str, Any] | Place) -> Place:
-    """One of them; of an answer that was kept it is the entity itself."""
-    return entity if isinstance(entity, tuple) else (entity["start"], entity["end"], entity["label"])
+    """One of them; of an answer that was kept it is the entity itself, which comes out of a JSON file as a list."""
+    if isinstance(entity, Mapping):
+        return entity["start"], entity["end"], entity["label"]
+    start, end, label = entity
+    return start, end, label
 
 
 def kept_entities(entities: Iterable[Mapping[str, Any]]) -> list[Place]:

@@ -135,7 +135,7 @@ def _tried(one: Finished, costs: Costs) -> Tried:
 def _judged(field: Field, model: str, answers: list[Answer], without: str = "") -> tuple[Judgement, Floors]:
     """On the test rows, the only time that they are looked at; beside the floors, but not beside itself."""
     ground, floors = field.ground(model), field.standing(model).floors
-    said = {floor.name: floor.predict(field.test, ground) for floor in floors if floor.name != without}
+    said = {floor.name: floor.kept(field.test, ground) for floor in floors if floor.name != without}
     return judge(ground.task, field.test, answers, said.items()), Floors(floors, said)
 
 

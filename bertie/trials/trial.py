@@ -121,8 +121,12 @@ def _right(fit_on: Rows, held: Rows, ground: Ground) -> list[float]:
 
 
 def keep_answers(folder: Path, answers: Sequence[Answer]) -> None:
-    """Beside the trial's run."""
-    write_json(folder / ANSWERS, {"dev": list(answers)})
+    """Beside the trial's run; arrays as lists of numbers."""
+    plain = [
+        {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in answer.items()}
+        for answer in answers
+    ]
+    write_json(folder / ANSWERS, {"dev": plain})
 
 
 def kept_answers(folder: Path) -> list[Answer]:

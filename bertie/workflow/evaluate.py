@@ -88,7 +88,7 @@ def floor_answers(
         try:
             if floor.reads_encoder:  # a bundle may come from anybody: what it names is never fetched
                 ground = replace(ground, encoder=load_start(model.origin, offline=True).encoder)
-            answers = list(map(model.task.kept, floor.stream(rows, ground)))
+            answers = floor.kept(rows, ground)
         except ModelError as error:
             say(f"the floor {floor.name} is left out, its encoder {model.origin} is not at hand: {error}")
             continue

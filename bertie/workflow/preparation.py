@@ -60,7 +60,7 @@ class Floors:
 
     fitted: list[Floor]
     answers: dict[str, list[Answer]]
-    """What each answers to the test rows."""
+    """What each answers to the test rows, as far as it is scored."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ def make_method(name: str, settings: dict[str, Any]) -> Method:
 def fit_floors(train: Rows, test: Rows, ground: Ground) -> Floors:
     """Every floor of the task, fitted on the training rows, with its answers to the test rows."""
     fitted = fitted_floors(train, ground)
-    return Floors(fitted, {floor.name: floor.predict(test, ground) for floor in fitted})
+    return Floors(fitted, {floor.name: floor.kept(test, ground) for floor in fitted})
 
 
 def fitted_floors(train: Rows, ground: Ground, *, reading: bool = False) -> list[Floor]:

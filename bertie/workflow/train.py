@@ -174,8 +174,12 @@ def chosen_by(task: Task, answers: list[Answer], dev: Rows) -> Evaluation:
 
 
 def dev_answers(predictor: Predictor, dev: Rows) -> list[Answer]:
-    """What the model as it is answers to rows that choose, not judge: rounded ones are good enough."""
-    return Predictor(predictor.model, predictor.name, predictor.dtype, exact=False).predict(list(dev))
+    """What the model as it is answers to rows that choose, not judge: rounded ones are good enough. Whole answers where
+    the task is calibrated by them or has a tie-break, else what is scored of them."""
+    task = predictor.task
+    answers = Predictor(predictor.model, predictor.name, predictor.dtype, exact=False).stream(dev)
+    whole = task.calibrates or type(task).tie_break is not Task.tie_break
+    return list(answers if whole else map(task.kept, answers))
 
 
 def calibrate(predictor: Predictor, prepared: Prepared) -> list[str]:

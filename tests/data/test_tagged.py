@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import torch
 
 from bertie.data.batches import stack
 from bertie.data.tagged import (
     TaggedText,
     entities_of,
+    kept_entities,
     listed,
     places,
     rightness,
@@ -64,3 +67,9 @@ def test_features_are_the_states_of_the_units_with_their_shapes() -> None:
     assert unit_features(states, batch, shapes=False)[0].shape[-1] == 8 and shape_count(False) == 0
     assert torch.equal(unit_mask(batch, 3), mask)
     assert tag_targets(batch).tolist() == [[0, 0, 3], [0, -100, -100]]
+
+
+def test_kept_entities_are_the_same_out_of_a_file() -> None:
+    found = [{"text": "我", "start": 0, "end": 1, "label": "人", "score": 0.5}]
+    kept = kept_entities(found)
+    assert places(json.loads(json.dumps(kept))) == places(kept) == places(found) == {(0, 1, "人")}

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from bertie.bundle.folder import TASKS
+from bertie.bundle.folder import TASKS, Model
+from bertie.data import rows as rows_module
+from bertie.data.readers import read_rows
 from bertie.data.rows import Rows
+from bertie.evaluation.floors.base import Ground
+from bertie.evaluation.floors.frozen import FrozenFloor
+from bertie.evaluation.floors.tfidf import TfidfFloor
 from bertie.nn import checkpoint
 from bertie.nn.config import EncoderConfig
 from bertie.nn.encoder import Encoder
+from bertie.predict import Predictor
+from bertie.tasks.base import Answer
 from bertie.training.run import RunFolder
 from bertie.workflow import preparation
 from bertie.workflow.choose import load_start
-from bertie.workflow.preparation import Notes, bring_together, make_task, prepare
+from bertie.workflow.preparation import Notes, bring_together, fit_floors, fitted_floors, make_task, prepare
 from bertie.workflow.request import Recipe, TrainRequest
 from bertie.workflow.sample_rows import EIGHT
+from bertie.workflow.train import dev_answers
 from tests.workflow.rows import write
 
 
@@ -69,3 +79,36 @@ def test_task_and_encoder_are_on_the_device(name: str, tiny_model: Path, monkeyp
     bring_together(task, start, Recipe())
     assert all(parameter.is_meta for parameter in start.encoder.parameters())
     assert all(tensor.is_meta for tensor in (*task.parameters(), *task.buffers()))
+
+
+def test_floors_answer_block_by_block_and_what_is_scored_is_held(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = read_rows(write(tmp_path / "data.csv", 60))
+    start, task = load_start(str(tiny_model)), make_task(None, rows, Recipe())
+    ground = Ground(task, start.encoder, start.tokenizer, bring_together(task, start, Recipe()))
+    whole = {floor.name: floor.predict(rows, ground) for floor in fitted_floors(rows, ground)}
+    monkeypatch.setattr(rows_module, "ROWS_PER_BLOCK", 16)
+    sizes: list[int] = []
+    for kind in (FrozenFloor, TfidfFloor):
+
+        def predict(self: Any, few: Rows, on: Ground, own: Any = kind.predict) -> list[Answer]:
+            sizes.append(len(few))
+            answers: list[Answer] = own(self, few, on)
+            return answers
+
+        monkeypatch.setattr(kind, "predict", predict)
+    found = fit_floors(rows, rows, ground).answers
+    assert sizes == [16, 16, 16, 12] * 2
+    assert found == {name: [{"label": one["label"]} for one in said] for name, said in whole.items()}
+
+
+def test_of_dev_rows_that_only_choose_what_is_scored_is_held(tiny_model: Path) -> None:
+    for name, rows in (("embedding", EIGHT["embedding"]), ("classification", EIGHT["classification"])):
+        start, task = load_start(str(tiny_model)), TASKS.get(name).from_rows(EIGHT[name], {})
+        length = bring_together(task, start, Recipe())
+        answers = dev_answers(Predictor(Model(start.encoder, task, start.tokenizer, length)), rows)
+        if name == "embedding":
+            assert all(isinstance(answer["vector"], np.ndarray) for answer in answers)
+        else:
+            assert all("scores" in answer for answer in answers), "by these it is calibrated"

@@ -109,6 +109,10 @@ class Floor(ABC):
         for block in [rows] if self.compares_rows else rows.blocks():
             yield from self.predict(block, ground)
 
+    def kept(self, rows: Rows, ground: Ground) -> list[Answer]:
+        """Of the same answers what the task scores: all that is held of rows that only judge."""
+        return list(map(ground.task.kept, self.stream(rows, ground)))
+
     def start(self, task: Task) -> bool:
         """Puts its solution into the task's head, from which the training then starts; False where it has none."""
         return False

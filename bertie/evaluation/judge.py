@@ -26,7 +26,7 @@ class Floor:
     scores: Scores
     interval: Interval
     difference: Interval
-    """Model minus floor, paired row by row."""
+    """By how much the model is ahead, as in `difference`."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,11 @@ def interval(scores: Scores) -> Interval:
 
 
 def difference(one: Scores, other: Scores) -> Interval:
-    """The primary metric of one model minus that of another on the same rows, paired row by row."""
+    """By how much one model is ahead of another on the same rows, paired row by row: its primary metric minus the
+    other's, and of an error, which is better where it is smaller, the other's minus its own."""
     name = one.primary
+    if name in one.errors:
+        one, other = other, one
     if name in one.per_row:
         return paired_difference(one.per_row[name], other.per_row[name])
     assert one.sample is not None and other.sample is not None, f"{name} is no mean and has no sample"
@@ -81,7 +84,7 @@ def to_json(judgement: Judgement, seconds: float) -> dict[str, Any]:
     return {
         "task": judgement.task,
         "rows": judgement.rows,
-        "primary": _figure(scores.primary, judgement.interval),
+        "primary": _figure(scores.primary, judgement.interval) | _direction(scores),
         "metrics": scores.metrics,
         "floors": {name: _floor_json(floor) for name, floor in judgement.floors.items()},
         "per_class": scores.details.get("per_class", []),
@@ -93,7 +96,8 @@ def readable(evaluation: Mapping[str, Any]) -> str:
     """The object of `to_json` as lines for a person."""
     primary = evaluation["primary"]
     lines = [f"{evaluation['task']} on {evaluation['rows']} rows"]
-    lines += [f"  {primary['name']:<22} {primary['value']:.4f}" + _between(primary)]
+    smaller = "   smaller is better" if primary.get("smaller_is_better") else ""
+    lines += [f"  {primary['name']:<22} {primary['value']:.4f}{_between(primary)}{smaller}"]
     for name, floor in evaluation["floors"].items():
         better = floor["difference"]["low"] > 0.0
         verdict = "the model is better" if better else "the model is not clearly better"
@@ -159,6 +163,11 @@ def _floor_json(floor: Floor) -> dict[str, Any]:
     figure = _figure(floor.scores.primary, floor.interval)
     difference = {"value": floor.difference.value, "low": floor.difference.low, "high": floor.difference.high}
     return {**figure, "difference": difference, "metrics": floor.scores.metrics}
+
+
+def _direction(scores: Scores) -> dict[str, bool]:
+    """Said where it is not the usual one."""
+    return {"smaller_is_better": True} if scores.primary in scores.errors else {}
 
 
 def _figure(name: str, figure: Interval) -> dict[str, Any]:

@@ -11,7 +11,7 @@ Knows nothing of files, of the training loop or of how a model is stored.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -111,6 +111,8 @@ class Scores:
     """What the metrics that are no mean over rows are computed from, for the same."""
     details: dict[str, Any] = field(default_factory=dict)
     """Per-class table, confusion matrix and the like, as plain JSON."""
+    errors: Collection[str] = ()
+    """Metrics of which the smaller is better; the task's own primary one is none of them."""
 
     @property
     def value(self) -> float:

@@ -170,13 +170,12 @@ class Regression(Task):
 
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         gold, found = np.array(_numbers(rows)), np.array([answer["value"] for answer in answers])
-        metrics = {
-            "spearman": spearman(gold, found),
-            "pearson": pearson(gold, found),
-            "mean_squared_error": float(((gold - found) ** 2).mean()),
-            "mean_absolute_error": float(np.abs(gold - found).mean()),
-        }
-        return Scores("spearman", metrics, {}, CorrelationSample(gold.tolist(), found.tolist()))
+        errors = {"mean_squared_error": (gold - found) ** 2, "mean_absolute_error": np.abs(gold - found)}
+        metrics = {"spearman": spearman(gold, found), "pearson": pearson(gold, found)}
+        metrics |= {name: float(values.mean()) for name, values in errors.items()}
+        per_row = {name: values.tolist() for name, values in errors.items()}
+        sample = CorrelationSample(gold.tolist(), found.tolist())
+        return Scores("spearman", metrics, per_row, sample, errors=tuple(errors))
 
     def mistake(self, row: Mapping[str, Any], answer: Answer) -> Mistake | None:
         """The further from right, in deviations of the training labels, the worse."""

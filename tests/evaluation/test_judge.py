@@ -10,6 +10,7 @@ from bertie.data.rows import Rows
 from bertie.evaluation.judge import judge, readable, to_json
 from bertie.tasks.base import Answer
 from bertie.tasks.classification import Classification
+from bertie.tasks.regression import Regression
 
 RNG = np.random.default_rng(0)
 ONE = Rows([{"text": f"t{i}", "label": "aab"[i % 3]} for i in range(90)])
@@ -52,3 +53,20 @@ def test_a_metric_that_is_no_score_is_refused_with_those_that_are(metric: str) -
     task = Classification.from_rows(ONE, {})
     with pytest.raises(UsageError, match=f"--metric '{metric}': there are accuracy, macro_f1, weighted_f1$"):
         judge(task, ONE, answers(task, ONE, 0.1), [], metric)
+
+
+@pytest.mark.parametrize("metric", ["mean_absolute_error", "mean_squared_error"])
+def test_of_an_error_the_smaller_is_better(metric: str) -> None:
+    rows = Rows([{"text": f"t{i}", "label": float(i % 7)} for i in range(60)])
+    task = Regression.from_rows(rows, {})
+    near, far = ([{"value": row["label"] + far * (1 + i % 2)} for i, row in enumerate(rows)] for far in (0.5, 2.0))
+    for model, floor, better in ((near, far, True), (far, near, False)):
+        found = to_json(judge(task, rows, model, [("tfidf_ridge", floor)], metric), 1.0)
+        primary, gain = found["primary"], found["floors"]["tfidf_ridge"]["difference"]
+        assert primary["smaller_is_better"] and primary["low"] <= primary["value"] <= primary["high"]
+        assert gain["value"] == pytest.approx(found["floors"]["tfidf_ridge"]["value"] - primary["value"])
+        assert gain["low"] > 0 if better else gain["high"] < 0
+        lines = readable(found).splitlines()
+        assert lines[1].endswith("smaller is better")
+        assert lines[2].endswith("the model is better" if better else "the model is not clearly better")
+    assert "smaller_is_better" not in to_json(judge(task, rows, near, []), 1.0)["primary"]

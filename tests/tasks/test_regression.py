@@ -69,6 +69,11 @@ def test_scores_and_the_worst_mistakes() -> None:
     assert (
         scores.value == scores.metrics["pearson"] == pytest.approx(1.0) and scores.metrics["mean_squared_error"] == 0.0
     )
+    assert scores.per_row["mean_absolute_error"] == [0.0] * 8 and "mean_squared_error" in scores.errors
+    assert task.score([{"value": label + 2.0} for label in gold.column("label")], gold).per_row == {
+        "mean_squared_error": pytest.approx([4.0] * 8),
+        "mean_absolute_error": pytest.approx([2.0] * 8),
+    }
     near, far = task.mistake(gold[0], {"value": 10.0}), task.mistake(gold[0], {"value": 9000.0})
     assert near is not None and far is not None and near.confidence < far.confidence < 1.0
     assert (far.gold, far.predicted) == ("0", "9000")

@@ -16,7 +16,7 @@ import urllib.request
 from pathlib import Path
 
 from huggingface_hub import constants, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from bertie.core.errors import ModelError
@@ -84,7 +84,7 @@ def download(name: str, revision: str | None = None, cache_dir: Path | None = No
         )
     except HFValidationError as error:
         raise ModelError(f"{name!r} is neither a folder nor a name that the hub can have: {error}") from error
-    except (HfHubHTTPError, OSError, ValueError) as error:
+    except Exception as error:  # a download that breaks off raises whatever the network stack throws
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{name}: the hub at {endpoint} did not give it: {reason}") from error
     folder = Path(found)

@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import json
 import socket
+import struct
 import sys
 import threading
 import time
@@ -26,6 +27,7 @@ SERVED = MODEL | {"pytorch_model.bin": b"a program", "modeling.py": b"raise Syst
 REPOSITORIES = {
     "someone/tiny": SERVED,
     "someone/pickled": {"config.json": b"{}", "pytorch_model.bin": b"a program"},
+    "someone/broken": MODEL,
     "sentence-transformers/all-MiniLM-L6-v2": SERVED,
 }
 
@@ -57,7 +59,17 @@ class Hub(http.server.BaseHTTPRequestHandler):
             info["siblings"] = [{"rfilename": key} for key in files]
             return self.send(200, json.dumps(info).encode(), with_body)
         content = files[self.path.rsplit("/", 1)[1]]
+        if name == "someone/broken" and with_body and self.path.endswith(".safetensors"):
+            return self.break_off(len(content))
         return self.send(200, content, with_body, {"ETag": f'"{oid(content)}"', "X-Repo-Commit": COMMIT})
+
+    def break_off(self, length: int) -> None:
+        """Promises a body and resets the connection before it has been sent."""
+        self.send_response(200)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
 
     def send(self, status: int, body: bytes, with_body: bool, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
@@ -204,6 +216,20 @@ def test_what_the_hub_does_not_have(tmp_path: Path, asked: list[str]) -> None:
         resolve("someone/pickled", cache_dir=tmp_path)
     with pytest.raises(ModelError, match="neither a folder nor a name"):
         resolve("two words", cache_dir=tmp_path)
+
+
+def test_a_download_that_breaks_off_is_told(
+    tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ModelError, match=r"someone/broken: not found.*did not give it: \S+"):
+        resolve("someone/broken", cache_dir=tmp_path)
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("Data processing error: the store closed")
+
+    monkeypatch.setattr(hub, "snapshot_download", fail)
+    with pytest.raises(ModelError, match="did not give it: Data processing error: the store closed"):
+        hub.download("someone/tiny", cache_dir=tmp_path)
 
 
 def test_packages_need_no_hub(tmp_path: Path, no_hub: None, e5_folder: Path, monkeypatch: Any) -> None:

@@ -11,6 +11,7 @@ import os
 import random
 import resource
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,11 +50,21 @@ def choose_device(name: str = "auto") -> torch.device:
         available.insert(0, "cuda")
     if name == "auto":
         return torch.device(available[0])
-    if name.partition(":")[0] not in available:
+    if not _is_one_of(available, name):
         raise UsageError(
             f"device {name!r} does not exist on this machine; choose auto or one of {', '.join(available)}"
         )
     return torch.device(name)
+
+
+def _is_one_of(available: Sequence[str], name: str) -> bool:
+    """Whether this is the name of a device, and the machine has as many of its kind."""
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        return False
+    count = torch.cuda.device_count() if device.type == "cuda" else 1
+    return device.type in available and (device.index or 0) < count
 
 
 def choose_dtype(device: torch.device, name: str = "auto") -> tuple[torch.dtype, str]:

@@ -42,8 +42,17 @@ def test_free_memory_is_the_smallest_of_what_is_told(tmp_path: Path, monkeypatch
 
 def test_devices() -> None:
     assert choose_device("cpu") == CPU
-    with pytest.raises(UsageError, match="device 'tpu' does not exist on this machine; choose auto or one of"):
-        choose_device("tpu")
+    for name in ("tpu", "cpu:x", "cpu:7", "cuda:", ""):
+        with pytest.raises(UsageError, match=f"device '{name}' does not exist on this machine; choose auto or one of"):
+            choose_device(name)
+
+
+def test_a_gpu_has_one_of_the_numbers_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("cuda").type == "cuda" and choose_device("cuda:1").index == 1
+    with pytest.raises(UsageError, match="device 'cuda:2' does not exist on this machine"):
+        choose_device("cuda:2")
 
 
 def test_bfloat16_needs_the_instructions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,6 +80,11 @@ def _list_records(text: str, position: int, table: Table) -> Iterator[Placed]:
         elif not text.startswith("]", position):
             raise DataError(f"{table.source}:{line}: the JSON list breaks off after this record; repair the file")
     table.header = list(names)
+    rest = _skip(text, position + 1)
+    if rest < len(text):
+        line += text.count("\n", counted, rest)
+        what = f"found {text[rest : rest + 20]!r} behind the end of the JSON list, expected nothing"
+        raise DataError(f"{table.source}:{line}: {what}; make one list of all records, or write JSON lines")
 
 
 def _skip(text: str, position: int) -> int:

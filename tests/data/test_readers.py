@@ -152,6 +152,11 @@ def test_json_problems_name_line_and_remedy(tmp_path: Path, content: str, expect
         ('[{"text": "a", "label": "b"},\n 7]', ":2: a number, expected a JSON object"),
         ('"a"', "expected a JSON list of objects"),
         ("[]", ":1: found no rows, expected at least one"),
+        (
+            '[{"text": "a", "label": "b"},\n{"text": "c", "label": "d"}]\n\n[{"text": "e", "label": "b"}]',
+            r""":4: found '\[{"text": "e", "labe' behind the end of the JSON list, expected nothing; make one list""",
+        ),
+        ('[{"text": "a", "label": "b"}]]', ":1: found ']' behind the end of the JSON list"),
         ("[" * 100_000, "nested too deeply"),
     ],
 )

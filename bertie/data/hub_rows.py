@@ -14,6 +14,7 @@ import datasets
 
 from bertie.core.errors import DataError
 from bertie.data.columns import Columns
+from bertie.data.parquet_reader import named, names_in
 from bertie.data.readers import rows_from_table
 from bertie.data.rows import Rows
 from bertie.data.table import Table
@@ -73,16 +74,12 @@ def _load(name: str, config: str | None) -> dict[str, Any]:
 
 def _table(source: str, data: Any) -> Table:
     """Records with class names in place of class numbers; a record's line is its number from 1."""
-    classes = {column: feature for column, feature in data.features.items() if isinstance(feature, datasets.ClassLabel)}
+    names = names_in(data.features.to_dict())
     table = Table(source, header=list(data.column_names))
     for number, record in enumerate(data, start=1):
-        named = {
-            column: classes[column].int2str(value) if column in classes and value is not None and value >= 0 else value
-            for column, value in record.items()
-        }
-        table.add(number, named)
+        table.add(number, {column: named(value, names.get(column)) for column, value in record.items()})
     return table
 
 
 def _labels_are_hidden(data: Any) -> bool:
-    return "label" in data.column_names and len(data) > 0 and set(data["label"]) == {-1}
+    return "label" in data.column_names and len(data) > 0 and all(label == -1 for label in data["label"])

@@ -151,6 +151,21 @@ def test_the_hub_gives_class_names_and_leaves_hidden_labels_out(monkeypatch: pyt
     assert splits.dev.where(0) == "hub:glue/validation:1"
 
 
+def test_the_hub_names_classes_in_lists_and_minus_one_is_no_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    features = datasets.Features(
+        text=datasets.Value("string"), label=datasets.List(datasets.ClassLabel(names=["快乐", "愤怒"]))
+    )
+    several = {"text": ["a", "b"], "label": [[0, 1], [1]]}
+    loaded = {name: datasets.Dataset.from_dict(several, features=features) for name in ("train", "dev", "test")}
+    monkeypatch.setattr(datasets, "load_dataset", lambda name, config: loaded)
+    assert load_splits("hub:emotions").train.column("label") == [["快乐", "愤怒"], ["愤怒"]]
+    loaded = {"train": made(["a", "b", "c"], [1, -1, 0]), "test": made(["d", "e"], [-1, 0])}
+    with pytest.raises(DataError, match="hub:snli/train:2: 'label' is empty, expected a label"):
+        load_splits("hub:snli")
+    loaded["dev"] = made(["f"], [0])
+    assert sizes(load_splits("hub:snli", options=ReadOptions(skip_bad_rows=True))) == (2, 1, 1)
+
+
 def test_a_hub_that_cannot_be_reached_is_a_data_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(name: str, config: str | None) -> None:
         raise ConnectionError("no route")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from bertie.core.errors import DataError, UsageError
 from bertie.data.cells import CellError
@@ -55,6 +55,10 @@ class Columns:
     def texts(self) -> tuple[str, ...]:
         """The columns of text that were named."""
         return tuple(name for name in (self.text, self.text_a, self.text_b) if name)
+
+    def to_judge(self) -> Columns:
+        """The same for rows that are not divided any more: nobody needs the column beside them."""
+        return replace(self, beside=None)
 
 
 @dataclass(frozen=True)

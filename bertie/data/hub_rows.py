@@ -22,15 +22,18 @@ from bertie.data.table import Table
 _SPLITS = {"train": "train", "validation": "dev", "dev": "dev", "valid": "dev", "test": "test"}
 
 
-def load_parts(data: str, columns: Columns, skip_bad_rows: bool) -> dict[str, Rows]:
-    """Rows by "train", "dev", "test". DataError: the hub cannot be reached, or has no such data set."""
+def load_parts(data: str, columns: Columns, skip_bad_rows: bool, kind: str | None) -> dict[str, Rows]:
+    """Rows by "train", "dev", "test", of the kind that a task needs. DataError: the hub cannot be reached, or has no such
+    data set.
+    """
     name, loaded = _named(data)
     parts: dict[str, Rows] = {}
     for split, table in loaded.items():
         part = _SPLITS.get(split)
         hidden = part == "test" and _labels_are_hidden(table)  # a benchmark keeps its test labels: all are -1
         if part and not hidden:
-            parts[part] = rows_from_table(_table(f"hub:{name}/{split}", table), columns, skip_bad_rows=skip_bad_rows)
+            taken = columns if part == "train" else columns.to_judge()
+            parts[part] = rows_from_table(_table(f"hub:{name}/{split}", table), taken, skip_bad_rows, kind)
     return parts
 
 

@@ -130,14 +130,13 @@ def _from_disk(path: Path, options: ReadOptions) -> Parts:
 
 
 def _judging(options: ReadOptions) -> ReadOptions:
-    """Of rows that are not divided any more nobody needs the column beside them."""
-    return replace(options, columns=replace(options.columns, beside=None))
+    return replace(options, columns=options.columns.to_judge())
 
 
 def _from_hub(data: str, options: ReadOptions) -> Parts:
     # `datasets` takes seconds to import, and most people train on a file; the hub is the one who pays for it.
     hub = importlib.import_module("bertie.data.hub_rows")
-    parts: Parts = hub.load_parts(data, options.columns, options.skip_bad_rows)
+    parts: Parts = hub.load_parts(data, options.columns, options.skip_bad_rows, options.kind)
     return parts
 
 

@@ -166,6 +166,16 @@ def test_the_hub_names_classes_in_lists_and_minus_one_is_no_label(monkeypatch: p
     assert sizes(load_splits("hub:snli", options=ReadOptions(skip_bad_rows=True))) == (2, 1, 1)
 
 
+def test_the_hub_gives_rows_of_the_kind_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = [{"anchor": f"q{i}", "positive": f"p{i}", "who": str(i)} for i in range(4)]
+    loaded = {"train": datasets.Dataset.from_list(pairs)}
+    loaded["dev"] = datasets.Dataset.from_list([{"anchor": "q", "positive": "p"}])
+    monkeypatch.setattr(datasets, "load_dataset", lambda name, config: loaded)
+    splits = load_splits("hub:all-nli:pair", options=ReadOptions(kind="embedding", columns=Columns(beside="who")))
+    assert (splits.train.kind, splits.train[0]) == ("embedding", {"query": "q0", "positive": "p0"})
+    assert splits.train.beside == ["0", "1", "2", "3"] and list(splits.dev) == [{"query": "q", "positive": "p"}]
+
+
 def test_a_hub_that_cannot_be_reached_is_a_data_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(name: str, config: str | None) -> None:
         raise ConnectionError("no route")

@@ -139,16 +139,21 @@ def _expected(choices: Sequence[str], first: int) -> str:
     return f"expected {numbers}{letters} or the text of one of the {len(choices)} choices; correct it"
 
 
-def first_number(answers: Iterable[tuple[Any, int]]) -> int:
-    """0 or 1: from where a file counts its choices, out of all its answers and how many choices each has.
-
-    1 if some answer is the number of choices and none is 0. A single row cannot show it.
-    """
-    last = False
+def numbered(answers: Iterable[tuple[Any, int]]) -> list[tuple[int, int]]:
+    """Of answers with how many choices each has those that may be the number of a choice, counted from 0 or from 1."""
+    found = []
     for value, count in answers:
         number = int(value) if isinstance(value, str) and _NUMBER.fullmatch(value.strip()) else value
-        if isinstance(number, int) and not isinstance(number, bool):
-            if number == 0:
-                return 0
-            last |= number == count
-    return 1 if last else 0
+        if isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= count:
+            found.append((number, count))
+    return found
+
+
+def first_number(answers: Sequence[tuple[int, int]]) -> int | None:
+    """0 or 1: from where a file counts its choices, out of all that `numbered` finds; None where they do not show it.
+
+    0 if some answer is 0, else 1 if some answer is the number of choices.
+    """
+    if any(number == 0 for number, _ in answers):
+        return 0
+    return 1 if any(number == count for number, count in answers) else None

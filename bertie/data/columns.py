@@ -46,6 +46,8 @@ class Columns:
     text_b: str | None = None
     beside: str | None = None
     """A column that is no part of a row: it says which rows belong together, or when each was written."""
+    first: int | None = None
+    """The number of the first choice in answers that are numbers, where a file itself does not show it: 0 or 1."""
 
     def __post_init__(self) -> None:
         if (self.text_a is None) != (self.text_b is None) or (self.text and self.text_a):
@@ -56,9 +58,11 @@ class Columns:
         """The columns of text that were named."""
         return tuple(name for name in (self.text, self.text_a, self.text_b) if name)
 
-    def to_judge(self) -> Columns:
-        """The same for rows that are not divided any more: nobody needs the column beside them."""
-        return replace(self, beside=None)
+    def to_judge(self, first: int | None) -> Columns:
+        """The same for rows that judge those of another file, which counts choices from `first`: they are not divided,
+        so nobody needs the column beside them.
+        """
+        return replace(self, beside=None, first=first)
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ def beside_reader(table: Table, name: str | None) -> Callable[[Record], str]:
 
 
 def _given(table: Table, columns: Columns) -> dict[str, str]:
-    roles = [field.name for field in fields(columns) if field.name != "beside"]
+    roles = [field.name for field in fields(columns) if field.name not in ("beside", "first")]
     given = {role: value for role in roles if (value := getattr(columns, role)) is not None}
     found = {}
     for canonical, wanted in given.items():

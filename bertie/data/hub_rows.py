@@ -19,21 +19,22 @@ from bertie.data.readers import rows_from_table
 from bertie.data.rows import Rows
 from bertie.data.table import Table
 
-_SPLITS = {"train": "train", "validation": "dev", "dev": "dev", "valid": "dev", "test": "test"}
+_SPLITS = {"validation": "dev", "dev": "dev", "valid": "dev", "test": "test"}
 
 
 def load_parts(data: str, columns: Columns, skip_bad_rows: bool, kind: str | None) -> dict[str, Rows]:
-    """Rows by "train", "dev", "test", of the kind that a task needs. DataError: the hub cannot be reached, or has no such
-    data set.
+    """Rows by "train", "dev", "test"; `kind` as in `rows_from_table`.
+
+    DataError: the hub cannot be reached, or has no such data set.
     """
     name, loaded = _named(data)
-    parts: dict[str, Rows] = {}
+    train = rows_from_table(_table(f"hub:{name}/train", loaded.pop("train")), columns, skip_bad_rows, kind)
+    parts, judging = {"train": train}, columns.to_judge(train.first)
     for split, table in loaded.items():
         part = _SPLITS.get(split)
         hidden = part == "test" and _labels_are_hidden(table)  # a benchmark keeps its test labels: all are -1
         if part and not hidden:
-            taken = columns if part == "train" else columns.to_judge()
-            parts[part] = rows_from_table(_table(f"hub:{name}/{split}", table), taken, skip_bad_rows, kind)
+            parts[part] = rows_from_table(_table(f"hub:{name}/{split}", table), judging, skip_bad_rows, kind)
     return parts
 
 

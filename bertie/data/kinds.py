@@ -19,7 +19,7 @@ from typing import Any
 from bertie.core.errors import DataError, UsageError
 from bertie.data import row_checks, tags
 from bertie.data.cells import CellError, as_text
-from bertie.data.choices import as_choices, choice_columns, first_number
+from bertie.data.choices import as_choices, choice_columns, first_number, numbered
 from bertie.data.columns import LABEL_NAMES, TEXT_NAMES, folded
 from bertie.data.markers import is_marked
 from bertie.data.rows import Row
@@ -27,6 +27,10 @@ from bertie.data.spans import needed, one_label
 from bertie.data.table import Table
 
 LABELS = "labels"
+_UNSHOWN = (
+    "answers were counted from 0, as none is 0 and none is the number of choices; if the first choice is 1, write "
+    "letters or the texts of the choices"
+)
 Names = dict[str, str]
 Read = Callable[[Mapping[str, Any], Names, bool], Row]
 """A record, the columns' names, whether it is for prediction."""
@@ -116,18 +120,27 @@ def _tagging(table: Table, names: Names) -> Read:
 
 
 def _multiple_choice(table: Table, names: Names) -> Read:
-    first = first_number(_counted(table, names)) if "answer" in names else 0
+    answers = numbered(_counted(table, names)) if "answer" in names else []
+    shown = first_number(answers)
+    table.first = table.first if shown is None else shown
+    if answers and table.first is None:
+        table.notes.append(f"{table.source}: {_UNSHOWN}")
+    first = table.first or 0
     return lambda record, names, asked: row_checks.multiple_choice(record, names, first, asked)
 
 
 def _counted(table: Table, names: Names) -> Iterator[tuple[Any, int]]:
-    """Each answer with the number of its choices; records that cannot be read are passed over."""
+    """Each answer with the number of its choices, unless the choices have marks of their own by which they are named;
+    records that cannot be read are passed over.
+    """
     for record in table.records:
         try:
-            choices, _ = as_choices(record, names)
+            choices, marks = as_choices(record, names)
         except CellError:
             continue
-        yield record.get(names["answer"]), len(choices)
+        answer = record.get(names["answer"])
+        if marks is None or not isinstance(answer, str):
+            yield answer, len(choices)
 
 
 def _embedding(table: Table, names: Names) -> Read:

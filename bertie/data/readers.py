@@ -89,6 +89,7 @@ def rows_from_table(
         refuse_empty(table)
     if kind is None:
         kind = LABELS if columns is not None and (columns.texts or columns.label) else kind_of(table)
+    table.first = columns.first if columns else None
     read, notes = row_reader(table, kind, columns, for_prediction=False)
     divided = columns.beside if columns else None
     read_beside = beside_reader(table, divided)
@@ -109,7 +110,7 @@ def rows_from_table(
     if kind == LABELS:
         made = made.with_column("label", shape_labels([made.column("label")])[0])
         notes = notes + _empties(made) + _several(made)
-    return replace(made, notes=notes)
+    return replace(made, notes=notes, first=table.first)
 
 
 @dataclass(frozen=True)

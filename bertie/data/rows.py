@@ -38,6 +38,8 @@ class Rows(Sequence[Row]):
     """What the columns are; see `kinds`."""
     beside: list[str] = field(default_factory=list)
     """By what rows are divided, where somebody named a column for it: a group, or a time, for each row."""
+    first: int | None = field(default=None, compare=False)
+    """The number that the file gives the first choice of a row, where it shows that; in the rows it is always 0."""
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -78,7 +78,7 @@ def load_splits(
     options = options or ReadOptions()
     parts = _from_hub(str(data), options) if str(data).startswith("hub:") else _from_disk(Path(data), options)
     given = {name: path for name, path in (("dev", dev), ("test", test)) if path is not None}
-    parts |= {name: read(Path(path), _judging(options)) for name, path in given.items()}
+    parts |= {name: read(Path(path), _judging(options, parts["train"])) for name, path in given.items()}
     notes = [note for rows in parts.values() for note in rows.notes]
     _refuse_several_kinds(parts)
     shape_notes: list[str] = []
@@ -126,11 +126,12 @@ def _from_disk(path: Path, options: ReadOptions) -> Parts:
         files = split_files(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be listed ({error.strerror or error})") from error
-    return {name: read(file, options if name == "train" else _judging(options)) for name, file in files.items()}
+    train = read(files.pop("train"), options)
+    return {"train": train} | {name: read(file, _judging(options, train)) for name, file in files.items()}
 
 
-def _judging(options: ReadOptions) -> ReadOptions:
-    return replace(options, columns=options.columns.to_judge())
+def _judging(options: ReadOptions, train: Rows) -> ReadOptions:
+    return replace(options, columns=options.columns.to_judge(train.first))
 
 
 def _from_hub(data: str, options: ReadOptions) -> Parts:

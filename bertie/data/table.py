@@ -39,6 +39,8 @@ class Table:
     """What the reader of the format chose or passed over."""
     header_line: int = 0
     """The line that the names stood on, which might be a row of data; 0 where every record brings its names."""
+    first: int | None = None
+    """The number of a row's first choice, where answers are numbers; None: nothing shows it."""
 
     @property
     def top(self) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from bertie.core.errors import DataError
 from bertie.data.columns import Columns
-from bertie.data.sources import ReadOptions, Splits, load_splits
+from bertie.data.sources import ReadOptions, Splits, load_splits, read
 from bertie.data.split import text_key
 
 
@@ -133,6 +133,33 @@ def test_options_reach_every_file(tmp_path: Path) -> None:
     splits = load_splits(tmp_path, options=options)
     assert splits.dev[0] == {"text": "b0", "label": "x"}
     assert sum("1 bad rows skipped" in note for note in splits.notes) == 2
+
+
+def choices(answers: list[int] | list[str]) -> str:
+    return "\n".join(["question,A,B,C,D,answer", *(f"q{i},a,b,c,d,{answer}" for i, answer in enumerate(answers))])
+
+
+def test_a_test_file_counts_choices_as_the_train_file_does(tmp_path: Path) -> None:
+    folder(tmp_path, train_dot_csv=choices([1, 2, 3, 4]), dev_dot_csv=choices([2]), test_dot_csv=choices([1, 3, 2]))
+    splits = load_splits(tmp_path)
+    assert splits.train.column("answer") == [0, 1, 2, 3]
+    assert splits.test is not None and splits.test.column("answer") == [0, 2, 1] and splits.dev[0]["answer"] == 1
+    assert not any("counted from" in note for note in splits.notes)
+    folder(tmp_path, other_dot_csv=choices([0, 1]))
+    named = load_splits(tmp_path, test=tmp_path / "other.csv", dev=tmp_path / "test.csv")
+    assert named.test is not None and named.test.column("answer") == [0, 1]
+    assert named.dev.column("answer") == [0, 2, 1]
+
+
+def test_where_nothing_shows_from_what_number_choices_are_counted_it_is_said(tmp_path: Path) -> None:
+    folder(tmp_path, some_dot_csv=choices([1, 3, 2]), letters_dot_csv=choices(["A", "C", "B"]))
+    rows = read(tmp_path / "some.csv", ReadOptions())
+    assert rows.column("answer") == [1, 3, 2] and rows.first is None
+    assert f"{tmp_path / 'some.csv'}: answers were counted from 0, as none is 0 and none is" in rows.notes[0]
+    marked = {"question": "q", "choices": {"text": ["x", "y", "z"], "label": ["1", "2", "3"]}, "answer": "2"}
+    folder(tmp_path, marked_dot_jsonl=json.dumps(marked))
+    for name in ("letters.csv", "marked.jsonl"):
+        assert not any("counted from" in note for note in read(tmp_path / name, ReadOptions()).notes)
 
 
 def made(texts: list[str], labels: list[int]) -> datasets.Dataset:

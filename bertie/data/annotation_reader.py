@@ -152,11 +152,13 @@ def _by_id(relations: Any) -> bool:
     return isinstance(relations, list) and any(isinstance(link, dict) and "from_id" in link for link in relations)
 
 
-def read_annotations(table: Table, program: Program, units: Units | None = None) -> tuple[Table, list[str]]:
+def read_annotations(
+    table: Table, program: Program, units: Units | None = None, beside: str | None = None
+) -> tuple[Table, list[str]]:
     """A table of canonical rows out of one of a program's records, and notes; the problems of both are in it.
 
     Tasks that nobody has finished are left out and counted. If any row has relations, every row has the column. A
-    label of the whole text stays a column where any row has one.
+    label of the whole text stays a column where any row has one. `beside` names a column that records keep as it is.
     """
     made, remarks, unfinished = Table(table.source, table.encoding, problems=list(table.problems)), _Remarks(), 0
     for line, record in zip(table.lines, table.records, strict=True):
@@ -167,12 +169,19 @@ def read_annotations(table: Table, program: Program, units: Units | None = None)
         except CellError as error:
             made.problems.append((line, str(error)))
         else:
-            made.add(line, row)
+            made.add(line, _kept(record, beside) | row)
             remarks.add(line, said)
     made.problems.sort(key=lambda problem: problem[0])
     _square(made)
     left_out = [f"{table.source}: {unfinished} tasks have no finished annotation and were left out"]
     return made, (left_out if unfinished else []) + remarks.notes(table.source)
+
+
+def _kept(record: Mapping[str, Any], name: str | None) -> Row:
+    """The column beside the row; Label Studio has what was imported with a text in `data`, and all else above it."""
+    data = record.get("data")
+    holder = data if isinstance(data, dict) and name in data else record
+    return {name: holder[name]} if name is not None and name in holder else {}
 
 
 def _square(table: Table) -> None:

@@ -75,7 +75,7 @@ def read_rows(
     table.fill(opened.records(table))
     program = read_as.program if read_as and read_as.program else program_of(table.records)
     if program is not None:
-        made, notes = read_annotations(table, program)
+        made, notes = read_annotations(table, program, beside=columns.beside if columns else None)
         made.notes = table.notes + notes
         table = made
     return rows_from_table(table, columns, skip_bad_rows, kind)

@@ -318,6 +318,29 @@ def test_names_of_classes_are_found_however_a_list_is_written() -> None:
     assert names_in(features) == dict.fromkeys(["one", "old", "list", "nested"], ["a", "b"])
 
 
+def test_the_column_beside_entities_is_found_in_every_format(tmp_path: Path) -> None:
+    spans = {"text": "Bob", "entities": [{"start": 0, "end": 3, "label": "PER"}]}
+    doccano = {"text": "Bob", "label": [[0, 3, "PER"]]}
+    region = {"type": "labels", "value": {"start": 0, "end": 3, "labels": ["PER"]}}
+    task = {"annotations": [{"result": [region]}]}
+    for number, (first, second) in enumerate(
+        [
+            ({**spans, "doc": "a"}, {**spans, "doc": "b"}),
+            ({**doccano, "doc": "a"}, {**doccano, "doc": "b"}),
+            ({**task, "data": {"text": "Bob", "doc": "a"}}, {**task, "data": {"text": "Bob"}, "doc": "b"}),
+        ]
+    ):
+        path = write(tmp_path, f"{number}.json", json.dumps([first, second]))
+        rows = read_rows(path, Columns(beside="doc"))
+        assert (rows.kind, list(rows), rows.beside) == ("tagging", [spans, spans], ["a", "b"])
+        assert read_rows(path).beside == []
+    with pytest.raises(DataError, match="2.json:1: there is no column 'page'"):
+        read_rows(path, Columns(beside="page"))
+    path = write(tmp_path, "some.jsonl", json.dumps({**spans, "doc": "a"}) + "\n" + json.dumps(spans))
+    with pytest.raises(DataError, match="some.jsonl:2: there is no 'doc', by which the rows are divided"):
+        read_rows(path, Columns(beside="doc"))
+
+
 def test_an_empty_text_is_kept_and_noted(tmp_path: Path) -> None:
     rows = read_rows(
         write(tmp_path, "a.jsonl", '{"text": "a", "label": 1}\n{"text": " ", "label": 2}\n{"text": null, "label": 1}')

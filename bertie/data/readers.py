@@ -147,14 +147,17 @@ def open_file(path: Path, encoding: str | None, for_prediction: bool, suffix: st
 
 
 def open_stream(path: Path, name: str, columns: Columns, encoding: str | None) -> Opened:
-    """What came in on a stream and lies in a file now: JSON lines if it starts with an object, a table if its first
-    line has a text column that the person named; otherwise each line is a text, and a named column only a note.
+    """What came in on a stream and lies in a file now: JSON lines if it starts with an object, a JSON list if it starts
+    with one of objects, a table if its first line has a text column that the person named; otherwise each line is a
+    text, and a named column only a note.
     """
     with path.open("rb") as binary:
         found = detect(binary, name, encoding)
         first = _first_line(io.TextIOWrapper(binary, found))
     if first.startswith("{"):
         return Opened(name, found, _of_text(path, found, json_line_records))
+    if _is_list(first):
+        return Opened(name, found, _of_text(path, found, json_records))
     if _is_header(first, columns.texts):
         return Opened(name, found, _of_text(path, found, partial(csv_records, usual="\t")))
     return Opened(name, found, _of_text(path, found, _text_lines), plain=True, notes=_no_columns(name, columns))
@@ -253,7 +256,7 @@ def _reader_of_unknown(stream: TextIO, for_prediction: bool) -> ReadText:
     A column's name alone on a line, such as `news`, may as well be a text: only a delimiter makes it a header.
     """
     first = _first_line(stream)
-    if _is_object(first) or first.startswith("[{"):
+    if _is_object(first) or _is_list(first):
         return json_records
     if for_prediction and not (_is_header(first, TEXT_NAMES) and sniff_delimiter(first, "\t") in first):
         return _text_lines
@@ -303,6 +306,11 @@ def _is_object(line: str) -> bool:
         return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):
         return False
+
+
+def _is_list(line: str) -> bool:
+    """Whether a JSON list of objects begins here, of which the first object may stand on the next line."""
+    return line.startswith("[") and line[1:].lstrip()[:1] in ("", "{")
 
 
 def _is_header(line: str, names: Collection[str]) -> bool:

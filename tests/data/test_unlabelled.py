@@ -35,6 +35,15 @@ def test_a_stream_is_lines_of_text_or_of_json() -> None:
     assert "stdin: 1 bad rows skipped, the first at line 2: the line holds a NUL" in skipped.notes[0]
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_stream_may_be_a_json_list(indent: int | None) -> None:
+    listed = json.dumps([{"text": "好"}, {"text": "bad"}], indent=indent).encode()
+    assert read_stream(io.BytesIO(listed)).column("text") == ["好", "bad"]
+    assert read_stream(io.BytesIO(b"[1] a list\n[a] b\n")).column("text") == ["[1] a list", "[a] b"]
+    with pytest.raises(DataError, match="stdin:1: this is not valid JSON"):
+        read_stream(io.BytesIO(b'[{"text": "a"\n'))
+
+
 def test_a_stream_may_be_in_any_encoding_that_a_file_may() -> None:
     text = "这家酒店的服务非常好，早餐也不错\n"
     for encoding in ("utf-8", "utf-8-sig", "gb18030", "utf-16"):

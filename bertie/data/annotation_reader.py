@@ -1,7 +1,8 @@
 """Annotations: records of annotation programs to canonical rows.
 
 In:  records of doccano (JSON lines), Label Studio (JSON) or plain character spans
-Out: {"text", "entities"}, in a file with relations or labels of whole texts these too; remarks; CellError
+Out: {"text", "entities"}, in a file with relations or labels of whole texts these too; {"text", "label"} where Label
+     Studio has labels of whole texts alone; remarks; CellError
 Knows nothing of files and encodings: the JSON readers have made a Table.
 
     doccano       {"text", "label": [[start, end, "PER"]]}            also "labels", "entities"; "data" for "text"
@@ -20,7 +21,7 @@ from typing import Any, Literal, TypeGuard
 
 from bertie.data.cells import CellError
 from bertie.data.kinds import KINDS
-from bertie.data.label_studio_reader import UNDECIDED, UnfinishedError, label_studio_row
+from bertie.data.label_studio_reader import TOGETHER, UNDECIDED, UnfinishedError, label_studio_row
 from bertie.data.rows import Row
 from bertie.data.spans import (
     Entity,
@@ -172,6 +173,8 @@ def read_annotations(
             made.add(line, _kept(record, beside) | row)
             remarks.add(line, said)
     made.problems.sort(key=lambda problem: problem[0])
+    if program == "label_studio":
+        _part_labels(made, remarks)
     _square(made)
     left_out = [f"{table.source}: {unfinished} tasks have no finished annotation and were left out"]
     return made, (left_out if unfinished else []) + remarks.notes(table.source)
@@ -184,8 +187,20 @@ def _kept(record: Mapping[str, Any], name: str | None) -> Row:
     return {name: holder[name]} if name is not None and name in holder else {}
 
 
+def _part_labels(table: Table, remarks: _Remarks) -> None:
+    """Where texts were only classified, rows have a label and no entities; else labels of whole texts are left out."""
+    labelled = [(line, row) for line, row in zip(table.lines, table.records, strict=True) if "label" in row]
+    if labelled and not any(row["entities"] for row in table.records):
+        for row in table.records:
+            del row["entities"]
+        return
+    for line, row in labelled:
+        del row["label"]
+        remarks.add(line, [TOGETHER])
+
+
 def _square(table: Table) -> None:
-    table.header = ["text", "entities"]
+    table.header = [name for name in ("text", "entities") if all(name in record for record in table.records)]
     if any("relations" in record for record in table.records):
         table.header.append("relations")
         for record in table.records:

@@ -1,12 +1,15 @@
 """Label Studio: a task of its JSON export to a row.
 
 In:  a task: `data.text`, and `annotations` with regions and relations between them
-Out: {"text", "entities"} with "relations" where there are any, and what a person should know of it; CellError
+Out: {"text", "entities"} with "relations" where there are any, or with the "label" of a text that was classified and
+     has no region; what a person should know of it; CellError
 Knows nothing of files and of other programs.
 
     {"data": {"text": "..."}, "annotations": [{"was_cancelled": false, "result": [
         {"id": "a", "type": "labels", "value": {"start": 0, "end": 3, "text": "Bob", "labels": ["PER"]}},
         {"type": "relation", "from_id": "a", "to_id": "b", "direction": "right", "labels": ["knows"]}]}]}
+    {"data": {"text": "..."}, "annotations": [{"result": [
+        {"from_name": "mood", "type": "choices", "value": {"choices": ["good"]}}]}]}
 
 Offsets: Label Studio counted UTF-16 units until version 1.4 and counts characters since. Where the text holds
 characters that are two units (emoji, rare Han) the stated text of the regions decides: characters if every region then
@@ -47,6 +50,7 @@ UNDECIDED = (
 )
 SEVERAL = "there are several annotations, the first that is not cancelled was taken"
 OTHER_RESULTS = "results that are neither labels of a text nor relations were left out"
+TOGETHER = "labels of whole texts were left out, as other tasks have regions"
 
 
 class UnfinishedError(CellError):
@@ -64,11 +68,16 @@ class _Region:
 
 
 def label_studio_row(task: Mapping[str, Any], units: Units | None = None) -> tuple[Row, list[str]]:
-    """A tagging row, with relations if there are any; `units` forces how offsets are counted."""
+    """A tagging row, with relations if there are any; `units` forces how offsets are counted.
+
+    Of a text without regions it has the label that was chosen, or a list of several.
+    """
     text = needed_text(as_object(needed(task, "data"), "data"), "text")
     results, remarks = _results(task)
     regions = [_region(part, name) for name, part in results if part.get("type") == "labels"]
-    if len(regions) < sum(part.get("type") != "relation" for _, part in results):
+    chosen = [] if regions else _chosen(results)
+    known = ("relation", "choices") if chosen else ("relation", "labels")
+    if any(part.get("type") not in known for _, part in results):
         remarks.append(OTHER_RESULTS)
     remark = ""
     if units is None:
@@ -78,8 +87,10 @@ def label_studio_row(task: Mapping[str, Any], units: Units | None = None) -> tup
         link for name, part in results if part.get("type") == "relation" for link in _relations(part, places, name)
     ]
     ordered, links = in_order(entities, relations)
-    row: Row = {"text": text, "entities": ordered}
-    return (row | {"relations": links} if links else row), [*remarks, *([remark] if remark else [])]
+    row: Row = {"text": text, "entities": ordered} | ({"relations": links} if links else {})
+    if chosen:
+        row["label"] = chosen[0] if len(chosen) == 1 else chosen
+    return row, [*remarks, *([remark] if remark else [])]
 
 
 def _results(task: Mapping[str, Any]) -> tuple[list[tuple[str, dict[str, Any]]], list[str]]:
@@ -115,6 +126,19 @@ def _region(part: Mapping[str, Any], name: str) -> _Region:
         labels=[one_label(label, f"{at}.labels[{i}]") for i, label in enumerate(labels)],
         stated=value.get("text"),
     )
+
+
+def _chosen(results: list[tuple[str, dict[str, Any]]]) -> list[str]:
+    """The choices for a whole text, which have no place in it; none where they answer several questions."""
+    chosen, questions = list[str](), set[str]()
+    for name, part in results:
+        value, at = part.get("value"), f"{name}.value"
+        if part.get("type") != "choices" or (isinstance(value, dict) and "start" in value):
+            continue
+        listed = as_list(needed(as_object(value, at), "choices", at), f"{at}.choices")
+        chosen += [one_label(choice, f"{at}.choices[{i}]") for i, choice in enumerate(listed)]
+        questions.add(str(part.get("from_name")))
+    return chosen if len(questions) == 1 else []
 
 
 def _units(regions: list[_Region], text: str) -> tuple[Units, str]:

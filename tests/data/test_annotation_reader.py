@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
+from bertie.core.errors import DataError
 from bertie.data.annotation_reader import doccano_row, program_of, read_annotations, spans_row
 from bertie.data.cells import CellError
-from bertie.data.label_studio_reader import SEVERAL, UNDECIDED
+from bertie.data.label_studio_reader import SEVERAL, TOGETHER, UNDECIDED
+from bertie.data.readers import read_rows
 from bertie.data.table import Table
 from tests.data.records import records
-from tests.data.test_label_studio_reader import region, task
+from tests.data.test_label_studio_reader import choice, region, task
 
 ROW = {
     "text": "Bob 在北京",
@@ -141,6 +145,21 @@ def test_a_file_keeps_its_lines_and_problems_and_says_each_remark_once() -> None
         "a.json: 1 tasks have no finished annotation and were left out",
         f"a.json: 2 rows, the first at line 2: {SEVERAL}",
     ]
+
+
+def test_texts_that_were_classified_in_label_studio_are_rows_of_a_text_and_its_label(tmp_path: Path) -> None:
+    tasks = [task(f"text {i}", choice("good" if i % 2 else "bad")) for i in range(4)]
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(tasks), encoding="utf-8")
+    rows = read_rows(path)
+    assert (rows.kind, rows[1], rows.notes) == ("labels", {"text": "text 1", "label": "good"}, [])
+    path.write_text(json.dumps([*tasks, task("Bob")]), encoding="utf-8")
+    with pytest.raises(DataError, match=r"export.json:1: there is no 'label', expected a label"):
+        read_rows(path)
+    path.write_text(json.dumps([*tasks, task("Bob", region(0, 3, "PER"))]), encoding="utf-8")
+    tagged = read_rows(path)
+    assert (tagged.kind, tagged[0]) == ("tagging", {"text": "text 0", "entities": []})
+    assert tagged.notes == [f"{path}: 4 rows, the first at line 1: {TOGETHER}"]
 
 
 def test_if_any_row_has_relations_every_row_has_the_column() -> None:

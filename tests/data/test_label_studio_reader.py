@@ -114,9 +114,26 @@ def test_other_results_are_left_out_with_a_remark() -> None:
     assert label_studio_row(task("Bob", region(0, 3, "PER"), choice))[1] == [OTHER_RESULTS]
 
 
+def choice(*labels: Any, question: str = "mood", **place: int) -> dict[str, Any]:
+    return {"from_name": question, "type": "choices", "value": {"choices": list(labels), **place}}
+
+
+def test_choices_for_a_text_without_regions_are_its_label() -> None:
+    assert label_studio_row(task("很好", choice("正面"))) == ({"text": "很好", "entities": [], "label": "正面"}, [])
+    several = {"text": "Bob", "entities": [], "label": ["good", "fast"]}
+    assert label_studio_row(task("Bob", choice("good", "fast"))) == (several, [])
+    rating = {"type": "rating", "value": {"rating": 3}}
+    assert label_studio_row(task("Bob", choice("good"), rating)) == ({**several, "label": "good"}, [OTHER_RESULTS])
+    none = {"text": "Bob", "entities": []}
+    for results in ([choice("good"), choice("sport", question="topic")], [choice("good", start=0, end=3)], [rating]):
+        assert label_studio_row(task("Bob", *results)) == (none, [OTHER_RESULTS])
+
+
 @pytest.mark.parametrize(
     ("record", "expected"),
     [
+        (task("Bob", {"type": "choices"}), "'annotations[0].result[0].value' is null, expected an object"),
+        (task("Bob", choice(None)), "value.choices[0]' is empty, expected a label"),
         ({}, "there is no 'data', expected one"),
         ({"data": {"text": "a"}}, "there is no 'annotations'"),
         ({"data": "a", "annotations": []}, "'data' is the text 'a', expected an object"),

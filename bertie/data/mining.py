@@ -8,15 +8,14 @@ Knows nothing of tasks or of how an encoder works.
 from __future__ import annotations
 
 import random
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bertie.data.bm25 import Bm25Index
+from bertie.data.relevance import Relevance
 from bertie.data.rows import Rows
-from bertie.text.normalise import fold
 
 # N queries, P texts, D width
 Vectors = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -31,14 +30,18 @@ CONSTANT = 60
 
 def best_by_words(rows: Rows, count: int) -> list[list[str]]:
     """For the query of each row the `count` best of all positives by BM25, best first; its own may not be among them.
+    What only repeats the query is no candidate.
 
     This search needs no model, so the same rows have the same candidates wherever they are judged.
     """
-    texts = list(dict.fromkeys(rows.column("positive")))
-    index, found = Bm25Index.of(texts), list[list[str]]()
+    relevance, found = Relevance.of(rows), list[list[str]]()
+    texts, index = relevance.texts, Bm25Index.of(relevance.texts)
     for start in range(0, len(rows), BLOCK):
-        scores = index.scores(rows.column("query")[start : start + BLOCK])
-        found += [[texts[i] for i in np.argsort(-row, kind="stable")[:count]] for row in scores]
+        queries = rows.column("query")[start : start + BLOCK]
+        for query, scores in zip(queries, index.scores(queries), strict=True):
+            barred = relevance.echoes(query)
+            best = [texts[i] for i in np.argsort(-scores, kind="stable")[: count + len(barred)]]
+            found.append([text for text in best if text not in barred][:count])
     return found
 
 
@@ -46,34 +49,26 @@ def hard_negatives(rows: Rows, vectors: Vectors, count: int, margin: float, seed
     """For each row up to `count` positives of other rows that stand high for its query, by words and by vectors.
 
     The two orders are fused by reciprocal rank (Cormack et al. 2009). What may be an answer too is left out: other
-    positives of the same query, and texts whose cosine to the row's own positive is above 1 - `margin`. The cosine to
-    the query would not do: where a search is hard, most of what stands above the positive is wrong, and most useful.
+    positives of the same query, the query's own text, and texts whose cosine to the row's own positive is above
+    1 - `margin`. The cosine to the query would not do: where a search is hard, most of what stands above the positive
+    is wrong, and most useful.
     """
-    texts = list(dict.fromkeys(rows.column("positive")))
+    relevance, rng = Relevance.of(rows), random.Random(seed)
+    texts, negatives = relevance.texts, list[list[str]]()
     place = {text: i for i, text in enumerate(texts)}
-    index, found, rng = Bm25Index.of(texts), vectors(texts), random.Random(seed)  # (P, D)
-    known = _positives_of(rows, place)
-    negatives = list[list[str]]()
+    index, found = Bm25Index.of(texts), vectors(texts)  # (P, D)
     for start in range(0, len(rows), BLOCK):
         block = rows[start : start + BLOCK]
         own = [place[text] for text in block.column("positive")]
         queries = block.column("query")
         fused = _reciprocal(index.scores(queries)) + _reciprocal(vectors(queries) @ found.T)  # (N, P)
         fused[found[own] @ found.T > 1.0 - margin] = 0.0
-        for query, scores, mine in zip(queries, fused, own, strict=True):
-            scores[[mine, *known[fold(query)]]] = 0.0
+        for query, scores in zip(queries, fused, strict=True):
+            scores[[place[text] for text in (*relevance.right(query), *relevance.echoes(query))]] = 0.0
             order = np.argsort(-scores, kind="stable")[: count * REACH]
             hardest = [texts[i] for i in order if scores[i] > 0.0]
             negatives.append(rng.sample(hardest, min(count, len(hardest))))
     return negatives
-
-
-def _positives_of(rows: Rows, place: dict[str, int]) -> dict[str, list[int]]:
-    """Folded query to the places of all that is to be found for it."""
-    known: dict[str, list[int]] = defaultdict(list)
-    for row in rows:
-        known[fold(row["query"])].append(place[row["positive"]])
-    return known
 
 
 def _reciprocal(scores: NDArray[np.floating]) -> NDArray[np.float64]:

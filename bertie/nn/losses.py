@@ -103,26 +103,36 @@ def balanced_positive_weights(counts: Tensor, rows: int) -> Tensor:
 
 
 def in_batch_contrastive(
-    queries: Tensor, positives: Tensor, negatives: Tensor, identities: Tensor, temperature: float
+    queries: Tensor,
+    positives: Tensor,
+    negatives: Tensor,
+    identities: tuple[Tensor, Tensor, Tensor],
+    temperature: float,
 ) -> Tensor:
     """InfoNCE in both directions (van den Oord et al. 2018, equation 4): each query is to find its own positive.
 
     Args:
         queries, positives: (R, D), of length one.
-        negatives: (M, D), more texts that no query should find; may be empty.
-        identities: (R,), equal where two positives are one text: it is then no negative of either query.
+        negatives: (M, D), more texts that the queries should not find; may be empty.
+        identities: of queries (R,), positives (R,) and negatives (M,), equal where two are one text. What is right for
+            a query in any row of the batch, or is the query itself, is no negative of it.
         temperature: cosines are divided by it.
 
     Returns:
-        The mean over both directions; 0 for a single row without negatives, where nothing is to be told apart.
+        The mean over both directions; 0 where nothing is to be told apart, as in a single row without negatives.
     """
+    asked, right, wrong = identities
+    texts = torch.cat([right, wrong])  # (C,), R + M of them
+    same = (asked[:, None] == asked[None, :]).float()  # (R, R)
     own = torch.arange(len(queries), device=queries.device)  # (R,)
-    twins = (identities[:, None] == identities[None, :]) & (own[:, None] != own[None, :])  # (R, R)
     # In bfloat16 a cosine of 0.9 is rounded by 0.002, which the temperature makes 0.04 of a logit.
     with torch.autocast(queries.device.type, enabled=False):
-        cosines = (queries @ positives.T / temperature).masked_fill(twins, torch.finfo(queries.dtype).min)  # (R, R)
-        forth = F.cross_entropy(torch.cat([cosines, queries @ negatives.T / temperature], dim=1), own)
-    return (forth + F.cross_entropy(cosines.T, own)) / 2
+        answers = same @ (right[:, None] == texts[None, :]).float() > 0  # (R, C), by any row of the same query
+        spared = (answers | (asked[:, None] == texts[None, :])).fill_diagonal_(False)
+        cosines = queries @ torch.cat([positives, negatives]).T / temperature  # (R, C)
+        cosines = cosines.masked_fill(spared, torch.finfo(queries.dtype).min)
+        forth = F.cross_entropy(cosines, own)
+    return (forth + F.cross_entropy(cosines[:, : len(own)].T, own)) / 2
 
 
 def cosine_order(cosines: Tensor, gold: Tensor, scale: float = 20.0) -> Tensor:

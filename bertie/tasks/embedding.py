@@ -28,8 +28,9 @@ from torch.nn import functional as F
 
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError
-from bertie.data.batches import Batch, Example, stack_numbers
+from bertie.data.batches import Batch, Example, stack
 from bertie.data.mining import Vectors, hard_negatives
+from bertie.data.relevance import Relevance
 from bertie.data.rows import Row, Rows
 from bertie.metrics.correlation import pearson, spearman
 from bertie.metrics.ranking import ndcg, recall, reciprocal_rank
@@ -38,6 +39,7 @@ from bertie.nn.encoder import Encoder
 from bertie.nn.heads import make_pooling
 from bertie.nn.losses import cosine_order, in_batch_contrastive
 from bertie.tasks.base import Answer, Mistake, Scores, Task, TaskSettings
+from bertie.text.normalise import fold
 from bertie.text.tokenizer import Encoded, Tokenizer
 
 FORMS = (("query", "positive"), ("text_a", "text_b", "label"), ("text",))
@@ -169,7 +171,12 @@ class Embedding(Task):
         return [_example([next(encoded) for _ in own], row) for own, row in zip(texts, rows, strict=True)]
 
     def collate(self, examples: Sequence[Example], pad_id: int) -> Batch:
-        return stack_numbers(examples, pad_id)
+        """Targets: the identity of each text (V,), or of pairs with a number how alike they are (R,)."""
+        batch, targets = stack(examples, pad_id), [example.target for example in examples]
+        if None in targets:
+            return batch
+        numbers = [one for target in targets for one in (target if isinstance(target, tuple) else (target,))]
+        return replace(batch, targets=torch.tensor(numbers))
 
     def forward(self, encoder: Encoder, batch: Batch) -> Tensor:
         """Vectors (V, D) of length one; of a row the query's, the positive's, the negatives', as far as it has them."""
@@ -184,16 +191,17 @@ class Embedding(Task):
         assert batch.targets is not None, "a batch without positives has no loss"
         sides = torch.tensor([side for example in batch.examples for side in range(_sides(example))])  # (V,)
         sides = sides.to(output.device)
-        parts = [output[sides == 0], output[sides == 1], output[sides > 1]]  # (R, D), (R, D), (M, D)
         sizes = (*self.settings.matryoshka, None)
-        return torch.stack([self._loss(parts, batch.targets, size) for size in sizes]).mean()
+        return torch.stack([self._loss(output, batch.targets, sides, size) for size in sizes]).mean()
 
-    def _loss(self, parts: Sequence[Tensor], targets: Tensor, size: int | None) -> Tensor:
+    def _loss(self, output: Tensor, targets: Tensor, sides: Tensor, size: int | None) -> Tensor:
         """Of the first `size` numbers of each vector. Targets that are no whole numbers say how alike two texts are."""
-        first, second, negatives = (F.normalize(part[:, :size], dim=-1) for part in parts)
+        places = (sides == 0, sides == 1, sides > 1)
+        first, second, negatives = (F.normalize(output[one][:, :size], dim=-1) for one in places)  # R, R and M of them
         if targets.is_floating_point():
             return cosine_order((first * second).sum(dim=-1), targets, 1.0 / self.settings.temperature)
-        return in_batch_contrastive(first, second, negatives, targets, self.settings.temperature)
+        asked, right, wrong = (targets[one] for one in places)
+        return in_batch_contrastive(first, second, negatives, (asked, right, wrong), self.settings.temperature)
 
     def answer(self, output: Tensor, batch: Batch) -> list[Answer]:
         vectors = iter(output.float().tolist())
@@ -213,14 +221,18 @@ class Embedding(Task):
         return {**answer, **vectors}
 
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
-        """Every query among all positives of these rows. An answer may also be `{"ranked"}`: positives, best first.
+        """Every query among all positives of these rows, of which those are right that any of its rows has; what only
+        repeats the query does not count. An answer may also be `{"ranked"}`: positives, best first.
 
         Of pairs with a number: whether their cosines are in its order. An answer may also be `{"cosine"}`.
         """
         if "text_a" in rows[0]:
             return _correlated(answers, rows)
-        ranked = [answer["ranked"] for answer in answers] if "ranked" in answers[0] else _ranked(answers, rows)
-        relevant = [[row["positive"]] for row in rows]
+        relevance, queries = Relevance.of(rows), rows.column("query")
+        orders = [answer["ranked"] for answer in answers] if "ranked" in answers[0] else _ranked(answers, rows)
+        barred = map(relevance.echoes, queries)
+        ranked = [[text for text in order if text not in out] for order, out in zip(orders, barred, strict=True)]
+        relevant = list(map(relevance.right, queries))
         per_row = {
             "ndcg_at_10": ndcg(ranked, relevant, 10),
             "mrr_at_10": reciprocal_rank(ranked, relevant, 10),
@@ -295,7 +307,8 @@ def _example(texts: Sequence[tuple[Encoded, ...]], row: Row) -> EmbeddingExample
     if "text_a" in row:
         target = float(row["label"]) if "label" in row else None
         return EmbeddingExample(sequences, target, windows, "vector_b")
-    return EmbeddingExample(sequences, _identity(row.get("positive")), windows)
+    identities = tuple(map(_identity, _texts(row))) if row.get("positive") else None
+    return EmbeddingExample(sequences, identities, windows)
 
 
 def _sides(example: Example) -> int:
@@ -308,9 +321,9 @@ def _texts_of(batch: Batch) -> list[int]:
     return [count for example in batch.examples if isinstance(example, EmbeddingExample) for count in example.windows]
 
 
-def _identity(text: str | None) -> int | None:
-    """The same number for the same text: in a batch one positive of two queries is no negative of either."""
-    return None if text is None else int.from_bytes(hashlib.sha256(text.encode("utf-8", "replace")).digest()[:7])
+def _identity(text: str) -> int:
+    """The same number for the same text, but for case, spacing and marks."""
+    return int.from_bytes(hashlib.sha256(fold(text).encode("utf-8", "replace")).digest()[:7])
 
 
 def _ranked(answers: Sequence[Answer], rows: Rows) -> list[list[str]]:

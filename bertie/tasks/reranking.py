@@ -23,6 +23,7 @@ from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError
 from bertie.data.batches import Batch, Example, stack
 from bertie.data.mining import Vectors, best_by_words, hard_negatives
+from bertie.data.relevance import Relevance
 from bertie.data.rows import Row, Rows
 from bertie.metrics.ranking import ndcg, recall, reciprocal_rank
 from bertie.nn.encoder import Encoder
@@ -107,14 +108,21 @@ class Reranking(Task):
         return replace(rows, rows=made).take([i for i, negatives in enumerate(lists) if negatives])
 
     def accept(self, rows: Rows) -> Rows:
-        """Rows with candidates: where the file names none, the best of all positives of these rows by BM25."""
+        """Rows with candidates: where the file names none, the best of all positives of these rows by BM25, of which
+        those are right that any row of the query has.
+        """
         problems = [f"{rows.where(i)}: {problem}" for i, row in enumerate(rows) if (problem := _problem(row))]
         if problems:
             raise DataError(problems)
         if "candidates" in rows[0]:
             return rows
-        found = best_by_words(rows, self.settings.candidates)
-        return replace(rows, rows=[_listed(row, texts) for row, texts in zip(rows, found, strict=True)])
+        relevance, found = Relevance.of(rows), best_by_words(rows, self.settings.candidates)
+        queries = rows.column("query")
+        made = [
+            {"query": query, "candidates": texts, "positives": relevance.right(query)}
+            for query, texts in zip(queries, found, strict=True)
+        ]
+        return replace(rows, rows=made)
 
     def asked(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The query, and a text or a list of them."""

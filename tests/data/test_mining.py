@@ -38,6 +38,14 @@ def test_negatives_are_hard_and_no_answers() -> None:
     assert "cheap flights there" in first
 
 
+def test_what_repeats_a_query_is_no_negative_and_no_candidate() -> None:
+    both = Rows([{"query": "ab cd", "positive": "xy z"}, {"query": "xy z", "positive": "Ab, cd"}, *ROWS])
+    for negatives in (hard_negatives(both, letters, 9, margin=0.0), best_by_words(both, 9)):
+        assert "Ab, cd" not in negatives[0] and "xy z" not in negatives[1]
+        assert all("Ab, cd" in one and "xy z" in one for one in negatives[2:])
+    assert best_by_words(both, 1)[0] != [] and len(best_by_words(both, 9)[0]) == 6
+
+
 def test_without_a_margin_only_what_is_known_is_left_out() -> None:
     assert "cheap flights  here." in hard_negatives(ROWS, letters, 4, margin=0.0)[0]
 

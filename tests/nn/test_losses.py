@@ -174,7 +174,47 @@ def test_listwise_stays_finite_and_without_a_right_one_is_zero() -> None:
 
 def test_in_batch_contrast_computes_in_float32_under_bfloat16() -> None:
     vectors = F.normalize(torch.randn(4, 8, generator=torch.Generator().manual_seed(0)), dim=-1)
-    given = (vectors, vectors.flip(0), vectors[:1], torch.tensor([1, 2, 2, 3]), 0.05)
+    identities = (torch.tensor([4, 5, 6, 7]), torch.tensor([1, 2, 2, 3]), torch.tensor([8]))
+    given = (vectors, vectors.flip(0), vectors[:1], identities, 0.05)
     with torch.autocast("cpu", torch.bfloat16):
         found = in_batch_contrastive(*given)
     torch.testing.assert_close(found, in_batch_contrastive(*given))
+
+
+@pytest.mark.parametrize(
+    ("asked", "right", "wrong", "told"),
+    [
+        ([1, 2, 3], [11, 12, 13], [21, 22], {(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)}),
+        ([1, 2, 3], [11, 11, 13], [21, 22], {(0, 2), (1, 2), (2, 0), (2, 1)}),  # two queries of one text
+        ([1, 1, 3], [11, 12, 13], [21, 22], {(0, 2), (1, 2), (2, 0), (2, 1)}),  # two texts of one query
+        ([1, 1, 3], [11, 12, 12], [21, 22], {(2, 0)}),  # known by the second row
+        ([1, 2, 3], [2, 1, 13], [21, 22], {(0, 2), (1, 2), (2, 0), (2, 1)}),  # one pair both ways round
+    ],
+)
+def test_in_batch_contrast_tells_from_what_is_wrong_for_sure(
+    asked: list[int], right: list[int], wrong: list[int], told: set[tuple[int, int]]
+) -> None:
+    """By hand; `told` are the queries with the other rows' positives that count against them."""
+    drawn = F.normalize(torch.randn(8, 6, generator=torch.Generator().manual_seed(0)), dim=-1)
+    queries, positives, negatives = drawn[:3], drawn[3:6], drawn[6:]
+    losses = []
+    for i in range(3):
+        own = float(queries[i] @ positives[i])
+        against = [float(queries[i] @ positives[j]) for k, j in told if k == i]
+        against += [float(queries[i] @ one) for one in negatives]
+        back = [float(queries[k] @ positives[i]) for k, j in told if j == i]
+        losses += [math.log(sum(math.exp((one - own) / 0.1) for one in [own, *some])) for some in (against, back)]
+    identities = (torch.tensor(asked), torch.tensor(right), torch.tensor(wrong))
+    found = in_batch_contrastive(queries, positives, negatives, identities, 0.1)
+    assert found.item() == pytest.approx(sum(losses) / 6, rel=1e-4)
+
+
+def test_in_batch_contrast_spares_negatives_that_are_right() -> None:
+    """The own positive, that of another row of the query, and the query; of the second query none of them."""
+    one, other = torch.eye(3)[:1], torch.eye(3)[1:2]
+    queries, positives = torch.cat([one, one, other]), torch.cat([one, one, other])
+    identities = (torch.tensor([1, 1, 2]), torch.tensor([11, 12, 13]), torch.tensor([11, 12, 1]))
+    found = in_batch_contrastive(queries, positives, one.expand(3, 3), identities, 0.05)
+    assert found.item() == pytest.approx(0.0, abs=1e-6)
+    identities = (identities[0], identities[1], torch.tensor([11, 12, 21]))
+    assert in_batch_contrastive(queries, positives, one.expand(3, 3), identities, 0.05).item() > 0.2

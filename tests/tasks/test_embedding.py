@@ -55,7 +55,7 @@ def test_the_prefix_of_the_model_is_kept(tiny_model: Path) -> None:
     assert own.prefix == "问："
 
 
-def test_the_loss_counts_negatives_but_no_twin(tiny_model: Path) -> None:
+def test_the_loss_counts_negatives_but_nothing_that_is_right(tiny_model: Path) -> None:
     made = predictor(tiny_model, matryoshka=[8])
     made.model.encoder.eval()
     twins = Rows([{"query": "good", "positive": "great"}, {"query": "food", "positive": "great"}])
@@ -65,8 +65,12 @@ def test_the_loss_counts_negatives_but_no_twin(tiny_model: Path) -> None:
         return made.task.loss(made.task(made.model.encoder, batch), batch).item()
 
     assert loss(twins) == pytest.approx(0.0, abs=1e-6)
-    with_negative = Rows([{**row, "negative": "great"} for row in twins])
-    assert loss(with_negative) > 0.1
+    assert loss(Rows([{**row, "negative": "food service"} for row in twins])) > 0.01
+    assert loss(Rows([{**row, "negative": "Great!"} for row in twins])) == pytest.approx(0.0, abs=1e-6)
+    several = Rows([{"query": "good", "positive": "great"}, {"query": "Good?", "positive": "bad"}])
+    both_ways = Rows([{"query": "good", "positive": "great"}, {"query": "great", "positive": "good"}])
+    assert loss(several) == loss(both_ways) == pytest.approx(0.0, abs=1e-6)
+    assert loss(ROWS) > 0.01
 
 
 def test_perfect_vectors_score_perfectly() -> None:
@@ -76,6 +80,32 @@ def test_perfect_vectors_score_perfectly() -> None:
     assert scores.metrics == {"ndcg_at_10": 1.0, "mrr_at_10": 1.0, "recall_at_1": 1.0, "recall_at_10": 1.0}
     worst = task.score([{"vector": one[i], "positive": one[i - 1]} for i in range(4)], ROWS)
     assert worst.metrics["recall_at_1"] == 0.0 and 0.0 < worst.value < 1.0
+
+
+def test_all_positives_of_a_query_are_right_and_the_query_itself_is_nothing() -> None:
+    rows = Rows(
+        [
+            {"query": "怎么退款", "positive": "在订单里申请"},
+            {"query": "怎么退款？", "positive": "联系客服"},
+            {"query": "联系客服", "positive": "怎么退款"},
+        ]
+    )
+    task, (one, two, three) = Embedding.from_rows(rows, {}), np.eye(3).tolist()
+    refund, service = [1.0, 0.5, 2.0], [0.0, 2.0, 1.0]  # each nearest to its own text
+    scores = task.score(
+        [
+            {"vector": refund, "positive": one},
+            {"vector": refund, "positive": two},
+            {"vector": service, "positive": three},
+        ],
+        rows,
+    )
+    # Right for the first two queries are the first two texts, in either order: at 1 there is one of two.
+    assert scores.per_row["recall_at_1"] == [0.5, 0.5, 1.0] and scores.metrics["recall_at_10"] == 1.0
+    assert scores.metrics["mrr_at_10"] == scores.metrics["ndcg_at_10"] == 1.0
+    everything = ["怎么退款", "联系客服", "在订单里申请"]
+    ranked = [{"ranked": everything}, {"ranked": everything}, {"ranked": ["联系客服", "怎么退款", "在订单里申请"]}]
+    assert task.score(ranked, rows).metrics["ndcg_at_10"] == 1.0
 
 
 def test_rows_of_another_form_are_named() -> None:

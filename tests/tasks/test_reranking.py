@@ -90,6 +90,15 @@ def test_rows_that_judge_get_the_best_by_words() -> None:
     assert task.accept(LISTS) == LISTS
 
 
+def test_all_positives_of_a_query_are_right_among_its_candidates() -> None:
+    more = [{"query": "Good food!", "positive": "the good food"}, {"query": "这手机很好", "positive": "手机"}]
+    rows = Rows([*PAIRS, *more])
+    judged = Reranking.from_rows(rows, {}).accept(rows)
+    assert judged[0]["positives"] == judged[4]["positives"] == ["the food was great", "the good food"]
+    assert {"the food was great", "the good food"} <= set(judged[0]["candidates"])
+    assert "这手机很好" not in judged[5]["candidates"] and "这手机很好" in judged[2]["candidates"]
+
+
 def test_a_right_text_that_is_no_candidate_is_missed() -> None:
     task = Reranking.from_rows(LISTS, {})
     scores = task.score([{"scores": [1.0, 2.0, 3.0]}, {"scores": [2.0, 3.0, 1.0]}, {"scores": [1.0, 0.0]}], LISTS)

@@ -84,8 +84,14 @@ class Reranking(Task):
         problems = [f"{rows.where(i)}: {problem}" for i, row in enumerate(rows) if (problem := _problem(row))]
         if problems:
             raise DataError(problems)
-        if "positive" in rows[0] and len(set(rows.column("positive"))) < 2:
-            raise DataError(f"{rows.source}: every row has the same positive; expected at least two different ones")
+        if "positive" in rows[0]:
+            if len(set(rows.column("positive"))) < 2:
+                raise DataError(f"{rows.source}: every row has the same positive; expected at least two different ones")
+        elif not any(map(_wrongs, rows)):
+            raise DataError(
+                f"{rows.source}: in every row all candidates are positives, expected wrong ones among them; add some, "
+                "or give query and positive"
+            )
         return cls(prefix="" if options.prefix == "auto" else options.prefix, settings=options)
 
     def settle(self, prefix: str) -> None:
@@ -94,18 +100,27 @@ class Reranking(Task):
 
     def study(self, rows: Rows, vectors: Vectors) -> Rows:
         """Each positive with the row's own negative and with mined ones; of given candidates the first that are wrong.
+        A row with many positives becomes several, each with as many of them as negatives at most.
 
-        Rows that leave nothing to tell apart are left out.
+        Rows that leave nothing to tell apart are left out, and a note says how many; DataError where all do.
         """
         count = self.settings.negatives
         if "positive" in rows[0]:
             mined = hard_negatives(rows, vectors, count, self.settings.negative_margin)
             own = [[row["negative"]] if row.get("negative") else [] for row in rows]
-            lists = [list(dict.fromkeys([*one, *more]))[:count] for one, more in zip(own, mined, strict=True)]
+            wrongs = [list(dict.fromkeys([*one, *more]))[:count] for one, more in zip(own, mined, strict=True)]
         else:
-            lists = [[text for text in row["candidates"] if text not in row["positives"]][:count] for row in rows]
-        made = [_listed(row, _rights(row) + negatives) for row, negatives in zip(rows, lists, strict=True)]
-        return replace(rows, rows=made).take([i for i, negatives in enumerate(lists) if negatives])
+            wrongs = list(map(_wrongs, rows))
+        made = [(i, part) for i, row in enumerate(rows) if wrongs[i] for part in _parts(row, wrongs[i], count)]
+        if not made:
+            raise DataError(
+                f"{rows.source}: no row has a wrong text from which its positive could be told; add negatives or wrong "
+                f"candidates, or lower task.negative_margin, which is {self.settings.negative_margin}"
+            )
+        left = wrongs.count([])
+        note = f"{left} of {len(rows)} training rows are left out: in them there is nothing to tell apart"
+        notes = [*rows.notes, *([note] if left else [])]
+        return replace(rows.take(i for i, _ in made), rows=[part for _, part in made], notes=notes)
 
     def accept(self, rows: Rows) -> Rows:
         """Rows with candidates: where the file names none, the best of all positives of these rows by BM25, of which
@@ -252,8 +267,21 @@ def _rights(row: Mapping[str, Any]) -> list[str]:
     return list(row["positives"]) if "positives" in row else [row["positive"]]
 
 
-def _listed(row: Mapping[str, Any], candidates: list[str]) -> Row:
-    return {"query": row["query"], "candidates": candidates, "positives": _rights(row)}
+def _wrongs(row: Mapping[str, Any]) -> list[str]:
+    """The candidates of a row that are no positives."""
+    return [text for text in row["candidates"] if text not in row["positives"]]
+
+
+def _parts(row: Mapping[str, Any], wrongs: list[str], count: int) -> list[Row]:
+    """Rows that hold at most `count` of what is right, and as much that is wrong; where that ends, from its beginning.
+
+    All candidates of a row are learned at once, so that its positives alone could fill the memory.
+    """
+    found, rights = list[Row](), _rights(row)
+    for start in range(0, len(rights), count):
+        some, others = rights[start : start + count], wrongs[start : start + count] or wrongs[:count]
+        found.append({"query": row["query"], "candidates": [*some, *others], "positives": some})
+    return found
 
 
 def _problem(row: Mapping[str, Any]) -> str | None:

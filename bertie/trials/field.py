@@ -39,6 +39,7 @@ from bertie.workflow.preparation import (
     make_method,
     make_task,
     read_splits,
+    studied,
 )
 from bertie.workflow.request import Recipe
 
@@ -167,7 +168,7 @@ class Field:
         """Rows as this encoder sees them, and the floors on it."""
         if model not in self._standings:
             ground = self.ground(model)
-            learned = ground.task.study(self.splits.train, ground.vectors)
+            learned = studied(self.splits.train, ground, self.notes.say)
             floors = self._floors(learned, ground)
             self._standings[model] = Standing(ground.encode(learned), floors, ground.max_length, learned)
         return self._standings[model]

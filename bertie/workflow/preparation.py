@@ -142,7 +142,7 @@ def assemble(
     length = bring_together(task, start, recipe)
     recipe = replace(recipe, max_length=length)
     ground = Ground(task, start.encoder, start.tokenizer, length, dtype)
-    learned = task.study(splits.train, ground.vectors)
+    learned = studied(splits.train, ground, notes.say)
     encode = partial(task.encode, tokenizer=start.tokenizer, max_length=length)
     examples = encode(list(learned))
     say_cut(examples, length, start, notes.say)
@@ -165,6 +165,15 @@ def assemble(
         notes=notes.lines,
         augmenter=augmenter,
     )
+
+
+def studied(rows: Rows, ground: Ground, say: Say) -> Rows:
+    """Training rows as the task learns from them; says what it has to say of that."""
+    learned = ground.task.study(rows, ground.vectors)
+    for note in learned.notes:
+        if note not in rows.notes:
+            say(note)
+    return learned
 
 
 def say_cut(examples: list[Example], length: int, start: Start, say: Say) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from bertie.bundle.folder import Model
 from bertie.core.errors import ConfigError, DataError
@@ -77,8 +79,35 @@ def test_training_rows_get_negatives_their_own_first(tiny_model: Path) -> None:
 
 def test_of_lists_the_wrong_ones_are_the_negatives(tiny_model: Path) -> None:
     task = predictor(tiny_model, LISTS, negatives=1).task
-    studied = task.study(LISTS, lambda texts: np.zeros((len(texts), 1), dtype=np.float32))
-    assert studied.column("candidates") == [["快", "好"], ["x", "z", "y"], ["w", "x"]]
+    studied = task.study(LISTS, alike)
+    assert studied.column("candidates") == [["快", "好"], ["x", "y"], ["z", "y"], ["w", "x"]]
+    assert studied.column("positives") == [["快"], ["x"], ["z"], ["w"]] and studied.notes == []
+
+
+def test_a_row_with_many_positives_is_learned_in_parts() -> None:
+    many = [{"query": "q", "candidates": [*"abcde", *"xyz"], "positives": [*"abcde", "f"]}, LISTS[0]]
+    rows = Rows(many, "列表.jsonl", [3, 7])
+    studied = Reranking.from_rows(rows, {"negatives": 2}).study(rows, alike)
+    assert studied.column("candidates") == [[*"abxy"], [*"cdz"], [*"efxy"], ["快", "好", "坏"]]
+    assert studied.column("positives") == [[*"ab"], [*"cd"], [*"ef"], ["快"]]
+    assert [studied.where(i) for i in (2, 3)] == ["列表.jsonl:3", "列表.jsonl:7"]
+
+
+def test_what_cannot_be_told_apart_is_left_out_or_refused() -> None:
+    task = Reranking.from_rows(PAIRS, {})
+    studied = task.study(PAIRS, alike)
+    assert studied.column("candidates") == [["the service was slow", "the film was slow"]]
+    assert studied.where(0) == "faq.jsonl:2"
+    assert studied.notes == ["3 of 4 training rows are left out: in them there is nothing to tell apart"]
+    with pytest.raises(DataError, match=r"faq.jsonl: no row has a wrong text .* lower task.negative_margin, which is 0.05"):
+        task.study(PAIRS.take([0, 2, 3]), alike)
+    with pytest.raises(DataError, match=r"列表.jsonl: in every row all candidates are positives, expected wrong ones"):
+        Reranking.from_rows(LISTS.take([0]).with_column("positives", [["好", "坏", "快"]]), {})
+
+
+def alike(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Vectors of an encoder to which all texts say the same."""
+    return np.ones((len(texts), 1), dtype=np.float32)
 
 
 def test_rows_that_judge_get_the_best_by_words() -> None:

@@ -22,10 +22,11 @@ from bertie.nn.config import EncoderConfig
 from bertie.nn.encoder import Encoder
 from bertie.predict import Predictor
 from bertie.tasks.base import Answer
+from bertie.tasks.reranking import Reranking
 from bertie.training.run import RunFolder
 from bertie.workflow import preparation
 from bertie.workflow.choose import load_start
-from bertie.workflow.preparation import Notes, bring_together, fit_floors, fitted_floors, make_task, prepare
+from bertie.workflow.preparation import Notes, bring_together, fit_floors, fitted_floors, make_task, prepare, studied
 from bertie.workflow.request import Recipe, TrainRequest
 from bertie.workflow.sample_rows import EIGHT
 from bertie.workflow.train import dev_answers
@@ -69,6 +70,15 @@ def test_quantities_are_a_regression_unless_they_are_asked_for_as_classes() -> N
     assert len(make_task("classification", rows, Recipe()).labels) == 40
     ids = Rows([{"text": f"t{i}", "label": str(i % 30)} for i in range(90)])
     assert len(make_task(None, ids, Recipe()).labels) == 30
+
+
+def test_what_the_task_leaves_out_is_said(tiny_model: Path) -> None:
+    lists = EIGHT["reranking"]
+    rows = Rows([*lists[:7], {**lists[7], "candidates": lists[7]["positives"]}], notes=["the file had a mark"])
+    start, said = load_start(str(tiny_model)), list[str]()
+    ground = Ground(Reranking.from_rows(rows, {}), start.encoder, start.tokenizer, 32)
+    assert len(studied(rows, ground, said.append)) == 7
+    assert said == ["1 of 8 training rows are left out: in them there is nothing to tell apart"]
 
 
 @pytest.mark.parametrize("name", sorted(EIGHT))

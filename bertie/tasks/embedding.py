@@ -106,7 +106,12 @@ class Embedding(Task):
         options = from_dict(EmbeddingSettings, settings, "task")
         form = _form(rows)
         if form == FORMS[1]:
-            _numbers(rows)
+            numbers = _numbers(rows)
+            if len(set(numbers)) < 2:
+                raise DataError(
+                    f"{rows.source}: every label is {numbers[0]:g}; expected pairs that are more and less alike, or "
+                    "query and positive where all of them belong together"
+                )
         elif len(set(rows.column(form[-1]))) < 2:
             raise DataError(f"{rows.source}: every row has the same {form[-1]}; expected at least two different ones")
         if options.mined_negatives and form != FORMS[0]:
@@ -128,9 +133,12 @@ class Embedding(Task):
         return rows.with_column("mined", mined)
 
     def accept(self, rows: Rows) -> Rows:
-        """Texts alone are judged by whether the beginning of each finds its end (cropping: Izacard et al. 2022)."""
-        if _form(rows) != FORMS[2]:
-            return rows
+        """Labels as numbers. Texts alone are judged by whether the beginning of each finds its end (cropping: Izacard et
+        al. 2022).
+        """
+        form = _form(rows)
+        if form != FORMS[2]:
+            return rows.with_column("label", _numbers(rows)) if form == FORMS[1] else rows
         halved = [(i, halves) for i, row in enumerate(rows) if (halves := _halves(row["text"]))]
         if not halved:
             raise DataError(f"{rows.source}: no text is long enough to be halved, expected two words or more in some")

@@ -145,6 +145,16 @@ def test_pairs_with_a_number_are_learned_by_their_order(tiny_model: Path) -> Non
         Embedding.from_rows(SCORED.with_column("label", ["很像", "1", "2"]), {})
 
 
+def test_labels_are_looked_at_before_anything_is_learned() -> None:
+    task = Embedding.from_rows(SCORED, {})
+    assert task.accept(SCORED).column("label") == [4.5, 0.0, 1.0]
+    with pytest.raises(DataError, match=r"sts.jsonl:2: the label is 'n/a', expected how alike"):
+        task.accept(SCORED.with_column("label", ["1", "n/a", "2"]))
+    with pytest.raises(DataError, match=r"sts.jsonl: every label is 1; expected pairs that are more and less alike"):
+        Embedding.from_rows(SCORED.with_column("label", ["1", "1.0", 1]), {})
+    assert task.accept(ROWS) == ROWS
+
+
 def test_texts_alone_are_their_own_positives_and_judged_by_their_halves(tiny_model: Path) -> None:
     alone = Rows([{"text": text} for text in ("the food was very good", "房间很好服务不好", "a")])
     task = Embedding.from_rows(alone, {})

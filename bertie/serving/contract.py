@@ -126,7 +126,8 @@ def chosen(request: PredictRequest, models: Mapping[str, Answerer]) -> Answerer:
 
 
 def rows_of(request: PredictRequest, task: Answering, limits: Limits) -> list[dict[str, Any]]:
-    """The request's rows with exactly the model's columns; Refusal says which row does not fit and why.
+    """The request's rows with exactly the model's columns, or in another form that its task knows, such as a query with
+    candidates; Refusal says which row does not fit and why.
 
     A column holds any JSON value, which only the task can judge; looked at are the texts in it.
     """
@@ -141,12 +142,14 @@ def rows_of(request: PredictRequest, task: Answering, limits: Limits) -> list[di
     found = []
     for number, row in enumerate(rows, start=1):
         missing = [column for column in columns if column not in row]
-        if missing:
-            raise unprocessable(f"row {number}: no {missing[0]!r}; this model needs {', '.join(columns)}")
-        characters = sum(_characters(row[column], f"row {number}: {column!r}") for column in columns)
+        sent = row if missing else {column: row[column] for column in columns}
+        characters = sum(_characters(value, f"row {number}: {column!r}") for column, value in sent.items())
         if characters > limits.characters:
             raise unprocessable(f"row {number}: {characters} characters, at most {limits.characters}; cut the text")
-        found.append({column: row[column] for column in columns})
+        try:
+            found.append(task.asked(sent) if missing else sent)
+        except DataError as error:
+            raise unprocessable(f"row {number}: no {missing[0]!r}; {error}") from error
         parts = _parts(found[-1], task)
         if parts > limits.parts:
             raise unprocessable(f"row {number}: {parts} texts in one row, at most {limits.parts}; leave some out")

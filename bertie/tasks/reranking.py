@@ -21,6 +21,7 @@ from torch import Tensor
 
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError
+from bertie.data import cells
 from bertie.data.batches import Batch, Example, stack
 from bertie.data.mining import Vectors, best_by_words, hard_negatives
 from bertie.data.relevance import Relevance
@@ -146,8 +147,11 @@ class Reranking(Task):
         if "candidates" not in row:
             return super().asked(row)
         texts = row["candidates"]
-        if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-            raise DataError(f"column 'candidates' is {texts!r:.80}, expected a list of texts, at least one")
+        if not isinstance(texts, list):
+            raise DataError(f"column 'candidates' is {cells.found(texts)}, expected a list of texts")
+        odd = [cells.found(one) for one in texts if not isinstance(one, str)]
+        if odd or not texts:
+            raise DataError(f"column 'candidates' holds {[*odd, 'nothing'][0]}, expected texts, at least one")
         return {"query": row["query"], "candidates": texts}
 
     def texts(self, row: Mapping[str, Any]) -> list[str]:

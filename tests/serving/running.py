@@ -26,6 +26,8 @@ class Columns:
     columns: tuple[str, ...] = ("text",)
 
     def asked(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        if not set(self.columns) <= set(row):
+            raise DataError(f"the model needs {', '.join(self.columns)}")
         return {column: row[column] for column in self.columns}
 
     def texts(self, row: Mapping[str, Any]) -> list[str]:

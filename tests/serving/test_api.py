@@ -15,6 +15,7 @@ from bertie.serving.app import create_app
 from bertie.serving.contract import Limits, PredictRequest, Refusal, rows_of
 from bertie.serving.worker import Busy, Worker
 from bertie.tasks.multiple_choice import MultipleChoice, MultipleChoiceSettings
+from bertie.tasks.reranking import Reranking, RerankingSettings
 from tests.serving.running import Columns, Echo, Running, running, wait_until
 
 PAIR = Columns(("text_a", "text_b"))
@@ -97,6 +98,25 @@ def test_a_row_of_very_many_choices_is_refused(written: Callable[[list[str]], An
     assert rows_of(PredictRequest(rows=[some]), task, Limits()) == [some]
     with pytest.raises(Refusal, match="row 2: 65 texts in one row, at most 64; leave some out"):
         rows_of(PredictRequest(rows=[some, more]), task, Limits())
+
+
+def test_a_row_may_have_another_form_that_the_task_knows() -> None:
+    task = Reranking(prefix="", settings=RerankingSettings())
+    listed, single = {"query": "q", "candidates": ["a", "b"]}, {"query": "q", "text": "a"}
+    rows = [{**listed, "id": 7}, {**single, "id": "8"}]
+    assert rows_of(PredictRequest(rows=rows), task, Limits()) == [listed, single]
+    for row, says in (
+        ({"query": "q", "candidates": ["a"] * 64}, "row 1: 65 texts in one row, at most 64"),
+        ({"query": "q", "candidates": ["a" * 60, "b" * 60]}, "row 1: 121 characters, at most 100"),
+        ({"query": "q", "candidates": ["\udfff"]}, "row 1: 'candidates' holds half of a surrogate pair"),
+        ({"query": "q", "candidates": []}, "row 1: no 'text'; column 'candidates' holds nothing, expected texts"),
+        ({"query": "q", "candidates": ["a", None]}, "column 'candidates' holds null, expected texts"),
+        ({"query": "q", "candidates": "a"}, "column 'candidates' is the text 'a', expected a list of texts"),
+        ({"query": "q"}, "row 1: no 'text'; column 'text' is missing or no text; the model needs query, text"),
+        ({"text": "a"}, "row 1: no 'query'; column 'query' is missing"),
+    ):
+        with pytest.raises(Refusal, match=says):
+            rows_of(PredictRequest(rows=[row]), task, Limits(characters=100))
 
 
 @pytest.mark.parametrize(

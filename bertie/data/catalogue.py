@@ -1,7 +1,7 @@
 """Catalogue: the names of models that a person can write, and where the weights come from.
 
 In:  an alias, a folder or a hub name
-Out: ModelSource: a folder with config.json, model.safetensors and a tokenizer; the prefix its embeddings want
+Out: ModelSource: a folder with config.json, model.safetensors and a tokenizer; prefix and pooling of its embeddings
 Knows nothing of how a checkpoint is loaded. Tries, in this order: a folder; for an alias the Python package that
 carries the weights as files; the hub's cache on this disk; the hub. Packages are found, never imported.
 """
@@ -9,6 +9,7 @@ carries the weights as files; the hub's cache on this disk; the hub. Packages ar
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from bertie.data import hub
 from bertie.data.e5_small import cached_folder
 
 Origin = Literal["folder", "cache", "hub", "package"]
+POOLING = "1_Pooling/config.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +63,21 @@ class ModelSource:
     prefix: str = ""
     revision: str | None = None
     """The hub's commit; None for folders and packages."""
+
+    @property
+    def pooling(self) -> Literal["mean", "first"]:
+        """How it was trained to make a vector of a text's states, as sentence-transformers writes it down: the first
+        token's state, or their mean, which is also taken where nothing is said. ModelError: what is said is no JSON.
+        """
+        path = self.folder / POOLING
+        if not path.is_file():
+            return "mean"
+        try:
+            modes = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, TypeError, ValueError, RecursionError) as error:
+            raise ModelError(f"{path}: {error}; expected a JSON object; correct the file or delete it") from error
+        first = modes.get("pooling_mode_cls_token") and not modes.get("pooling_mode_mean_tokens")
+        return "first" if first else "mean"
 
 
 CATALOGUE: dict[str, CatalogueEntry] = {

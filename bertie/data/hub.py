@@ -29,6 +29,7 @@ FILES = [
     "tokenizer_config.json",
     "special_tokens_map.json",
     "vocab.txt",
+    "1_Pooling/config.json",
 ]
 PATIENCE = 3.0
 """Seconds after which a hub that does not answer counts as out of reach, for the rest of the process."""

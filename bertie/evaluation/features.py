@@ -1,7 +1,7 @@
 """Features of an encoder that nobody has tuned: a vector a row.
 
-In:  an encoder, encoded rows
-Out: the mean of the last states of each row, in the order of the rows
+In:  an encoder, encoded rows, or texts with the pooling that their vectors want
+Out: the mean of the last states of each row, in the order of the rows; vectors of texts
 Knows nothing of labels or of what is fitted on them.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bertie.core.runtime import autocast
-from bertie.data.batches import Batch, Example, pack, stack
+from bertie.data.batches import Example, pack, stack
 from bertie.evaluation.linear import Floats
 from bertie.nn.encoder import Encoder
 from bertie.nn.heads import mean_pool
@@ -24,6 +24,8 @@ from bertie.text.tokenizer import Tokenizer
 
 # N rows, D width, S sequences, R rows of a batch
 T = TypeVar("T")
+Pool = Callable[[Tensor, Tensor | None], Tensor]
+"""States (S, T, D) and their attention mask to vectors (S, D)."""
 ROWS_PER_BATCH, TOKENS_PER_BATCH = 64, 4096
 
 
@@ -40,16 +42,7 @@ def pooled_features(
 
     `dtype` is what the encoder computes in; the means are float32.
     """
-    device = next(encoder.parameters()).device
-
-    def pooled(chosen: list[Example]) -> Tensor:
-        return _pooled(encoder, stack(chosen, pad_id).to(device))
-
-    costs, sizes = [example.cost for example in examples], (rows_per_batch, tokens_per_batch)
-    found: dict[int, NDArray[np.float32]] = {}
-    for indices, features in frozen_batches(encoder, examples, costs, pooled, dtype, sizes):
-        found.update(zip(indices, features.cpu().numpy(), strict=True))
-    return np.stack([found[i] for i in range(len(examples))])
+    return _features(encoder, examples, pad_id, mean_pool, dtype, (rows_per_batch, tokens_per_batch))
 
 
 def frozen_batches(
@@ -86,17 +79,33 @@ def text_vectors(
     tokenizer: Tokenizer,
     texts: Sequence[str],
     max_length: int,
-    prefix: str = "",
+    pool: Pool = mean_pool,
     dtype: torch.dtype = torch.float32,
 ) -> Floats:
-    """The mean of the last states of each text at length one, (N, D); `prefix` is put before each."""
-    encoded = tokenizer.encode_batch([prefix + text for text in texts], None, max_length)
-    found = pooled_features(encoder, [Example((one,)) for one in encoded], tokenizer.pad_id, dtype)
+    """The pooled last states of each text at length one, (N, D)."""
+    encoded = tokenizer.encode_batch(texts, None, max_length)
+    found = _features(encoder, [Example((one,)) for one in encoded], tokenizer.pad_id, pool, dtype)
     lengths: Floats = np.linalg.norm(found, axis=1, keepdims=True).clip(min=1e-12)
     return found / lengths
 
 
-def _pooled(encoder: Encoder, batch: Batch) -> Tensor:
-    states = encoder(batch.input_ids, batch.attention_mask, batch.token_type_ids)  # (S, T, D)
-    each = mean_pool(states, batch.attention_mask).float()  # (S, D)
-    return batch.mean_of_rows(each)  # (R, D)
+def _features(
+    encoder: Encoder,
+    examples: Sequence[Example],
+    pad_id: int,
+    pool: Pool,
+    dtype: torch.dtype,
+    sizes: tuple[int, int] = (ROWS_PER_BATCH, TOKENS_PER_BATCH),
+) -> Floats:
+    """Pooled last states of each row (N, D), in the order of the rows; of several sequences, the mean."""
+    device = next(encoder.parameters()).device
+
+    def pooled(chosen: list[Example]) -> Tensor:
+        batch = stack(chosen, pad_id).to(device)
+        states = encoder(batch.input_ids, batch.attention_mask, batch.token_type_ids)  # (S, T, D)
+        return batch.mean_of_rows(pool(states, batch.attention_mask).float())  # (R, D)
+
+    found: dict[int, NDArray[np.float32]] = {}
+    for indices, features in frozen_batches(encoder, examples, [one.cost for one in examples], pooled, dtype, sizes):
+        found.update(zip(indices, features.cpu().numpy(), strict=True))
+    return np.stack([found[i] for i in range(len(examples))])

@@ -28,6 +28,9 @@ from bertie.text.tokenizer import Encoded, Tokenizer
 Answer = dict[str, Any]
 """What a person reads, as JSON: for classification `{"label", "score", "scores"}`; any may carry "note"."""
 
+VectorPooling = Literal["mean", "first"]
+"""The mean of the states of a text, or its first token's."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSettings:
@@ -150,6 +153,8 @@ class Task(nn.Module, ABC):
     """Columns that a row must have to be answered; the label is not among them."""
     prefix: str = ""
     """What stands before a text whose vector is wanted."""
+    pooling_name: VectorPooling = "mean"
+    """How the states of such a text become one vector."""
     compares_rows: bool = False
     """Whether its loss compares rows of a batch with each other: then none is cut for several processes."""
 
@@ -170,8 +175,10 @@ class Task(nn.Module, ABC):
         """
         return []
 
-    def settle(self, prefix: str) -> None:
-        """Told once, before training, what the chosen model wants before a text whose vector is wanted."""
+    def settle(self, prefix: str, pooling: VectorPooling = "mean") -> None:
+        """Told once, before training, what the chosen model wants before a text whose vector is wanted, and how it was
+        trained to make it.
+        """
 
     def study(self, rows: Rows, vectors: Vectors) -> Rows:
         """Training rows as `encode` takes them, asked for once before training; unchanged where a task says nothing

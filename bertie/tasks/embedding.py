@@ -38,7 +38,7 @@ from bertie.metrics.samples import CorrelationSample
 from bertie.nn.encoder import Encoder
 from bertie.nn.heads import make_pooling
 from bertie.nn.losses import cosine_order, in_batch_contrastive
-from bertie.tasks.base import Answer, Mistake, Scores, Task, TaskSettings
+from bertie.tasks.base import Answer, Mistake, Scores, Task, TaskSettings, VectorPooling
 from bertie.text.normalise import fold
 from bertie.text.tokenizer import Encoded, Tokenizer
 
@@ -53,8 +53,9 @@ RANKED = 100
 class EmbeddingSettings(TaskSettings):
     """What a recipe may say about the task."""
 
-    pooling: Literal["mean", "first"] = "mean"
-    """How token states become one vector: their mean, or the first token's."""
+    pooling: Literal["auto", "mean", "first"] = "auto"
+    """How token states become one vector: their mean, or the first token's; `auto`: as the model was trained, where its
+    folder says so (`1_Pooling/config.json`), else the mean."""
     temperature: float = 0.05
     """Cosines are divided by this before the softmax; small: only the nearest texts count."""
     matryoshka: tuple[int, ...] = ()
@@ -99,6 +100,7 @@ class Embedding(Task):
         """`prefix` is what really stands before a text."""
         super().__init__()
         self.prefix, self.settings = prefix, settings
+        self.pooling_name = "mean" if settings.pooling == "auto" else settings.pooling
 
     @classmethod
     def from_rows(cls, rows: Rows, settings: dict[str, Any]) -> Embedding:
@@ -118,9 +120,11 @@ class Embedding(Task):
             raise DataError(f"{rows.source}: task.mined_negatives needs query and positive, found {', '.join(form)}")
         return cls(prefix="" if options.prefix == "auto" else options.prefix, settings=options)
 
-    def settle(self, prefix: str) -> None:
+    def settle(self, prefix: str, pooling: VectorPooling = "mean") -> None:
         if self.settings.prefix == "auto":
             self.prefix = prefix
+        if self.settings.pooling == "auto":
+            self.pooling_name, self.settings = pooling, replace(self.settings, pooling=pooling)
 
     def study(self, rows: Rows, vectors: Vectors) -> Rows:
         """A text alone as its own positive; with the negatives that are to be mined."""
@@ -170,7 +174,7 @@ class Embedding(Task):
     def build_head(self, hidden_size: int) -> None:
         if any(size > hidden_size for size in self.settings.matryoshka):
             raise DataError(f"task.matryoshka is {list(self.settings.matryoshka)}, the encoder is {hidden_size} wide")
-        self.pooling = make_pooling(self.settings.pooling, hidden_size)
+        self.pooling = make_pooling(self.pooling_name, hidden_size)
 
     def encode(self, rows: Sequence[dict[str, Any]], tokenizer: Tokenizer, max_length: int) -> list[Example]:
         texts = [_texts(row) for row in rows]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ from bertie.nn.encoder import Encoder
 from bertie.nn.losses import listwise_cross_entropy
 from bertie.nn.pair_head import PairHead
 from bertie.nn.sequence_parts import Part, read_each
-from bertie.tasks.base import Answer, Mistake, Scores, Task, TaskSettings
+from bertie.tasks.base import Answer, Mistake, Scores, Task, TaskSettings, VectorPooling
 from bertie.text.tokenizer import Encoded, Tokenizer
 
 
@@ -47,6 +47,8 @@ class RerankingSettings(TaskSettings):
     """Texts to be ordered for each query of the rows that judge, where their file names none: the best by BM25."""
     prefix: str = "auto"
     """Put before a text when negatives are mined by its vector; `auto`: what the model was trained with."""
+    pooling: Literal["auto", "mean", "first"] = "auto"
+    """How that vector is made of token states: their mean, or the first token's; `auto`: as the model was trained."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -77,6 +79,7 @@ class Reranking(Task):
         """`prefix` is what the encoder was trained with before a text; it is needed only to mine with it."""
         super().__init__()
         self.prefix, self.settings = prefix, settings
+        self.pooling_name = "mean" if settings.pooling == "auto" else settings.pooling
 
     @classmethod
     def from_rows(cls, rows: Rows, settings: dict[str, Any]) -> Reranking:
@@ -95,9 +98,11 @@ class Reranking(Task):
             )
         return cls(prefix="" if options.prefix == "auto" else options.prefix, settings=options)
 
-    def settle(self, prefix: str) -> None:
+    def settle(self, prefix: str, pooling: VectorPooling = "mean") -> None:
         if self.settings.prefix == "auto":
             self.prefix = prefix
+        if self.settings.pooling == "auto":
+            self.pooling_name, self.settings = pooling, replace(self.settings, pooling=pooling)
 
     def study(self, rows: Rows, vectors: Vectors) -> Rows:
         """Each positive with the row's own negative and with mined ones; of given candidates the first that are wrong.

@@ -35,8 +35,8 @@ ENDINGS = (".jsonl", ".npy", ".parquet")
 
 
 def embedder(model: str | Path, dtype: str = "float32") -> Predictor:
-    """What gives vectors: a bundle of the embedding task, or an encoder that nobody has tuned, by the mean of its
-    states and with the prefix that it was trained with.
+    """What gives vectors: a bundle of the embedding task, or an encoder that nobody has tuned, with the pooling and the
+    prefix that it was trained with.
 
     UsageError: a bundle of another task. ModelError: there is no such model.
     """
@@ -51,7 +51,8 @@ def embedder(model: str | Path, dtype: str = "float32") -> Predictor:
         return predictor
     start, device = load_start(str(model)), choose_device()
     width, length = start.encoder.config.hidden_size, start.encoder.config.max_length
-    task = Embedding(prefix=start.source.prefix, settings=EmbeddingSettings())
+    task = Embedding(prefix="", settings=EmbeddingSettings())
+    task.settle(start.source.prefix, start.source.pooling)
     task.build_head(width)
     start.encoder.to(device)
     parts = Model(start.encoder, task.to(device), start.tokenizer, length, origin=start.source.name)

@@ -189,7 +189,7 @@ def bring_together(task: Task, start: Start, recipe: Recipe) -> int:
     """A task and an encoder made for each other, on the device; returns the tokens of a sequence."""
     device = choose_device(recipe.training.device)
     start.encoder.to(device).set_attention_dropout(recipe.attention_dropout)
-    task.settle(start.source.prefix)
+    task.settle(start.source.prefix, start.source.pooling)
     task.build_head(start.encoder.config.hidden_size)
     task.to(device)
     return min(recipe.max_length or task.defaults.max_length, start.encoder.config.max_length)

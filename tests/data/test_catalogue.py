@@ -140,6 +140,29 @@ def test_a_folder_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
+    ("said", "pooling"),
+    [
+        ({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}, "first"),
+        ({"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True}, "mean"),
+        ({"pooling_mode_max_tokens": True}, "mean"),
+        (None, "mean"),
+    ],
+)
+def test_a_folder_may_say_how_its_vectors_are_made(tmp_path: Path, said: dict[str, bool] | None, pooling: str) -> None:
+    folder = fill(tmp_path / "m", MODEL)
+    if said is not None:
+        fill(folder / "1_Pooling", {"config.json": json.dumps(said).encode()})
+    assert resolve(folder).pooling == pooling
+
+
+def test_a_pooling_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "m", MODEL)
+    fill(folder / "1_Pooling", {"config.json": b"[1]"})
+    with pytest.raises(ModelError, match=r"1_Pooling/config.json: .*; expected a JSON object; correct the file"):
+        assert resolve(folder).pooling
+
+
+@pytest.mark.parametrize(
     ("missing", "message"),
     [
         ("config.json", "no config.json"),

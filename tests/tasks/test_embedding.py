@@ -55,6 +55,21 @@ def test_the_prefix_of_the_model_is_kept(tiny_model: Path) -> None:
     assert own.prefix == "问："
 
 
+def test_the_pooling_of_the_model_is_kept_and_that_of_the_untuned_encoder_too(tiny_model: Path) -> None:
+    task = Embedding.from_rows(ROWS, {})
+    task.settle("", "first")
+    assert Embedding.from_description(task.description()).pooling_name == "first"
+    own = Embedding.from_rows(ROWS, {"pooling": "mean"})
+    own.settle("", "first")
+    assert own.pooling_name == "mean"
+    texts, found = ["good food", "服务很好很满意"], dict[str, NDArray[np.float32]]()
+    for pooling in ("mean", "first"):
+        made = predictor(tiny_model, pooling=pooling)
+        found[pooling] = Ground(made.task, made.model.encoder, made.model.tokenizer, 32).vectors(texts)
+        assert found[pooling] == pytest.approx(np.array([one["vector"] for one in made.predict(texts)]), abs=1e-5)
+    assert np.abs(found["mean"] - found["first"]).max() > 0.01
+
+
 def test_the_loss_counts_negatives_but_nothing_that_is_right(tiny_model: Path) -> None:
     made = predictor(tiny_model, matryoshka=[8])
     made.model.encoder.eval()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from numpy.typing import NDArray
 
 import bertie
 from bertie.bundle import folder as bundle
@@ -15,6 +17,7 @@ from bertie.bundle.folder import Model
 from bertie.core.errors import UsageError
 from bertie.data.rows import Rows
 from bertie.nn import checkpoint
+from bertie.predict import Predictor
 from bertie.tasks.embedding import Embedding
 from bertie.tasks.reranking import Reranking
 from bertie.text.tokenizer import Tokenizer
@@ -41,6 +44,22 @@ def test_an_untuned_encoder_and_a_bundle_of_it_say_the_same(tiny_model: Path, tm
     assert untuned.shape == (2, 32) and np.linalg.norm(untuned, axis=1) == pytest.approx([1.0, 1.0])
     assert bertie.embed(save(Embedding, tiny_model, tmp_path / "m"), TEXTS) == pytest.approx(untuned, abs=1e-6)
     assert bertie.embed(tiny_model, []).shape == (0, 32)
+
+
+def test_an_encoder_is_pooled_as_it_was_trained(tiny_model: Path, tmp_path: Path) -> None:
+    expected = dict[str, NDArray[np.float64]]()
+    for pooling in ("mean", "first"):
+        task = Embedding.from_rows(ROWS, {"pooling": pooling})
+        task.build_head(32)
+        model = Model(checkpoint.load(tiny_model).encoder, task, Tokenizer.from_folder(tiny_model), 32)
+        expected[pooling] = np.array([answer["vector"] for answer in Predictor(model).predict(TEXTS)])
+    shutil.copytree(tiny_model, tmp_path / "encoder")
+    (tmp_path / "encoder" / "1_Pooling").mkdir()
+    for pooling, first in (("mean", False), ("first", True)):
+        modes = {"pooling_mode_cls_token": first, "pooling_mode_mean_tokens": not first}
+        (tmp_path / "encoder" / "1_Pooling" / "config.json").write_text(json.dumps(modes), encoding="utf-8")
+        assert bertie.embed(tmp_path / "encoder", TEXTS) == pytest.approx(expected[pooling], abs=1e-5)
+    assert np.abs(expected["mean"] - expected["first"]).max() > 0.01
 
 
 def test_every_ending_holds_the_same_vectors(

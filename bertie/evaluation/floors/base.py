@@ -23,6 +23,7 @@ from bertie.data.rows import Rows
 from bertie.evaluation.features import text_vectors
 from bertie.nn import checkpoint
 from bertie.nn.encoder import Encoder
+from bertie.nn.heads import make_pooling
 from bertie.tasks.base import Answer, Task
 from bertie.text.tokenizer import Tokenizer
 
@@ -39,8 +40,10 @@ class Ground:
     """What the encoder computes in."""
 
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """What the encoder makes of texts: means of their last states at length one, (N, D)."""
-        return text_vectors(self.encoder, self.tokenizer, texts, self.max_length, self.task.prefix, self.dtype)
+        """What the encoder makes of texts, with the task's prefix and pooling: vectors at length one, (N, D)."""
+        pool = make_pooling(self.task.pooling_name, self.encoder.config.hidden_size)
+        asked = [self.task.prefix + text for text in texts]
+        return text_vectors(self.encoder, self.tokenizer, asked, self.max_length, pool, self.dtype)
 
     @cached_property
     def fingerprint(self) -> str:

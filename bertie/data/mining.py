@@ -8,7 +8,7 @@ Knows nothing of tasks or of how an encoder works.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,11 @@ from bertie.data.rows import Rows
 # N queries, P texts, D width
 Vectors = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to vectors (N, D) of length one."""
-BLOCK = 512
-"""Queries that are compared with all texts at once."""
+BLOCK, CELLS = 512, 512 * 8192
+"""Queries that are compared with all texts at once, and scores that are held of them: memory does not grow with the
+number of texts."""
+RANKED = 1000
+"""First places of an order that differ in reciprocal rank fusion; one from the other behind them is nothing."""
 REACH = 5
 """Negatives are drawn from this many times as many of the hardest: the very first would all be of one sort."""
 CONSTANT = 60
@@ -36,11 +39,11 @@ def best_by_words(rows: Rows, count: int) -> list[list[str]]:
     """
     relevance, found = Relevance.of(rows), list[list[str]]()
     texts, index = relevance.texts, Bm25Index.of(relevance.texts)
-    for start in range(0, len(rows), BLOCK):
-        queries = rows.column("query")[start : start + BLOCK]
+    for part in query_blocks(len(rows), len(texts)):
+        queries = rows[part].column("query")
         for query, scores in zip(queries, index.scores(queries), strict=True):
             barred = relevance.echoes(query)
-            best = [texts[i] for i in np.argsort(-scores, kind="stable")[: count + len(barred)]]
+            best = [texts[i] for i in best_places(scores, count + len(barred))]
             found.append([text for text in best if text not in barred][:count])
     return found
 
@@ -56,22 +59,39 @@ def hard_negatives(rows: Rows, vectors: Vectors, count: int, margin: float, seed
     relevance, rng = Relevance.of(rows), random.Random(seed)
     texts, negatives = relevance.texts, list[list[str]]()
     place = {text: i for i, text in enumerate(texts)}
-    index, found = Bm25Index.of(texts), vectors(texts)  # (P, D)
-    for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK]
-        own = [place[text] for text in block.column("positive")]
-        queries = block.column("query")
-        fused = _reciprocal(index.scores(queries)) + _reciprocal(vectors(queries) @ found.T)  # (N, P)
+    index, found, asked = Bm25Index.of(texts), vectors(texts), vectors(rows.column("query"))  # (P, D), (N, D)
+    for part in query_blocks(len(rows), len(texts)):
+        own = [place[text] for text in rows[part].column("positive")]
+        queries = rows[part].column("query")
+        fused = _reciprocal(index.scores(queries)) + _reciprocal(asked[part] @ found.T)  # (N, P)
         fused[found[own] @ found.T > 1.0 - margin] = 0.0
         for query, scores in zip(queries, fused, strict=True):
             scores[[place[text] for text in (*relevance.right(query), *relevance.echoes(query))]] = 0.0
-            order = np.argsort(-scores, kind="stable")[: count * REACH]
-            hardest = [texts[i] for i in order if scores[i] > 0.0]
+            hardest = [texts[i] for i in best_places(scores, count * REACH) if scores[i] > 0.0]
             negatives.append(rng.sample(hardest, min(count, len(hardest))))
     return negatives
 
 
+def query_blocks(queries: int, texts: int) -> Iterator[slice]:
+    """The queries in runs, of each of which the scores of all texts may be held at once."""
+    size = min(BLOCK, max(1, CELLS // max(1, texts)))
+    return (slice(start, start + size) for start in range(0, queries, size))
+
+
+def best_places(scores: NDArray[np.floating], count: int) -> NDArray[np.intp]:
+    """Where the `count` largest of (P,) stand, largest first and equal ones in their order; without sorting the rest."""
+    if count >= len(scores):
+        return np.argsort(-scores, kind="stable")
+    least = np.partition(-scores, count - 1)[count - 1]
+    above, equal = np.flatnonzero(-scores < least), np.flatnonzero(-scores == least)
+    places = np.concatenate([above, equal[: count - len(above)]])
+    return np.asarray(places[np.argsort(-scores[places], kind="stable")])
+
+
 def _reciprocal(scores: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Scores (N, P) to 1 / (k + rank)."""
-    ranks = np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1, kind="stable")
-    return np.asarray(1.0 / (CONSTANT + 1 + ranks))
+    """Scores (N, P) to 1 / (k + rank); ranks behind the first are all alike."""
+    found = np.full(scores.shape, 1.0 / (CONSTANT + 1 + RANKED))
+    for row, values in zip(found, scores, strict=True):
+        best = best_places(values, RANKED)
+        row[best] = 1.0 / (CONSTANT + 1 + np.arange(len(best)))
+    return found

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from bertie.core.runtime import autocast
 from bertie.data.batches import Example, pack, stack
+from bertie.data.rows import blocks
 from bertie.evaluation.linear import Floats
 from bertie.nn.encoder import Encoder
 from bertie.nn.heads import mean_pool
@@ -82,9 +83,14 @@ def text_vectors(
     pool: Pool = mean_pool,
     dtype: torch.dtype = torch.float32,
 ) -> Floats:
-    """The pooled last states of each text at length one, (N, D)."""
-    encoded = tokenizer.encode_batch(texts, None, max_length)
-    found = _features(encoder, [Example((one,)) for one in encoded], tokenizer.pad_id, pool, dtype)
+    """The pooled last states of each text at length one, (N, D). Texts are encoded in blocks: their tokens take far more
+    memory than their vectors.
+    """
+    parts = []
+    for block in blocks(texts):
+        examples = [Example((one,)) for one in tokenizer.encode_batch(block, None, max_length)]
+        parts.append(_features(encoder, examples, tokenizer.pad_id, pool, dtype))
+    found = np.concatenate(parts)
     lengths: Floats = np.linalg.norm(found, axis=1, keepdims=True).clip(min=1e-12)
     return found / lengths
 

@@ -29,7 +29,7 @@ from torch.nn import functional as F
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError
 from bertie.data.batches import Batch, Example, stack
-from bertie.data.mining import Vectors, hard_negatives
+from bertie.data.mining import Vectors, best_places, hard_negatives, query_blocks
 from bertie.data.relevance import Relevance
 from bertie.data.rows import Row, Rows
 from bertie.metrics.correlation import pearson, spearman
@@ -343,8 +343,9 @@ def _ranked(answers: Sequence[Answer], rows: Rows) -> list[list[str]]:
     known = {row["positive"]: answer["positive"] for row, answer in zip(rows, answers, strict=True)}
     names = list(known)
     candidates: NDArray[np.float32] = np.array([known[name] for name in names], dtype=np.float32)  # (P, D)
-    ranked = []
-    for answer in answers:
-        cosines = candidates @ np.array(answer["vector"], dtype=np.float32)  # (P,)
-        ranked.append([names[i] for i in np.argsort(-cosines, kind="stable")[:RANKED]])
-    return ranked
+    asked: NDArray[np.float32] = np.array([answer["vector"] for answer in answers], dtype=np.float32)  # (N, D)
+    return [
+        [names[i] for i in best_places(cosines, RANKED)]
+        for part in query_blocks(len(asked), len(names))
+        for cosines in asked[part] @ candidates.T
+    ]

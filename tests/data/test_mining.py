@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from bertie.data.mining import best_by_words, hard_negatives
+from bertie.data import mining
+from bertie.data.bm25 import Bm25Index
+from bertie.data.mining import best_by_words, best_places, hard_negatives, query_blocks
 from bertie.data.rows import Rows
 
 ROWS = Rows(
@@ -54,6 +59,40 @@ def test_the_same_seed_draws_the_same() -> None:
     rows = Rows([{"query": f"q {i}", "positive": f"text {i} {'ab'[i % 2]}"} for i in range(40)])
     one, again, other = (hard_negatives(rows, letters, 2, 0.0, seed) for seed in (0, 0, 1))
     assert one == again != other and all(len(negatives) == 2 for negatives in one)
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=30), st.integers(1, 40))
+def test_the_best_places_are_those_of_a_stable_sort(values: list[int], count: int) -> None:
+    scores = np.array(values, dtype=np.float32)
+    assert best_places(scores, count).tolist() == np.argsort(-scores, kind="stable")[:count].tolist()
+
+
+def test_memory_does_not_grow_with_the_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = Rows([{"query": f"q {i}", "positive": f"text {i} {'ab'[i % 2]}"} for i in range(40)])
+    negatives, best = hard_negatives(rows, numbers, 2, -1e9), best_by_words(rows, 5)
+    held = list[int]()
+    scores = Bm25Index.scores
+
+    def counted(index: Bm25Index, queries: Sequence[str]) -> NDArray[np.float64]:
+        held.append(len(queries) * index.texts)
+        return scores(index, queries)
+
+    monkeypatch.setattr(Bm25Index, "scores", counted)
+    monkeypatch.setattr(mining, "CELLS", 130)
+    assert hard_negatives(rows, numbers, 2, -1e9) == negatives and best_by_words(rows, 5) == best
+    assert max(held) == 120 and sum(held) == 2 * 40 * 40
+    assert [part.stop - part.start for part in query_blocks(3, 1000)] == [1, 1, 1]
+
+
+def numbers(texts: Sequence[str]) -> NDArray[np.float32]:
+    """The number in a text: whole ones, so that a product is the same however many are made at once."""
+    return np.array([[int(text.split()[1])] for text in texts], dtype=np.float32)
+
+
+def test_ranks_that_are_far_behind_are_all_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mining, "RANKED", 2)
+    found = mining._reciprocal(np.array([[0.1, 0.9, 0.3, 0.5]]))
+    assert found.tolist() == [[1 / 63, 1 / 61, 1 / 63, 1 / 62]]
 
 
 def test_best_by_words() -> None:

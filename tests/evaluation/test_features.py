@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
+from bertie.data import rows
 from bertie.data.batches import Example
-from bertie.evaluation.features import pooled_features
+from bertie.evaluation.features import pooled_features, text_vectors
+from bertie.nn import checkpoint
 from bertie.nn.config import EncoderConfig
 from bertie.nn.encoder import Encoder
 from bertie.nn.heads import mean_pool
-from bertie.text.tokenizer import Encoded
+from bertie.text.tokenizer import Encoded, Tokenizer
 
 
 def test_pooled_features_are_the_mean_states_in_the_order_of_the_rows() -> None:
@@ -33,6 +39,22 @@ def test_pooled_features_leave_the_encoder_in_its_mode() -> None:
     encoder = tiny_encoder().train()
     pooled_features(encoder, [Example((encoded(random.Random(0), 5),))], 0)
     assert encoder.training
+
+
+def test_vectors_of_texts_are_the_same_in_blocks(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder, tokenizer = checkpoint.load(tiny_model).encoder, Tokenizer.from_folder(tiny_model)
+    texts = ["good food", "服务很好", "a", "the film was bad", "快"]
+    whole, sizes = text_vectors(encoder, tokenizer, texts, 32), list[int]()
+    encode = Tokenizer.encode_batch
+
+    def counted(self: Tokenizer, block: Sequence[str], *rest: Any) -> list[Encoded]:
+        sizes.append(len(block))
+        return encode(self, block, *rest)
+
+    monkeypatch.setattr(Tokenizer, "encode_batch", counted)
+    monkeypatch.setattr(rows, "ROWS_PER_BLOCK", 2)
+    assert np.abs(text_vectors(encoder, tokenizer, texts, 32) - whole).max() < 1e-5
+    assert sizes == [2, 2, 1]
 
 
 def encoded(rng: random.Random, length: int) -> Encoded:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertie.data.bm25 import Bm25Index
-from bertie.data.mining import BLOCK
+from bertie.data.mining import best_places, query_blocks
 from bertie.data.rows import Rows
 from bertie.evaluation.floors.base import Floor, Ground, State
 from bertie.tasks.base import Answer
@@ -41,9 +41,8 @@ class Bm25(Floor):
         """Frequencies are those of the texts to be found in these rows."""
         texts = _texts(rows)
         index, found = Bm25Index.of(texts), list[Answer]()
-        for start in range(0, len(rows), BLOCK):
-            block = rows[start : start + BLOCK]
-            found += _answers(index.scores(block.column("query")), texts, block)
+        for part in query_blocks(len(rows), len(texts)):
+            found += _answers(index.scores(rows[part].column("query")), texts, rows[part])
         return found
 
     def state(self) -> State:
@@ -74,8 +73,8 @@ class UntunedEncoder(Floor):
             return [{"cosine": float(cosine)} for cosine in (first * second).sum(axis=1)]
         texts, found = _texts(rows), list[Answer]()
         candidates, asked = ground.vectors(texts), ground.vectors(rows.column("query"))
-        for start in range(0, len(rows), BLOCK):
-            found += _answers(asked[start : start + BLOCK] @ candidates.T, texts, rows[start : start + BLOCK])
+        for part in query_blocks(len(rows), len(texts)):
+            found += _answers(asked[part] @ candidates.T, texts, rows[part])
         return found
 
     def state(self) -> State:
@@ -97,7 +96,7 @@ def _texts(rows: Rows) -> list[str]:
 def _answers(scores: NDArray[np.floating], texts: list[str], rows: Rows) -> list[Answer]:
     """Scores (N, P) of all texts to an answer a row."""
     if "candidates" not in rows[0]:
-        return [{"ranked": [texts[i] for i in np.argsort(-row, kind="stable")[:RANKED]]} for row in scores]
+        return [{"ranked": [texts[i] for i in best_places(row, RANKED)]} for row in scores]
     place = {text: i for i, text in enumerate(texts)}
     return [
         {"scores": [float(values[place[text]]) for text in row["candidates"]]}

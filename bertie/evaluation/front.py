@@ -153,6 +153,7 @@ class SearchOutcome:
             gap = reason.difference
             names = {"difference": gap.value, "low": gap.low, "high": gap.high, "most": max(-gap.low, 0.0)}
             filled |= {name: phrases.points(self.metric, value) for name, value in names.items()}
+            filled["unit"] = phrases.unit(self.metric, language)
         if reason.room is not None:
             filled |= {"score": phrases.figure(self.metric, reason.room.value)}
             filled |= {"least": phrases.figure(self.metric, reason.room.low)}

@@ -35,27 +35,27 @@ PHRASES: dict[str, tuple[str, str]] = {
         "没有测量任何简单基线，这个分数缺少参照。",
     ),
     "better_detail": (
-        "The strongest one, {floor}, reaches {value}; the model is ahead by {difference} points "
+        "The strongest one, {floor}, reaches {value}; the model is ahead by {difference}{unit} "
         "(95% interval {low} to {high}).",
-        "最强的基线“{floor}”为 {value}；模型领先 {difference} 个百分点（95% 区间 {low} 至 {high}）。",
+        "最强的基线“{floor}”为 {value}；模型领先 {difference}{unit}（95% 区间 {low} 至 {high}）。",
     ),
     "narrow_detail": (
         "{floor} reaches {value}, which lies inside the model's own interval. Row by row the model is ahead by "
-        "{difference} points (95% interval {low} to {high}): real on these rows, but small.",
-        "“{floor}”为 {value}，落在模型自身的区间之内。逐条比较，模型领先 {difference} 个百分点"
+        "{difference}{unit} (95% interval {low} to {high}): real on these rows, but small.",
+        "“{floor}”为 {value}，落在模型自身的区间之内。逐条比较，模型领先 {difference}{unit}"
         "（95% 区间 {low} 至 {high}）：在这些数据上确有差距，但很小。",
     ),
     "equal_detail": (
-        "{floor} reaches {value}. The difference, {difference} points, has a 95% interval from {low} to {high}, which "
+        "{floor} reaches {value}. The difference, {difference}{unit}, has a 95% interval from {low} to {high}, which "
         "includes zero: on these rows the two cannot be told apart. The baseline is simpler and faster; prefer it, or "
         "give the model more or cleaner data.",
-        "“{floor}”为 {value}。两者相差 {difference} 个百分点，95% 区间为 {low} 至 {high}，包含零："
+        "“{floor}”为 {value}。两者相差 {difference}{unit}，95% 区间为 {low} 至 {high}，包含零："
         "在这些数据上无法区分。基线更简单、更快，建议优先使用，或为模型提供更多、更干净的数据。",
     ),
     "worse_detail": (
-        "{floor} reaches {value}; the model is behind by {difference} points (95% interval {low} to {high}). "
+        "{floor} reaches {value}; the model is behind by {difference}{unit} (95% interval {low} to {high}). "
         "Use the baseline, or look at the learning curves and the labels below for what went wrong.",
-        "“{floor}”为 {value}；模型落后 {difference} 个百分点（95% 区间 {low} 至 {high}）。"
+        "“{floor}”为 {value}；模型落后 {difference}{unit}（95% 区间 {low} 至 {high}）。"
         "请使用基线，或从下面的学习曲线和标签中查找原因。",
     ),
     # what an encoder that went on has gained and lost
@@ -132,19 +132,6 @@ PHRASES: dict[str, tuple[str, str]] = {
     "per_class": ("Each label", "各标签"),
     "weakest": ("The {shown} weakest of {count} labels.", "共 {count} 个标签，只列出最弱的 {shown} 个。"),
     "label": ("label", "标签"),
-    "frame_accuracy": ("intent and all slots right", "意图与全部槽位正确"),
-    "intent_accuracy": ("accuracy of intents", "意图准确率"),
-    "intent_macro_f1": ("macro F1 of intents", "意图宏平均 F1"),
-    "slot_f1": ("F1 of slots", "槽位 F1"),
-    "slot_precision": ("precision of slots", "槽位精确率"),
-    "slot_recall": ("recall of slots", "槽位召回率"),
-    "relation_f1": ("F1 of relations", "关系 F1"),
-    "relation_precision": ("precision of relations", "关系精确率"),
-    "relation_recall": ("recall of relations", "关系召回率"),
-    "relation_macro_f1": ("macro F1 of relations", "关系宏平均 F1"),
-    "entity_f1": ("F1 of entities", "实体 F1"),
-    "entity_precision": ("precision of entities", "实体精确率"),
-    "entity_recall": ("recall of entities", "实体召回率"),
     "precision": ("precision", "精确率"),
     "recall": ("recall", "召回率"),
     "f1": ("F1", "F1"),
@@ -238,6 +225,22 @@ METRICS: dict[str, tuple[str, str]] = {
     "answerable_f1": ("F1, questions with an answer", "F1（有答案的问题）"),
     "answerable_exact_match": ("exact match, questions with an answer", "完全匹配（有答案的问题）"),
     "no_answer_accuracy": ("questions without an answer, right", "无答案的问题判断正确"),
+    "in_candidates": ("right text among the candidates", "候选中含有正确文本"),
+    "masked_accuracy": ("masked pieces right", "遮盖的词元猜对"),
+    "next_piece_accuracy": ("next pieces right", "下一个词元猜对"),
+    "frame_accuracy": ("intent and all slots right", "意图与全部槽位正确"),
+    "intent_accuracy": ("accuracy of intents", "意图准确率"),
+    "intent_macro_f1": ("macro F1 of intents", "意图宏平均 F1"),
+    "slot_f1": ("F1 of slots", "槽位 F1"),
+    "slot_precision": ("precision of slots", "槽位精确率"),
+    "slot_recall": ("recall of slots", "槽位召回率"),
+    "relation_f1": ("F1 of relations", "关系 F1"),
+    "relation_precision": ("precision of relations", "关系精确率"),
+    "relation_recall": ("recall of relations", "关系召回率"),
+    "relation_macro_f1": ("macro F1 of relations", "关系宏平均 F1"),
+    "entity_f1": ("F1 of entities", "实体 F1"),
+    "entity_precision": ("precision of entities", "实体精确率"),
+    "entity_recall": ("recall of entities", "实体召回率"),
 }
 """Metrics from 0 to 1, shown in percent; any other one keeps its unit."""
 
@@ -301,6 +304,11 @@ def figure(name: str, value: float) -> str:
 def points(name: str, value: float) -> str:
     """A difference of two values of a metric; percentage points where it runs from 0 to 1."""
     return (f"{value * 100:.1f}" if name in METRICS else f"{value:.4g}").replace("-", "\u2212")
+
+
+def unit(name: str, language: Language) -> str:
+    """What stands behind such a difference: points where the metric runs from 0 to 1, else nothing."""
+    return " " + PHRASES["points"][_column(language)] if name in METRICS else ""
 
 
 def language_of(texts: Iterable[str]) -> Language:

@@ -95,6 +95,7 @@ def render(report: Report) -> str:
         s=search_phrases(report.language),
         verdict=verdict(report.metric, report.figure, report.floors, report.language),
         took=duration(report.seconds, report.language),
+        unit=phrases.unit(report.metric, report.language).strip(),
         intervals=_intervals(report, words["this_model"]),
         **_learning(report, words),
         **_labels(report),

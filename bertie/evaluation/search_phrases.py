@@ -20,25 +20,25 @@ SEARCH: dict[str, tuple[str, str]] = {
         "保留默认配方：在 {rows} 条开发集数据上，其余 {count} 个都没有明显更好。",
     ),
     "better": (
-        "It is clearly better than {other} on the {rows} development rows: ahead by {difference} points, {low} to "
+        "It is clearly better than {other} on the {rows} development rows: ahead by {difference}{unit}, {low} to "
         "{high} where all comparisons together may err in 5% of cases.",
-        "在 {rows} 条开发集数据上明显优于“{other}”：领先 {difference} 个百分点，区间 {low} 至 {high}"
+        "在 {rows} 条开发集数据上明显优于“{other}”：领先 {difference}{unit}，区间 {low} 至 {high}"
         "（所有比较合计出错的可能不超过 5%）。",
     ),
     "simpler": (
-        "Its score less that of {other} is {difference} points on the {rows} development rows (95% interval {low} to "
-        "{high}): not clearly worse, and behind by no more than {most} points. So the simpler one is taken: {fast} ms "
+        "Its score less that of {other} is {difference}{unit} on the {rows} development rows (95% interval {low} to "
+        "{high}): not clearly worse, and behind by no more than {most}{unit}. So the simpler one is taken: {fast} ms "
         "a row, and not {slow} ms; {small} MB, and not {large} MB.",
-        "在 {rows} 条开发集数据上，它与“{other}”的得分相差 {difference} 个百分点（95% 区间 {low} 至 {high}）："
-        "并非明显更差，至多落后 {most} 个百分点。因此选用更简单的：每条 {fast} 毫秒，而不是 {slow} 毫秒；"
+        "在 {rows} 条开发集数据上，它与“{other}”的得分相差 {difference}{unit}（95% 区间 {low} 至 {high}）："
+        "并非明显更差，至多落后 {most}{unit}。因此选用更简单的：每条 {fast} 毫秒，而不是 {slow} 毫秒；"
         "{small} MB，而不是 {large} MB。",
     ),
     "room": (
-        "Its score less that of {other} is {difference} points on the {rows} development rows (95% interval {low} to "
+        "Its score less that of {other} is {difference}{unit} on the {rows} development rows (95% interval {low} to "
         "{high}): not clearly worse. Cross-validated, it is right on {score} of the training rows ({least} at least), "
         "so words decide these labels and no model can be much better. So the simpler one is taken: {fast} ms a row, "
         "and not {slow} ms; {small} MB, and not {large} MB.",
-        "在 {rows} 条开发集数据上，它与“{other}”的得分相差 {difference} 个百分点（95% 区间 {low} 至 {high}）："
+        "在 {rows} 条开发集数据上，它与“{other}”的得分相差 {difference}{unit}（95% 区间 {low} 至 {high}）："
         "并非明显更差。它在训练数据上交叉验证的正确率为 {score}（至少 {least}），可见这些标签由词语决定，"
         "任何模型都不可能好多少。因此选用更简单的：每条 {fast} 毫秒，而不是 {slow} 毫秒；"
         "{small} MB，而不是 {large} MB。",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bertie.evaluation.phrases import Language, figure, phrases, points, spoken
+from bertie.evaluation.phrases import Language, figure, phrases, points, spoken, unit
 from bertie.metrics.intervals import Interval
 
 Finding = Literal["worse", "equal", "narrow", "better", "alone"]
@@ -57,6 +57,7 @@ def verdict(metric: str, model: Interval, floors: Mapping[str, FloorFigure], lan
         difference=points(metric, value),
         low=points(metric, low),
         high=points(metric, high),
+        unit=unit(metric, language),
     )
     return Verdict(finding, words[finding].format(floor=shown), detail)
 

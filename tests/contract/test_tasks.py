@@ -18,6 +18,7 @@ from bertie.bundle import golden
 from bertie.bundle.folder import TASKS
 from bertie.core.errors import DataError
 from bertie.data.rows import Rows
+from bertie.evaluation.phrases import METRICS
 from bertie.nn import checkpoint
 from bertie.predict import Model, Predictor, load
 from bertie.tasks.base import Task
@@ -103,6 +104,13 @@ def _longer(value: object, end: str) -> object:
 def test_eight_rows_are_learned_by_heart(learned: tuple[Predictor, Rows]) -> None:
     predictor, rows = learned
     assert predictor.task.score(predictor.predict(list(rows)), rows).value == pytest.approx(1.0)
+
+
+def test_every_metric_has_its_unit_in_the_report(learned: tuple[Predictor, Rows]) -> None:
+    predictor, rows = learned
+    scores = predictor.task.score(predictor.predict(list(rows)), rows)
+    plain = {"spearman", "pearson", "mean_squared_error", "mean_absolute_error", "unseen_labels"}
+    assert {scores.primary, *scores.metrics} - plain <= set(METRICS)
 
 
 def test_what_is_known_by_heart_survives_bfloat16(learned: tuple[Predictor, Rows]) -> None:

@@ -73,6 +73,14 @@ def test_every_reason_is_a_sentence(language: Language) -> None:
         assert figure in simpler, figure
 
 
+def test_points_are_those_of_a_percentage() -> None:
+    by_frames, by_order = (
+        replace(OUTCOME, metric=metric).details("en")[2] for metric in ("frame_accuracy", "spearman")
+    )
+    assert "−0.4 points" in by_frames and "no more than 0.8 points" in by_frames
+    assert "is −0.004 on the" in by_order and "no more than 0.008. So" in by_order
+
+
 def test_both_languages_tell_the_same() -> None:
     for name, (english, chinese) in SEARCH.items():
         assert set(re.findall(r"{(\w+)}", english)) == set(re.findall(r"{(\w+)}", chinese)), name

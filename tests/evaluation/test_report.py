@@ -78,6 +78,12 @@ def test_a_floor_that_is_as_good_is_the_first_thing_said() -> None:
     assert ("section", {"class": "verdict equal", "id": "verdict"}) in page.elements
 
 
+def test_only_percent_is_compared_in_points() -> None:
+    assert "model ahead by (points)" in Page(render(REPORT)).text
+    assert "model ahead by (points)" in Page(render(replace(REPORT, metric="relation_f1"))).text
+    assert "points" not in Page(render(replace(REPORT, metric="spearman"))).text
+
+
 def test_151_labels_show_the_weakest_and_the_most_frequent_mix_ups() -> None:
     labels = [f"label-{i:03d}" for i in range(151)]
     judged = single_label(labels * 2, [*labels, *labels[1:], labels[0]], labels)

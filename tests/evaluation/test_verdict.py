@@ -45,6 +45,17 @@ def test_being_behind_is_told_in_positive_points() -> None:
     assert "behind by 5.0 points (95% interval 3.0 to 7.0)" in said.detail
 
 
+def test_a_part_of_rows_is_told_in_points_and_a_correlation_without_a_unit() -> None:
+    frames, masked, ordered = (
+        verdict(metric, MODEL, {"tfidf": WORSE}, "en").detail
+        for metric in ("frame_accuracy", "masked_accuracy", "spearman")
+    )
+    assert "reaches 95.0%" in frames and "behind by 5.0 points (95% interval 3.0 to 7.0)" in frames
+    assert "behind by 5.0 points" in masked
+    assert "reaches 0.95" in ordered and "behind by 0.05 (95% interval 0.03 to 0.07)" in ordered
+    assert "落后 0.05（95%" in verdict("spearman", MODEL, {"tfidf": WORSE}, "zh").detail
+
+
 def test_without_floors_it_says_so() -> None:
     assert verdict("accuracy", MODEL, {}, "en").finding == "alone"
 

@@ -75,7 +75,7 @@ class Mapping:
 
 def find_columns(table: Table, columns: Columns, label_needed: bool) -> Mapping:
     """The columns to take: what the person named, else common names, else what the cells of a two-column file say."""
-    names = _given(table, columns)
+    names = given(table, columns)
     notes: list[str] = []
     if "text" not in names and "text_a" not in names:
         names |= _pair(table, names) or _single(table, "text", TEXT_NAMES, names)
@@ -111,11 +111,12 @@ def beside_reader(table: Table, name: str | None) -> Callable[[Record], str]:
     return read
 
 
-def _given(table: Table, columns: Columns) -> dict[str, str]:
+def given(table: Table, columns: Columns) -> dict[str, str]:
+    """Canonical name -> name in the file, of what the person named; DataError where there is no such column."""
     roles = [field.name for field in fields(columns) if field.name not in ("beside", "first")]
-    given = {role: value for role in roles if (value := getattr(columns, role)) is not None}
+    named = {role: value for role in roles if (value := getattr(columns, role)) is not None}
     found = {}
-    for canonical, wanted in given.items():
+    for canonical, wanted in named.items():
         exact = [name for name in table.header if name == wanted]
         near = [name for name in table.header if folded(name) == folded(wanted)]
         if not exact and len(near) != 1:

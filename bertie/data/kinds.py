@@ -12,7 +12,7 @@ Everything else is `labels`: one text or two, and a label, which `columns` finds
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from bertie.core.errors import DataError, UsageError
 from bertie.data import row_checks, tags
 from bertie.data.cells import CellError, as_text
 from bertie.data.choices import as_choices, choice_columns, first_number, numbered
-from bertie.data.columns import LABEL_NAMES, TEXT_NAMES, folded
+from bertie.data.columns import LABEL_NAMES, TEXT_NAMES, Columns, folded, given
 from bertie.data.markers import is_marked
 from bertie.data.rows import Row
 from bertie.data.spans import needed, one_label
@@ -92,18 +92,23 @@ class Kind:
         asked = self.asked_of(row)
         return {name: value for name, value in row.items() if name not in asked and name not in self.may_have}
 
-    def names(self, header: list[str], for_prediction: bool) -> Names | None:
-        """Canonical name to the file's; None where the columns of no set are all there."""
+    def sets(self, for_prediction: bool, named: Collection[str] = ()) -> list[tuple[str, ...]]:
+        """The sets of columns of which one is to be there: all, or those with every column that a person named."""
+        return [columns for columns in (self.asked if for_prediction else self.needed) if set(named) <= set(columns)]
+
+    def names(self, header: list[str], for_prediction: bool, named: Mapping[str, str] | None = None) -> Names | None:
+        """Canonical name to the file's, of which a person may have named some; None where no set is all there."""
         plain = {folded(name): name for name in header}
         found: Names = {}
         for column, known in self.known.items():
             match = next((plain[name] for name in (column, *known) if name in plain), None)
             if match is not None:
                 found[column] = match
+        found |= named or {}
         choices = choice_columns(header) if "choices" in self.known and "choices" not in found else {}
         if choices:
             found |= {"choices": ""}
-        for columns in self.asked if for_prediction else self.needed:
+        for columns in self.sets(for_prediction, named or ()):
             if all(column in found for column in columns):
                 wanted = [*columns, *self.may_have]
                 taken = {column: found[column] for column in wanted if found.get(column)}
@@ -353,14 +358,28 @@ def _is_target(record: Mapping[str, Any], names: Names) -> bool:
     return True
 
 
-def names_of(kind: str, table: Table, for_prediction: bool) -> Names:
-    """The file's names for the columns of this kind; DataError says what is missing."""
+def names_of(kind: str, table: Table, for_prediction: bool, columns: Columns | None = None) -> Names:
+    """The file's names for the columns of this kind; `columns` are those that a person named.
+
+    DataError says what is missing. UsageError: no such kind, or a column is named that its rows do not have.
+    """
     if kind not in KINDS:
         raise UsageError(f"rows of kind {kind!r} do not exist; there are {', '.join([LABELS, *KINDS])}")
-    found = KINDS[kind].names(table.header, for_prediction)
+    named = given(table, columns or Columns())
+    if for_prediction:
+        named.pop("label", None)
+    sets = KINDS[kind].sets(for_prediction, named)
+    if not sets:
+        raise UsageError(
+            f"{table.source}: a column is named for {' and '.join(named)}, but {kind} is read from "
+            f"{_listed(KINDS[kind].sets(for_prediction))}; rename the columns instead"
+        )
+    found = KINDS[kind].names(table.header, for_prediction, named)
     if found is None:
-        sets = KINDS[kind].asked if for_prediction else KINDS[kind].needed
-        wanted = " or ".join(",".join(columns) for columns in sets)
         shown = ", ".join(map(repr, table.header)) or "no columns"
-        raise DataError(f"{table.top}: found {shown}, expected {wanted} for {kind}; rename the columns")
+        raise DataError(f"{table.top}: found {shown}, expected {_listed(sets)} for {kind}; rename the columns")
     return found
+
+
+def _listed(sets: list[tuple[str, ...]]) -> str:
+    return " or ".join(",".join(columns) for columns in sets)

@@ -167,11 +167,12 @@ def row_reader(
     table: Table, kind: str, columns: Columns | None, for_prediction: bool
 ) -> tuple[Callable[[Record], Row], list[str]]:
     """What makes a canonical row of a record, or raises a CellError; and what was chosen. DataError: missing columns.
+    UsageError: `columns` name one that rows of this kind do not have.
 
     Of a labelled table all records are looked at first; of one to predict only the header.
     """
     if kind != LABELS:
-        names = names_of(kind, table, for_prediction)
+        names = names_of(kind, table, for_prediction, columns)
         read = KINDS[kind].read(table, names)
         return lambda record: read(record, names, for_prediction), _renamed(table.source, names)
     mapping = find_columns(table, columns or Columns(), label_needed=not for_prediction)

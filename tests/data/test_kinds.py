@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from bertie.core.errors import DataError, UsageError
+from bertie.data.columns import Columns
 from bertie.data.readers import read_rows
+from bertie.data.sources import ReadOptions
+from bertie.data.unlabelled import unlabelled_rows
 from tests.data.records import unlabelled
 
 LINES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -108,6 +111,29 @@ def test_missing_columns_are_said(tmp_path: Path) -> None:
         read_rows(path, kind="tagging")
     with pytest.raises(UsageError, match="rows of kind 'poem' do not exist; there are labels, "):
         read_rows(path, kind="poem")
+
+
+def test_a_column_that_is_named_is_the_text_of_any_kind(tmp_path: Path) -> None:
+    """Beside one that has the usual name; of a file to predict the label is not looked for."""
+    path = write(tmp_path / "posts.jsonl", {"id": 1, "text": "title", "query": "q", "positive": "p", "Body": "right"})
+    for kind in ("embedding", "tagging"):
+        options = ReadOptions(columns=Columns(text="body", label="id"), kind=kind)
+        assert list(unlabelled_rows(path, options)) == [{"text": "right"}]
+    assert list(read_rows(path, Columns(text="body"), kind="embedding")) == [{"text": "right"}]
+    reviews = write(tmp_path / "reviews.jsonl", {"text": "no", "body": "good", "target": "good", "label": "no", "y": "1"})
+    judged = read_rows(reviews, Columns(text="body", label="y"), kind="target_sentiment")
+    assert list(judged) == [{"text": "good", "target": "good", "label": "1"}]
+    assert "read 'body' as text, 'y' as label" in judged.notes[-1]
+
+
+def test_a_column_that_a_kind_does_not_have_cannot_be_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.jsonl", {"context": "It is red.", "question": "Which?", "answer": "red"})
+    with pytest.raises(UsageError, match="named for text, but question_answering is read from context,question,answ"):
+        read_rows(path, Columns(text="context"), kind="question_answering")
+    with pytest.raises(UsageError, match="named for text_a and text_b, but tagging is read from tokens or text; "):
+        unlabelled_rows(path, ReadOptions(columns=Columns(text_a="context", text_b="question"), kind="tagging"))
+    with pytest.raises(DataError, match="there is no column 'body'; found 'context', .*; give one to --text-column"):
+        unlabelled_rows(path, ReadOptions(columns=Columns(text="body"), kind="embedding"))
 
 
 def test_files_of_their_own_format(tmp_path: Path) -> None:

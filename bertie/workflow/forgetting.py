@@ -100,7 +100,8 @@ def begin(
     if request.model is None:
         return None
     if ready.headless:
-        fit_head(ready, ready.recipe.training.seconds or request.seconds, run, say)
+        seconds = request.within(ready.recipe.training.seconds or request.seconds, request.seconds)
+        fit_head(ready, seconds, run, say)
     meter = Meter(ready, *probes, run)
     meter.before()
     return meter

@@ -94,7 +94,7 @@ def _pretrain(request: PretrainRequest, run: RunFolder, say: Callable[[str], Non
         model = TrainingModel(ready.encoder, ready.task, wrappers, whole_vocabulary=True)
         reserve = RESERVE + (meter.before()["seconds"] if meter else 0.0)
         training, rounds = plan(ready, model, request, run, request.seconds - reserve - (time.monotonic() - began))
-        ready = replace(ready, recipe=replace(recipe, training=training))
+        ready = replace(ready, recipe=replace(recipe, training=as_asked(training, recipe.training)))
         notes.say(
             f"training: {training.epochs} rounds of about {ready.corpus.train.tokens // rounds.pace.a_pass:,} tokens, "
             f"{training.seconds or 0:.0f} s at most" + (f"; replay {recipe.replay:.0%}" if recipe.replay else "")
@@ -168,11 +168,17 @@ def plan(
     training = replace(training, optimizer=replace(training.optimizer, rate=rate))
     decided = run.read("plan")
     if decided is None:
-        seconds = training.seconds or max(left, 1.0)
+        left = max(left, 1.0)
+        seconds = request.within(training.seconds or left, left)
         decided = {"seconds": seconds, **rounds_for(ready, model, training, seconds)}
         run.write("plan", decided)
     training = replace(training, epochs=decided["rounds"], seconds=decided["seconds"])
     return training, curriculum(ready, decided["rounds"], decided["a_pass"])
+
+
+def as_asked(training: Training, asked: Training) -> Training:
+    """Without the time and the rounds that a budget has decided: what is published serves other trainings."""
+    return replace(training, seconds=asked.seconds, epochs=asked.epochs)
 
 
 def rounds_for(ready: Ready, model: TrainingModel, training: Training, seconds: float) -> dict[str, int]:

@@ -50,7 +50,9 @@ def publish(prepared: Prepared, predictor: Predictor, outcome: Outcome, run: Run
     exact = Predictor(predictor.model)  # golden answers are float32's, whatever the training computed in
     chosen = golden_rows(exact, prepared.splits.dev)
     model = replace(exact.model, golden=golden.record(exact.predict, chosen))
-    recipe = replace(prepared.recipe, training=outcome.training, task=prepared.task.description().get("settings", {}))
+    # The time that was asked for, not what a budget has left of it: the recipe serves other trainings.
+    training = replace(outcome.training, seconds=prepared.recipe.training.seconds)
+    recipe = replace(prepared.recipe, training=training, task=prepared.task.description().get("settings", {}))
     settings = tomli_w.dumps(to_dict(recipe))
     words, seconds = (folder.resolve().name, settings), outcome.evaluation["seconds"]
     report = report_of(prepared, outcome.judgement, run.entries(), words, seconds, outcome.kept_step)

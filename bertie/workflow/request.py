@@ -142,6 +142,10 @@ class RunRequest(ABC):
         """The budget in seconds, `usual` where there is none."""
         return usual if self.budget is None else seconds(self.budget)
 
+    def within(self, seconds: float, left: float) -> float:
+        """Seconds of a training that would take so many: where a budget was given, no more than are left of it."""
+        return seconds if self.budget is None else min(seconds, left)
+
     def settings_of(self, kind: type[R]) -> R:
         """The recipe file with the overrides on top."""
         recipe = load_toml(kind, self.recipe) if self.recipe else kind()

@@ -266,7 +266,8 @@ def plan(
         judging *= 1 + len(prepared.splits.dev) / len(prepared.test)
         budget = request.seconds_or(60 * prepared.task.defaults.minutes)
         left = max(budget - (time.monotonic() - began) - reserve - judging, 1.0)
-        decided = {"seconds": training.seconds or left, "budget": budget}
+        seconds, given = request.within(training.seconds or left, left), request.budget is not None
+        decided = {"seconds": seconds, "left": left, "budget": budget, "given": given}
         run.write("plan", decided)
     else:
         allow_time(decided, run, request, training.seconds)
@@ -284,10 +285,13 @@ def judging_seconds(predictor: Predictor, rows: Rows) -> float:
 def allow_time(decided: dict[str, Any], run: RunFolder, request: TrainRequest, asked: float | None) -> None:
     """Puts the time that a resume asks for into the plan; like the first it counts for all sessions of the run.
 
-    `asked` is the recipe's `training.seconds`.
+    `asked` is the recipe's `training.seconds`; it is no more than what is left of a budget that was given.
     """
     budget = decided["budget"] if request.budget is None else request.seconds
-    seconds = asked or max(decided["seconds"] + budget - decided["budget"], 1.0)
+    given, more = decided["given"] or request.budget is not None, budget - decided["budget"]
+    left = max(decided["left"] + more, 1.0)
+    seconds = asked or max(decided["seconds"] + more, 1.0)
+    seconds = min(seconds, left) if given else seconds
     if seconds == decided["seconds"]:
         return
     if run.read("result") is not None:
@@ -295,5 +299,5 @@ def allow_time(decided: dict[str, Any], run: RunFolder, request: TrainRequest, a
             f"{run.path}: the run has ended, another time changes nothing; go on without it, or start again without "
             "--resume but with --overwrite"
         )
-    decided |= {"seconds": seconds, "budget": budget}
+    decided |= {"seconds": seconds, "left": left, "budget": budget, "given": given}
     run.write("plan", decided)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,9 @@ from bertie.core.errors import BertieError, DataError, UsageError
 from bertie.data import demo
 from bertie.objectives.pretraining import OBJECTIVES
 from bertie.training.run import RunFolder
+from bertie.training.settings import Training
 from bertie.workflow.evaluate import run_evaluation
-from bertie.workflow.pretrain import run_pretraining
+from bertie.workflow.pretrain import as_asked, run_pretraining
 from bertie.workflow.pretrain_request import PretrainRequest
 from bertie.workflow.train import TrainResult
 from tests.bundle.making import ROWS, save_tiny
@@ -76,9 +79,17 @@ def test_a_bundle_is_left_that_says_what_was_learned(made: tuple[Path, TrainResu
     assert {"masked_accuracy", "loss", "perplexity", "unigram_entropy"} <= set(metrics)
     assert metrics["loss"] > 0.0 and metrics["unigram_entropy"] > 0.0
     assert set(result.evaluation["floors"]) == {"unigrams"}
+    recipe = tomllib.loads((result.folder / "recipe.toml").read_text(encoding="utf-8"))
+    assert recipe["training"]["epochs"] == 3 and "seconds" not in recipe["training"]
     kept = json.loads((result.folder / "metrics.json").read_text(encoding="utf-8"))
     assert "next_sentence_accuracy" in kept["held_out"] and "probe_accuracy" in kept["held_out"]
     assert "unigrams" in (result.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_what_a_budget_decided_is_no_part_of_the_recipe() -> None:
+    decided = Training(epochs=40, seconds=812.5, rows_per_batch=16)
+    assert as_asked(decided, Training(epochs=3, seconds=900.0)) == replace(decided, epochs=3, seconds=900.0)
+    assert as_asked(decided, Training()) == replace(decided, epochs=0, seconds=None)
 
 
 def test_it_fills_in_and_is_judged_on_a_text_file(made: tuple[Path, TrainResult]) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from bertie.core.errors import UsageError
+from bertie.tasks.base import Defaults
+from bertie.training.run import RunFolder
 from bertie.training.settings import Training
+from bertie.workflow import train
 from bertie.workflow.preparation import read_splits
-from bertie.workflow.request import TrainRequest
+from bertie.workflow.request import Recipe, TrainRequest
 from tests.workflow.rows import write
 
 
@@ -35,3 +41,24 @@ def test_the_split_follows_that_seed(tmp_path: Path) -> None:
 def test_a_budget_that_is_no_time_is_refused_where_it_is_given(budget: str | float) -> None:
     with pytest.raises(UsageError, match="expected a time such as 90s, 10m or 2h"):
         TrainRequest(data="a.csv", budget=budget)
+
+
+@pytest.mark.parametrize(
+    ("asked", "budget", "expected"), [(None, "60s", 40.0), (500.0, "60s", 40.0), (5.0, "60s", 5.0), (500.0, None, 500.0)]
+)
+def test_a_budget_that_is_given_bounds_the_time_of_a_recipe(
+    asked: float | None, budget: str | None, expected: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a resume too, whichever session it was given to."""
+    monkeypatch.setattr(train, "judging_seconds", lambda *of: 0.0)
+    monkeypatch.setattr(train, "fill", lambda training, *of: training)
+    monkeypatch.setattr(train.Extent, "of", lambda prepared: None)
+    prepared: Any = SimpleNamespace(
+        recipe=Recipe(training=Training(seconds=asked)), method=None, test=[0], splits=SimpleNamespace(dev=[0]),
+        task=SimpleNamespace(defaults=Defaults()),
+    )  # fmt: skip
+    request, predictor = TrainRequest(data="a.csv", budget=budget), SimpleNamespace()
+    with RunFolder(tmp_path / "run") as run:
+        for one, seconds in ((request, expected), (replace(request, budget="30s"), min(expected, 10.0))):
+            found = train.plan(prepared, predictor, run, one, time.monotonic())  # type: ignore[arg-type]
+            assert found.seconds == pytest.approx(seconds, abs=0.5)

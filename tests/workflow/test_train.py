@@ -42,6 +42,8 @@ def test_what_words_tell_is_learned_and_the_bundle_has_its_documents(tiny_model:
     data = write(tmp_path / "data.csv", 300)
     lines: list[str] = []
     result = bertie.train(data, model=str(tiny_model), out=tmp_path / "m", settings=FAST, say=lines.append)
+    recipe = tomllib.loads((result.folder / "recipe.toml").read_text(encoding="utf-8"))
+    assert recipe["training"]["epochs"] == 2 and "seconds" not in recipe["training"]
     assert result.evaluation["primary"]["value"] >= 0.9
     names = {path.name for path in result.folder.iterdir()}
     assert names == {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,14 @@ def cross_validated(trained: Sequence[Trained], folds: Sequence[Fold], rows: Row
     }
 
 
-def write_answers(path: Path, trained: Sequence[Trained], folds: Sequence[Fold], rows: Rows) -> None:
-    """A line for each row and seed, in the order of the rows; `row` counts the training rows from 0."""
+def write_answers(path: Path, trained: Sequence[Trained], folds: Sequence[Fold], rows: Rows, task: Task) -> None:
+    """A line for each row that was judged and each seed, in the order of the rows; `row` counts those of the training
+    from 0.
+    """
     lines = []
     for one in trained:
         if one.job.fold is not None:
-            for i, answer in zip(folds[one.job.fold - 1].held, one.judged, strict=True):
+            for i, answer in zip(_judged(folds[one.job.fold - 1], one, rows, task), one.judged, strict=True):
                 place = f"{Path(rows.source).name}:{rows.lines[i]}" if rows.lines else None
                 about = {"row": i, "where": place, "fold": one.job.fold, "seed": one.job.seed}
                 lines.append({**about, "answer": answer})
@@ -86,6 +89,13 @@ def told(found: dict[str, Any]) -> list[str]:
         clear = "the model is better" if gain["low"] > 0 else "the model is not clearly better"
         lines.append(f"cross-validation: floor {name} {floor['mean']:.4f}, the difference {gain['mean']:+.4f}, {clear}")
     return lines
+
+
+def _judged(fold: Fold, one: Trained, rows: Rows, task: Task) -> list[int]:
+    """The places of the rows that were answered: a task may leave some out, as a text of which no half can be asked."""
+    if len(one.judged) == len(fold.held):
+        return fold.held
+    return task.accept(replace(rows.take(fold.held), lines=fold.held)).lines
 
 
 def _value(task: Task, answers: list[Answer], rows: Rows) -> float:

@@ -155,8 +155,9 @@ def prepare_fold(prepared: Prepared, fold: Fold, say: Say) -> Prepared:
         say(f"its training rows are without {_listed(lacks)}, which will be answered wrong")
     task = make_task(whole.name, train if lacks else rows, prepared.recipe)
     dev = prepared.splits.dev if fold.dev is None else task.accept(rows.take(fold.dev))
-    splits = Splits(train, dev, task.accept(rows.take(fold.held)), [])
-    say(f"rows: {len(train)} train, {len(dev)} dev, {len(fold.held)} to be judged")
+    held = task.accept(rows.take(fold.held))
+    splits = Splits(train, dev, held, [])
+    say(f"rows: {len(train)} train, {len(dev)} dev, {len(held)} to be judged")
     for note in task.expect(train, dev):
         say(note)
     return assemble(splits, task, prepared.start, prepared.recipe, notes, prepared.augmenter)

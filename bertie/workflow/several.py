@@ -81,7 +81,7 @@ def _train(request: TrainRequest, run: RunFolder, say: Say) -> TrainResult:
         about: dict[str, Any] = {}
         if folds:
             about["cross_validation"] = cross_validated(trained, folds, rows, prepared.task)
-            write_answers(run.path / OUT_OF_FOLD, trained, folds, rows)
+            write_answers(run.path / OUT_OF_FOLD, trained, folds, rows, prepared.task)
             for line in told(about["cross_validation"]):
                 notes.say(line)
         mixed = combine(request.combined, Material(trained, prepared, folds, notes.say))

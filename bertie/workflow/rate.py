@@ -7,12 +7,15 @@ Knows nothing of the command line.
 
 from __future__ import annotations
 
+import os
 import shlex
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bertie.bundle.checksums import stay_outside
+from bertie.core.errors import UsageError
 from bertie.core.files import write_text
 from bertie.data.batches import of_epoch
 from bertie.evaluation.phrases import language_of
@@ -108,6 +111,8 @@ class RateResult:
 def run_rate(request: RateRequest, say: Say) -> RateResult:
     """Prepares as a training does, in a folder that is gone afterwards, and tries the rates."""
     asked = replace(request.training, resume=False, overwrite=False)
+    page = request.plot or Path("runs") / f"{asked.name}-rate.html"
+    check_page(page)
     with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder) / "run") as run:
         prepared = prepare(asked, asked.settings(), run, Notes(say))
     training = filled(prepared)
@@ -116,12 +121,20 @@ def run_rate(request: RateRequest, say: Say) -> RateResult:
     model = begin(prepared, say)
     say(f"range test: {sweep.steps} steps, rates from {sweep.lowest:.1e} to {sweep.highest:.1e}")
     curve = range_test(model, of_epoch(prepared.examples, 0), training, sweep, [Tuner(prepared.method, model.encoder)])
-    page = request.plot or Path("runs") / f"{asked.name}-rate.html"
-    page.parent.mkdir(parents=True, exist_ok=True)
     rate = curve.suggestion
     arguments = "" if rate is None else taking(rate, training.optimizer, filled(prepared, rate).optimizer)
     write_text(page, render(_page(asked, prepared, curve, arguments)))
     return RateResult(curve, usual, page, arguments)
+
+
+def check_page(page: Path) -> None:
+    """UsageError where no page can be written, said before minutes are spent on it."""
+    stay_outside(page)
+    if page.is_dir():
+        raise UsageError(f"--plot {page}: is a folder, expected the name of a file; add one, such as rate.html")
+    above = next(folder for folder in page.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise UsageError(f"--plot {page}: {above} is no folder that can be written to; choose another place")
 
 
 def filled(prepared: Prepared, rate: float | None = None) -> Training:

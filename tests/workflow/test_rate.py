@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 import bertie
+from bertie.bundle.checksums import SEAL
 from bertie.cli.app import run
+from bertie.core.errors import UsageError
 from bertie.core.files import sha256
 from bertie.training.settings import Optimizer
 from bertie.workflow.rate import RateRequest, command, run_rate, taking
@@ -80,6 +82,28 @@ def test_what_to_type_next_is_the_training_that_was_tested() -> None:
         "--set training.optimizer.rate=1e-4"
     )
     assert command(TrainRequest(data="data.csv"), "minilm", "") == "bertie train data.csv --model minilm"
+
+
+@pytest.mark.parametrize(
+    ("plot", "words"),
+    [
+        ("model/rate.html", "lies inside the bundle"),
+        ("folder", "is a folder, expected the name of a file"),
+        ("notes.txt/pages/rate.html", "notes.txt is no folder that can be written to"),
+    ],
+)
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_read(
+    plot: str, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / SEAL).write_text("{}")
+    before = sorted(tmp_path.rglob("*"))
+    request = RateRequest(training=TrainRequest(data="there-is-no-such.csv"), plot=tmp_path / plot)
+    with pytest.raises(UsageError, match=words):
+        run_rate(request, lambda line: None)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize(

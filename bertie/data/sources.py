@@ -27,6 +27,8 @@ DEV_ROWS = 2000
 """A dev set that is split off has at most this many rows: enough to choose by, and it is scored often."""
 SHARE = 0.1
 """Part of the rows that a dev or a test set gets when it is split off."""
+HUB = "hub:"
+"""Before the name of a data set of the hub."""
 By = Literal["class", "group", "time"]
 """What rows are divided by: their label alone, the column beside them as the name of a group, or as a time."""
 _NAMES = {
@@ -76,7 +78,7 @@ def load_splits(
     left for dev, or only one class.
     """
     options = options or ReadOptions()
-    parts = _from_hub(str(data), options) if str(data).startswith("hub:") else _from_disk(Path(data), options)
+    parts = hub_parts(str(data), options) if str(data).startswith(HUB) else _from_disk(Path(data), options)
     given = {name: path for name, path in (("dev", dev), ("test", test)) if path is not None}
     parts |= {name: read(Path(path), _judging(options, parts["train"])) for name, path in given.items()}
     notes = [note for rows in parts.values() for note in rows.notes]
@@ -96,8 +98,10 @@ def read(path: Path, options: ReadOptions) -> Rows:
     return read_rows(path, options.columns, options.encoding, skip_bad_rows=skip, kind=kind)
 
 
-def split_files(folder: Path) -> dict[str, Path]:
-    """The files of a folder that are train, dev and test by their names; a lone data file is the train file."""
+def split_files(folder: Path, *, train_needed: bool = True) -> dict[str, Path]:
+    """The files of a folder that are train, dev and test by their names. Where one is needed to learn from, a lone data
+    file is the train file, and DataError says that there is none.
+    """
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
     found: dict[str, list[Path]] = {"train": [], "dev": [], "test": []}
     for file in files:
@@ -110,9 +114,9 @@ def split_files(folder: Path) -> dict[str, Path]:
         if len(several) > 1:
             listed = ", ".join(file.name for file in several)
             raise DataError(f"{folder}: {len(several)} files could be {name} ({listed}), expected one; name it as DATA")
-    if not found["train"] and len(files) == 1 and not found["test"]:
-        return {"train": files[0]}
-    if not found["train"]:
+    if train_needed and not found["train"]:
+        if len(files) == 1 and not found["test"]:
+            return {"train": files[0]}
         raise DataError(
             f"{folder}: there is no train file; {_holds(folder)}; expected train.csv (or .tsv, .jsonl, .parquet)"
         )
@@ -134,7 +138,8 @@ def _judging(options: ReadOptions, train: Rows) -> ReadOptions:
     return replace(options, columns=options.columns.to_judge(train.first))
 
 
-def _from_hub(data: str, options: ReadOptions) -> Parts:
+def hub_parts(data: str, options: ReadOptions) -> Parts:
+    """The parts of a data set of the hub; DataError where it cannot be loaded."""
     # `datasets` takes seconds to import, and most people train on a file; the hub is the one who pays for it.
     hub = importlib.import_module("bertie.data.hub_rows")
     parts: Parts = hub.load_parts(data, options.columns, options.skip_bad_rows, options.kind)

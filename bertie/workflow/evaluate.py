@@ -16,7 +16,7 @@ from typing import Any
 from bertie.core.errors import DataError, ModelError
 from bertie.data.corpus_reader import open_sources
 from bertie.data.rows import Rows
-from bertie.data.sources import read, split_files
+from bertie.data.sources import HUB, hub_parts, read, split_files
 from bertie.evaluation.floor_files import load_floors
 from bertie.evaluation.floors.base import Ground
 from bertie.evaluation.judge import judge, to_json
@@ -37,7 +37,7 @@ def run_evaluation(
     metric: str | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Scores a bundle on the rows of a file, or of the test file of a folder."""
+    """Scores a bundle on the rows of a file, or on the test rows of a folder or of a data set of the hub."""
     predictor = load(model)
     reading = reading or Reading()
     read = labelled_rows if predictor.task.labelled else text_rows
@@ -55,15 +55,21 @@ def run_evaluation(
 
 
 def labelled_rows(data: str, reading: Reading, kind: str) -> Rows:
-    """The rows of a file; of a folder its test file, else its dev file."""
-    path = Path(data)
+    """The rows of a file; of a folder or a data set of the hub its test rows, else its dev rows."""
+    path, options = Path(data), read_options(reading, kind)
+    if data.startswith(HUB):
+        parts = hub_parts(data, options)
+        judging = next((parts[name] for name in ("test", "dev") if name in parts), None)
+        if judging is None:
+            raise DataError(f"{data}: has no labelled test or dev rows to evaluate on; name another or a file")
+        return judging
     if not path.is_dir():
-        return read(path, read_options(reading, kind))
-    files = split_files(path)
+        return read(path, options)
+    files = split_files(path, train_needed=False)
     chosen = files.get("test") or files.get("dev")
     if chosen is None:
         raise DataError(f"{path}: holds no test or dev file to evaluate on; name a file")
-    return read(chosen, read_options(reading, kind))
+    return read(chosen, options)
 
 
 def text_rows(data: str, reading: Reading, kind: str) -> Rows:

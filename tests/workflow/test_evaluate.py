@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from datasets import Dataset
 
 import bertie
 from bertie.core.errors import DataError, UsageError
-from bertie.data import hub
+from bertie.data import hub, hub_rows
 from bertie.data import rows as rows_module
 from bertie.data.readers import read_rows
 from bertie.nn import checkpoint
 from bertie.predict import Predictor
-from bertie.workflow.evaluate import FLOORS, floor_answers
+from bertie.workflow.evaluate import FLOORS, floor_answers, labelled_rows
+from bertie.workflow.request import Reading
 from tests.workflow.rows import write
 
 
@@ -54,6 +56,30 @@ def test_several_labels_are_too_many_for_a_model_of_one(bundles: dict[str, Path]
     data.write_text(text + "slow food,negative|x\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"new.csv:42: found 2 labels \(negative, x\), expected one label"):
         bertie.evaluate(bundles["one"], data)
+
+
+def test_a_folder_to_judge_by_needs_no_train_file(tmp_path: Path) -> None:
+    (tmp_path / "dev.csv").write_text("text,label\na,x\n", encoding="utf-8")
+    assert list(labelled_rows(str(tmp_path), Reading(), "labels")) == [{"text": "a", "label": "x"}]
+    (tmp_path / "test.csv").write_text("text,label\nb,y\n", encoding="utf-8")
+    assert list(labelled_rows(str(tmp_path), Reading(), "labels")) == [{"text": "b", "label": "y"}]
+    for name in ("dev.csv", "test.csv"):
+        (tmp_path / name).rename(tmp_path / f"{name}.old")
+    (tmp_path / "rows.csv").write_text("text,label\nc,z\n", encoding="utf-8")
+    with pytest.raises(DataError, match="holds no test or dev file to evaluate on; name a file"):
+        labelled_rows(str(tmp_path), Reading(), "labels")
+
+
+def test_of_a_data_set_of_the_hub_its_test_rows_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = {name: Dataset.from_list([{"text": name, "body": name}]) for name in ("train", "validation", "test")}
+    monkeypatch.setattr(hub_rows, "_load", lambda name, config: parts)
+    reading = Reading(text_column="body")
+    assert list(labelled_rows("hub:some/set", reading, "embedding")) == [{"text": "test"}]
+    del parts["test"]
+    assert list(labelled_rows("hub:some/set", reading, "embedding")) == [{"text": "validation"}]
+    del parts["validation"]
+    with pytest.raises(DataError, match="hub:some/set: has no labelled test or dev rows to evaluate on"):
+        labelled_rows("hub:some/set", reading, "embedding")
 
 
 def test_another_metric_has_an_interval_and_floors(bundles: dict[str, Path], tmp_path: Path) -> None:

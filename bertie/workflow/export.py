@@ -75,7 +75,10 @@ def huggingface(predictor: Predictor, folder: Path, source: Path) -> str:
     (folder / "README.md").write_text(_readme(predictor.name, model, task, how), encoding="utf-8")
     difference = _prove(predictor, folder)
     code = ", needs trust_remote_code=True" if how.remote_code else ""
-    return f"{how.class_name} for transformers{code}; logits within {difference:.0e} of the bundle's; see README.md"
+    same = f"logits within {difference:.0e} of the bundle's"
+    if _reads_windows(task):
+        same += f" up to {model.max_length} tokens, longer texts are cut and not read in windows"
+    return f"{how.class_name} for transformers{code}; {same}; see README.md"
 
 
 def small(predictor: Predictor, folder: Path, source: Path) -> str:
@@ -87,7 +90,8 @@ def small(predictor: Predictor, folder: Path, source: Path) -> str:
         )
     added = weights(source / TUNING) if (source / TUNING).is_file() else {}
     save_adapter(model, added, folder)
-    difference = _apart(model.encoder, load_torch(folder).model.encoder, model)
+    again = load_torch(folder).model.encoder.cpu()  # where there is a GPU it is loaded there
+    difference = _apart(model.encoder, again, model)
     if not difference <= TOLERANCE:
         raise BundleError(f"{predictor.name}: the adapter's states differ by {difference:.1e}; nothing was written")
     size = sum(path.stat().st_size for path in folder.iterdir())
@@ -181,8 +185,20 @@ Labels: {", ".join(f"`{label}`" for label in task.labels)}
 {"".join(f"- {note}{chr(10)}" for note in _notes(model, task, how))}"""
 
 
+def _reads_windows(task: Classification) -> bool:
+    """Whether the bundle reads all of a long text, which no class of transformers does."""
+    return task.settings.long_texts == "windows"
+
+
 def _notes(model: Model, task: Classification, how: ExportedClassifier) -> list[str]:
     notes = [f"`truncation=True` cuts texts at {model.max_length} tokens, as in training; without it long texts fail."]
+    if _reads_windows(task):
+        notes = [
+            f"`truncation=True` cuts texts at {model.max_length} tokens; without it longer texts fail. The bundle "
+            f"reads all of such a text in overlapping parts (each reads {task.settings.overlap:.0%} of the one before "
+            "again) and answers with the mean of their logits. To get its answers here, cut long texts into such parts "
+            "and average the logits."
+        ]
     if task.pair:
         notes.append("A row is a pair of texts: `text` is the column `text_a`, `text_pair` the column `text_b`.")
     if task.several:

@@ -14,6 +14,7 @@ from bertie.nn import checkpoint
 from bertie.nn.low_rank import LowRankLinear
 from bertie.nn.peft_files import load_adapter
 from bertie.predict import Predictor
+from bertie.workflow import export
 from bertie.workflow.export import run_export
 from tests.workflow.rows import write
 
@@ -63,6 +64,24 @@ def test_that_of_lora_is_a_file_of_peft(tiny_model: Path, tmp_path: Path) -> Non
     assert any(isinstance(module, LowRankLinear) for module in encoder.modules())
     ids = torch.tensor([[2, 5, 6, 3]])
     torch.testing.assert_close(encoder(ids), predictor.model.encoder(ids), atol=1e-5, rtol=1e-5)
+
+
+def test_encoders_are_compared_on_the_processor(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is a GPU, what is read again is read there."""
+    trained("bitfit", tiny_model, tmp_path)
+    honest, brought = export.load_torch, list[torch.nn.Module]()
+
+    def loaded(folder: Path) -> Predictor:
+        predictor = honest(folder)
+        encoder = predictor.model.encoder
+        monkeypatch.setattr(encoder, "cpu", lambda: brought.append(encoder) or encoder)
+        return predictor
+
+    monkeypatch.setattr(export, "load_torch", loaded)
+    run_export(tmp_path / "bundle-bitfit", "adapter", tmp_path / "small")
+    assert len(brought) == 1
 
 
 def test_what_changed_everything_is_no_adapter(tiny_model: Path, tmp_path: Path) -> None:

@@ -119,6 +119,16 @@ def test_the_readme_tells_the_truth(rows: Rows, inputs: list[Any], make: Any, tm
     assert_same(predictor.predict(ours), [{one["label"]: one["score"] for one in row} for row in theirs])
 
 
+def test_what_reads_long_texts_in_windows_says_that_they_are_cut(make: Any, tmp_path: Path) -> None:
+    make(ROWS, {**STOCK, "long_texts": "windows", "overlap": 0.5})
+    said = run_export(tmp_path / "b", "huggingface", tmp_path / "out")
+    assert "of the bundle's up to 64 tokens, longer texts are cut and not read in windows; see README.md" in said
+    readme = (tmp_path / "out" / "README.md").read_text()
+    assert "as in training" not in readme
+    assert "cuts texts at 64 tokens; without it longer texts fail. The bundle reads all of such a text" in readme
+    assert "(each reads 50% of the one before again)" in readme
+
+
 def test_the_folder_says_what_it_is(make: Any, tmp_path: Path) -> None:
     make(SEVERAL, STOCK, origin="e5-small")
     run_export(tmp_path / "b", "huggingface", tmp_path / "out")

@@ -286,11 +286,11 @@ def _numbers(rows: Rows) -> list[float]:
 
 
 def _texts(row: Mapping[str, Any]) -> list[str]:
-    """All texts of a row whose vectors are wanted, the one that is asked for first."""
+    """All texts of a row whose vectors are wanted: the one that is asked for, be it empty, and those that it has."""
     if "text_a" in row:
         return [row["text_a"], row["text_b"]]
-    own = [row["query"] if "query" in row else row["text"], row.get("positive"), row.get("negative")]
-    return [text for text in [*own, *row.get("mined", ())] if text] or [""]
+    others = [row.get("positive"), row.get("negative"), *row.get("mined", ())]
+    return [row["query"] if "query" in row else row["text"], *(text for text in others if text)]
 
 
 def _halves(text: str) -> tuple[str, str] | None:

@@ -45,6 +45,14 @@ def test_a_vector_has_length_one_and_texts_are_asked_by_either_name(tiny_model: 
     assert made.predict([{"query": "good food"}])[0]["vector"] == pytest.approx(first["vector"])
 
 
+def test_an_empty_text_has_its_own_vector_whatever_stands_beside_it(tiny_model: Path) -> None:
+    made = predictor(tiny_model)
+    empty, beside = made.predict(["", {"query": "", "positive": "good food"}])
+    assert beside["vector"] == pytest.approx(empty["vector"], abs=1e-6)
+    assert beside["positive"] == pytest.approx(made.predict(["good food"])[0]["vector"], abs=1e-6)
+    assert made.task.texts({"query": "", "negative": "good food"}) == [""]
+
+
 def test_the_prefix_of_the_model_is_kept(tiny_model: Path) -> None:
     made = predictor(tiny_model)
     made.task.settle("query: ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from bertie.bundle.folder import Model
-from bertie.core.errors import ConfigError, DataError
+from bertie.core.errors import ConfigError, DataError, ModelError
 from bertie.data import rows as rows_module
 from bertie.data.rows import Rows
-from bertie.evaluation.floors.base import Ground
+from bertie.evaluation.floors.base import Ground, State
 from bertie.evaluation.floors.search import Bm25, UntunedEncoder
 from bertie.nn import checkpoint
 from bertie.predict import Predictor
@@ -162,7 +163,7 @@ def test_pairs_with_a_number_are_learned_by_their_order(tiny_model: Path) -> Non
     assert scores.primary == "spearman" and scores.sample is not None
     ground = Ground(made.task, made.model.encoder, made.model.tokenizer, 32)
     assert Bm25.fit(SCORED, ground) is None
-    untuned = made.task.score(UntunedEncoder().predict(SCORED, ground), SCORED)
+    untuned = made.task.score(UntunedEncoder.fit(SCORED, ground).predict(SCORED, ground), SCORED)
     assert untuned.metrics["spearman"] == pytest.approx(scores.metrics["spearman"])
     with pytest.raises(DataError, match=r"sts.jsonl:1: the label is '很像', expected how alike"):
         Embedding.from_rows(SCORED.with_column("label", ["很像", "1", "2"]), {})
@@ -223,7 +224,19 @@ def test_floors_rank_all_that_can_be_found(
     assert all(sorted(answer["ranked"]) == sorted(ROWS.column("positive")) for answer in answers)
     assert made.task.score(answers, ROWS).value > (0.95 if floor is Bm25 else 0.4)
     monkeypatch.setattr(rows_module, "ROWS_PER_BLOCK", 2)
-    assert list(floor().stream(ROWS, ground)) == answers  # what is searched are the texts of all rows
+    assert list(fitted.stream(ROWS, ground)) == answers  # what is searched are the texts of all rows
+
+
+def test_the_untuned_encoder_is_the_one_that_was_there_when_the_model_was_trained(tiny_model: Path) -> None:
+    made = predictor(tiny_model)
+    ground = Ground(made.task, made.model.encoder, made.model.tokenizer, 32)
+    state = UntunedEncoder.fit(ROWS, ground).state()
+    other = checkpoint.load(tiny_model).encoder
+    with torch.no_grad():
+        next(other.parameters()).mul_(1.1)
+    for kept, encoder in ((state, other), (State({}, {}), made.model.encoder)):
+        with pytest.raises(ModelError, match="has other weights than the encoder that the floor was fitted on"):
+            UntunedEncoder.from_state(kept).predict(ROWS, replace(ground, encoder=encoder))
 
 
 def test_bm25_prefers_rare_words_and_short_texts(tiny_model: Path) -> None:

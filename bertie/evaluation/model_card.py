@@ -18,6 +18,19 @@ from bertie.evaluation.verdict import verdict
 
 FEW_ROWS, FEW_SUPPORT, WEAKEST = 200, 5, 5
 LABELS_LISTED = 200
+HUB_TASKS = {
+    "classification": "text-classification",
+    "embedding": "sentence-similarity",
+    "multiple_choice": "multiple-choice",
+    "pattern": "text-classification",
+    "question_answering": "question-answering",
+    "reranking": "text-ranking",
+    "tagging": "token-classification",
+    "target_sentiment": "text-classification",
+}
+"""What Hugging Face calls a task; of one that it has no name for, no result is listed there."""
+SHOWN: dict[str, object] = {"choices": ["...", "..."], "head": {"start": 0, "end": 3}, "tail": {"start": 8, "end": 11}}
+"""What stands in a column that is no text."""
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 _SPACE = re.compile(r"\s+")
 
@@ -35,7 +48,7 @@ def model_card(report: Report) -> str:
         f"**{plain(said.headline)}** {plain(said.detail)}".strip(),
         _search(report),
         f"## {words['card_scores']}\n\n" + _scores(report, words),
-        f'## {words["card_use"]}\n\n```\nbertie predict . --text "..."\n```',
+        f"## {words['card_use']}\n\n" + _use(report, words),
         _labels(report, words),
         _data(report, words),
         f"## {words['card_limits']}\n\n" + "\n".join(f"- {line}" for line in limits(report, words)),
@@ -71,14 +84,24 @@ def limits(report: Report, words: Mapping[str, str]) -> list[str]:
 def _front_matter(report: Report) -> str:
     """YAML whose strings are JSON, which YAML contains: no label or name can break out of it."""
     lines = ["---", f"language: {report.language}", "library_name: bertie"]
-    if report.task == "classification":
-        lines.append("pipeline_tag: text-classification")
+    kind = HUB_TASKS.get(report.task)
+    if kind:
+        lines.append(f"pipeline_tag: {kind}")
     if report.base_model:
         lines.append(f"base_model: {json.dumps(report.base_model, ensure_ascii=True)}")
-    lines += ["model-index:", f"- name: {json.dumps(report.title, ensure_ascii=True)}", "  results:"]
-    lines += ["  - task:", "      type: text-classification", "    metrics:"]
-    lines += [f"    - type: {json.dumps(report.metric)}", f"      value: {report.figure.value:.4f}", "---"]
-    return "\n".join(lines)
+    if kind:
+        lines += ["model-index:", f"- name: {json.dumps(report.title, ensure_ascii=True)}", "  results:"]
+        lines += ["  - task:", f"      type: {kind}", "    metrics:"]
+        lines += [f"    - type: {json.dumps(report.metric)}", f"      value: {report.figure.value:.4f}"]
+    return "\n".join([*lines, "---"])
+
+
+def _use(report: Report, words: Mapping[str, str]) -> str:
+    """The command that asks it: about a text given by hand, or about rows of a file where a row is more than that."""
+    if len(report.columns) == 1:
+        return '```\nbertie predict . --text "..."\n```'
+    row = json.dumps({column: SHOWN.get(column, "...") for column in report.columns})
+    return f"```\nbertie predict . rows.jsonl\n```\n\n{words['card_row']}\n\n```\n{row}\n```"
 
 
 def _forgetting(report: Report) -> str:

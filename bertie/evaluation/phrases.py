@@ -173,6 +173,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     # the model card
     "card_scores": ("Scores", "得分"),
     "card_use": ("Use", "使用"),
+    "card_row": ("A line of `rows.jsonl`:", "`rows.jsonl` 中的一行："),
     "card_labels": ("Labels", "标签"),
     "card_limits": ("Limits", "局限"),
     "card_what": ("what", "项目"),

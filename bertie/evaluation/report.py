@@ -52,6 +52,8 @@ class Report:
     """Rows that were judged."""
     metrics: Mapping[str, float]
     floors: Mapping[str, FloorFigure]
+    columns: Sequence[str] = ("text",)
+    """What a row has that the model is to answer."""
     forgetting: Forgetting | None = None
     """Of an encoder that went on: what it gained and lost."""
     search: SearchOutcome | None = None

@@ -44,6 +44,7 @@ def report_of(
         rows=judgement.rows,
         metrics={name: value for name, value in scores.metrics.items() if name != "unseen_labels"},
         floors={name: FloorFigure(floor.interval, floor.difference) for name, floor in judgement.floors.items()},
+        columns=task.columns,
         language=language_of(text for row in prepared.test for text in task.texts(row)),
         on_dev=prepared.splits.test is None,
         base_model=prepared.start.source.name,

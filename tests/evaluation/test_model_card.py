@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 
@@ -22,6 +23,25 @@ def test_the_card_has_front_matter_scores_floors_data_and_limits(language: str) 
     for expected in ("90.0%", "86.0%", "93.0%", "80.0%", "ab" * 32, "体育", "    epochs = 3"):
         assert expected in card
     assert "## Limits" in card if language == "en" else "## 局限" in card
+
+
+def test_the_command_asks_what_the_model_answers() -> None:
+    assert 'bertie predict . --text "..."' in model_card(REPORT)
+    card = model_card(replace(REPORT, task="multiple_choice", columns=("question", "choices")))
+    assert "--text" not in card and "bertie predict . rows.jsonl" in card
+    lines = [json.loads(line) for line in card.splitlines() if line.startswith("{")]
+    assert lines == [{"question": "...", "choices": ["...", "..."]}]
+
+
+@pytest.mark.parametrize(
+    ("task", "kind"),
+    [("question_answering", "question-answering"), ("embedding", "sentence-similarity"), ("extraction", None)],
+)
+def test_a_result_is_listed_under_the_task_that_the_hub_knows(task: str, kind: str | None) -> None:
+    front = yaml.safe_load(model_card(replace(REPORT, task=task)).split("---")[1])
+    assert front.get("pipeline_tag") == kind
+    listed = [result["task"]["type"] for model in front.get("model-index", []) for result in model["results"]]
+    assert listed == ([] if kind is None else [kind])
 
 
 def test_a_score_on_the_rows_that_chose_the_model_is_a_limit() -> None:

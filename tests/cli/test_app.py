@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -50,6 +51,18 @@ def test_train_then_evaluate_then_predict(tiny_model: Path, tmp_path: Path, caps
     assert [set(json.loads(line)) for line in capsys.readouterr().out.splitlines()] == [
         {"label", "score", "scores"}
     ] * 2
+
+
+def test_without_its_packages_a_server_says_what_to_install(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it looks at a bundle."""
+    found = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "uvicorn" else found(name))
+    assert run(["serve", "no-such-bundle"]) == 2
+    assert capsys.readouterr().err == (
+        "error: serving needs uvicorn, which is not installed: pip install 'bertie[serve]'\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from bertie.bundle.folder import Model
 from bertie.core.errors import UsageError
 from bertie.core.files import new_file
 from bertie.core.runtime import choose_device, choose_dtype
-from bertie.data.rows import blocks
+from bertie.data.rows import ROWS_PER_BLOCK
 from bertie.predict import Predictor, load_torch
 from bertie.tasks.embedding import Embedding, EmbeddingSettings
 from bertie.workflow.choose import load_start
@@ -66,15 +67,22 @@ def embed(model: str | Path | Predictor, texts: Sequence[str], *, size: int | No
     """
     predictor = model if isinstance(model, Predictor) else embedder(model)
     check_size(predictor, size)
-    found = [np.array(answer["vector"], dtype=np.float32) for answer in predictor.stream(texts)]
-    width = predictor.model.encoder.config.hidden_size
-    return shortened(np.stack(found) if found else np.zeros((0, width), dtype=np.float32), size)
+    found = np.empty((len(texts), width_of(predictor, size)), dtype=np.float32)
+    for i, vector in enumerate(stream(predictor, texts, size)):
+        found[i] = vector
+    return found
+
+
+def stream(predictor: Predictor, texts: Iterable[str], size: int | None) -> Iterator[Floats]:
+    """The vector (D,) of each text, in order; no more than a block of texts is held."""
+    for answer in predictor.stream(texts):
+        yield shortened(np.array([answer["vector"]], dtype=np.float32), size)[0]
 
 
 def run_embedding(
     model: str | Path, source: Source, output: Path | None, reading: Reading, say: Say, size: int | None
 ) -> None:
-    """Writes a vector a row, in order. Rows are read, and checked, before the first one is written."""
+    """Writes a vector a row, in order. All rows are checked before the first one is written, and none is held."""
     if output is not None:
         stay_outside(output)
         if output.suffix.lower() not in ENDINGS:
@@ -82,30 +90,37 @@ def run_embedding(
     predictor = embedder(model)
     check_size(predictor, size)
     with rows_of(source, reading, predictor.task.kind, say) as rows:
-        texts = [row if isinstance(row, str) else predictor.task.texts(row)[0] for row in rows]
-    if output is None:
-        for part in blocks(texts):
-            sys.stdout.writelines(_line(vector) for vector in embed(predictor, part, size=size))
-    else:
-        write_vectors(output, embed(predictor, texts, size=size))
-
-
-def write_vectors(path: Path, vectors: Floats) -> None:
-    """Vectors (N, D) as JSON lines, as an array of numpy, or as a Parquet table with a column `vector`."""
-    with new_file(path, vectors.nbytes) as temporary:
-        if path.suffix.lower() == ".npy":
-            with temporary.open("wb") as file:  # given a name, numpy would add an ending to it
-                np.save(file, vectors)
-        elif path.suffix.lower() == ".parquet":
-            column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
-            pq.write_table(pa.table({"vector": column}), temporary)
+        texts = (row if isinstance(row, str) else predictor.task.texts(row)[0] for row in rows)
+        vectors = stream(predictor, texts, size)
+        if output is None:
+            sys.stdout.writelines(map(_line, vectors))
         else:
-            temporary.write_text("".join(map(_line, vectors)), encoding="utf-8")
+            write_vectors(output, vectors, (sum(1 for _ in rows), width_of(predictor, size)))
+
+
+def write_vectors(path: Path, vectors: Iterator[Floats], shape: tuple[int, int]) -> None:
+    """Vectors (D,), as they come, as JSON lines, an array of numpy, or a Parquet table with a column `vector`.
+
+    `shape` is (N, D), of all of them.
+    """
+    with new_file(path, 4 * shape[0] * shape[1]) as temporary:
+        if path.suffix.lower() == ".npy":
+            _write_array(temporary, vectors, shape)
+        elif path.suffix.lower() == ".parquet":
+            _write_table(temporary, vectors, shape[1])
+        else:
+            with temporary.open("w", encoding="utf-8") as file:
+                file.writelines(map(_line, vectors))
+
+
+def width_of(predictor: Predictor, size: int | None) -> int:
+    """Numbers of a vector of which the first `size` are taken; None: all."""
+    return size or predictor.model.encoder.config.hidden_size
 
 
 def check_size(predictor: Predictor, size: int | None) -> None:
     """UsageError where vectors have no such part."""
-    width = predictor.model.encoder.config.hidden_size
+    width = width_of(predictor, None)
     if size is not None and not 1 <= size <= width:
         raise UsageError(f"--size {size}: the vectors have {width} numbers, expected 1 to {width}")
 
@@ -116,6 +131,21 @@ def shortened(vectors: Floats, size: int | None) -> Floats:
         return vectors
     lengths: Floats = np.linalg.norm(vectors[:, :size], axis=1, keepdims=True).clip(min=1e-12)
     return vectors[:, :size] / lengths
+
+
+def _write_array(path: Path, vectors: Iterator[Floats], shape: tuple[int, int]) -> None:
+    """What `np.save` writes, without all vectors at once."""
+    with path.open("wb") as file:
+        descr = np.lib.format.dtype_to_descr(np.dtype(np.float32))
+        np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
+        file.writelines(vector.tobytes() for vector in vectors)
+
+
+def _write_table(path: Path, vectors: Iterator[Floats], width: int) -> None:
+    with pq.ParquetWriter(path, pa.schema([("vector", pa.list_(pa.float32(), width))])) as writer:
+        while group := list(islice(vectors, ROWS_PER_BLOCK)):
+            column = pa.FixedSizeListArray.from_arrays(pa.array(np.concatenate(group)), width)
+            writer.write_table(pa.table({"vector": column}))
 
 
 def _line(vector: Floats) -> str:

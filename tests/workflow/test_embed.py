@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ from bertie.predict import Predictor
 from bertie.tasks.embedding import Embedding
 from bertie.tasks.reranking import Reranking
 from bertie.text.tokenizer import Tokenizer
-from bertie.workflow.embed import run_embedding
+from bertie.workflow import embed as module
+from bertie.workflow.embed import run_embedding, write_vectors
 from bertie.workflow.request import Reading
 
 ROWS = Rows([{"query": "good food", "positive": "the food was great"}, {"query": "房间", "positive": "房间很好"}])
@@ -75,6 +77,19 @@ def test_every_ending_holds_the_same_vectors(
     for vectors in found:
         assert np.array_equal(vectors.astype(np.float32), expected)
     assert np.linalg.norm(expected, axis=1) == pytest.approx([1.0, 1.0])
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "npy", "parquet"])
+def test_vectors_are_written_as_they_come(ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ROWS_PER_BLOCK", 100)
+    path, vectors = tmp_path / f"v.{ending}", np.random.default_rng(0).random((1500, 256), dtype=np.float32)
+    tracemalloc.start()
+    write_vectors(path, iter(vectors), (1500, 256))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000 < path.stat().st_size
+    if ending == "npy":
+        assert np.array_equal(np.load(path), vectors)
 
 
 def test_texts_of_a_file_in_its_order(tiny_model: Path, tmp_path: Path) -> None:

@@ -146,7 +146,10 @@ class Session:
         self.model.train(training)
         set_random_state(generators)
         score = float(evaluation.score)
-        better = self.state.judge(-math.inf if math.isnan(score) else score)
+        # The last weights are those that the schedule has settled; dev rows often put others before them by luck alone
+        # (the one-standard-error rule, Breiman et al. 1984, section 3.4.3).
+        settled = self.ended() in ("epochs", "time")
+        better = self.state.judge(-math.inf if math.isnan(score) else score, evaluation.error if settled else 0.0)
         if better or self.settings.keep == "last":
             self._keep(score)
         return evaluation

@@ -84,8 +84,9 @@ class Training:
     clip: float = 1.0
     """Longest gradient (norm over all parameters); longer ones are scaled down. 0: never."""
     keep: Literal["auto", "best", "last"] = "auto"
-    """Which weights a training ends with: those of the best dev score, or the last ones, where the schedule ends. auto:
-    the last ones where fewer than 100 dev rows would choose by luck."""
+    """Which weights a training ends with: best, those of the best dev score, unless the last ones, where the schedule
+    ends, are within its standard error of them; or the last ones. auto: the last ones where fewer than 100 dev rows
+    would choose by luck."""
     patience: int = 0
     """Evaluations without a better score after which training ends. 0: never."""
     evaluations_per_epoch: int = 1

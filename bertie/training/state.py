@@ -26,6 +26,8 @@ class Evaluation:
     """By which the best model is kept; larger is better."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Others, for the log."""
+    error: float = 0.0
+    """Standard error of the score; 0 where it is not known."""
 
 
 @dataclass
@@ -62,9 +64,13 @@ class State:
         if self.position == steps_in_epoch:
             self.epoch, self.position = self.epoch + 1, 0
 
-    def judge(self, score: float) -> bool:
-        """Notes a score; True where it is the best so far."""
-        better = self.best_score is None or score > self.best_score
+    def judge(self, score: float, allowed: float = 0.0) -> bool:
+        """Notes a score; True where it is the best so far, or less than `allowed` behind the best of a step before.
+
+        The start is no step: a training has to better it.
+        """
+        allowed = allowed if self.best_step else 0.0
+        better = self.best_score is None or score > self.best_score - allowed
         self.judged = self.step
         self.waited = 0 if better else self.waited + 1
         if better:

@@ -189,6 +189,8 @@ def bring_together(task: Task, start: Start, recipe: Recipe) -> int:
     """A task and an encoder made for each other, on the device; returns the tokens of a sequence."""
     device = choose_device(recipe.training.device)
     start.encoder.to(device).set_attention_dropout(recipe.attention_dropout)
+    if recipe.dropout is not None:
+        start.encoder.set_dropout(recipe.dropout)
     task.settle(start.source.prefix, start.source.pooling)
     task.build_head(start.encoder.config.hidden_size)
     task.to(device)

@@ -84,6 +84,8 @@ class Recipe:
     attention_dropout: float = 0.0
     """Dropout on attention weights while training. 0 lets torch's fused kernel compute: 1.4 to 1.8 times as fast at 256
     tokens. Most checkpoints were pre-trained with 0.1."""
+    dropout: float | None = None
+    """Dropout on states and embeddings while training. None: the checkpoint's, mostly 0.1."""
     method: str = "full"
     """What of the encoder is trained: full, lora, top_layers, bitfit, ... (`bertie doctor --matrix` lists them)."""
     tuning: dict[str, Any] = field(default_factory=dict)
@@ -98,6 +100,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if not 0.0 <= self.attention_dropout < 1.0:
             raise ValueError(f"attention_dropout is {self.attention_dropout}, expected 0 to below 1")
+        if self.dropout is not None and not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"dropout is {self.dropout}, expected 0 to below 1")
 
 
 @dataclass(frozen=True, kw_only=True)

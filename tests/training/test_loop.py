@@ -96,6 +96,25 @@ def test_the_start_is_kept_if_no_step_betters_it(tmp_path: Path) -> None:
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
+@pytest.mark.parametrize(
+    ("scores", "error", "kept"),
+    [
+        ([0.1, 0.9, 0.89], 0.02, 2),  # luck of the dev rows may have put the first epoch before the last
+        ([0.1, 0.9, 0.87], 0.02, 1),
+        ([0.1, 0.9, 0.89], 0.0, 1),
+        ([0.9, 0.5, 0.89], 0.02, 0),  # the start is to be bettered
+        ([0.1, 0.9, 0.89, 0.5], 0.02, 1),  # in between nothing is allowed for
+    ],
+)
+def test_the_last_weights_are_kept_within_a_standard_error_of_the_best(
+    scores: list[float], error: float, kept: int, tmp_path: Path
+) -> None:
+    found, settings = iter(scores), replace(SETTINGS, epochs=len(scores) - 1)
+    result = run_fit(tmp_path, toy_model(), settings, lambda: Evaluation(next(found), {}, error))
+    assert result.best_step == kept * result.steps // settings.epochs
+    assert result.best_score == scores[kept]
+
+
 def test_the_last_weights_are_kept_where_asked(tmp_path: Path) -> None:
     model, scores = toy_model(), iter((3.0, 2.0, 1.0))
     start = {name: tensor.clone() for name, tensor in model.state_dict().items()}

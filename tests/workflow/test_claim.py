@@ -103,6 +103,7 @@ def test_overwrite_clears_nothing_before_the_data_were_read(again: TrainRequest,
     [
         ("max_length=32", "max_length was 0, now it is 32"),
         ("attention_dropout=0.1", r"attention_dropout was 0\.0, now it is 0\.1"),
+        ("dropout=0", r"dropout was None, now it is 0\.0"),
         ("linear_start=false", "linear_start was True, now it is False"),
         ("task.loss=focal", "task.loss was None, now it is 'focal'"),
         ("training.epochs=4", "training.epochs was 2, now it is 4"),

@@ -19,6 +19,7 @@ from bertie.evaluation.floors.frozen import FrozenFloor
 from bertie.evaluation.floors.tfidf import TfidfFloor
 from bertie.nn import checkpoint
 from bertie.nn.config import EncoderConfig
+from bertie.nn.dropout import Dropout
 from bertie.nn.encoder import Encoder
 from bertie.predict import Predictor
 from bertie.tasks.base import Answer
@@ -122,3 +123,17 @@ def test_of_dev_rows_that_only_choose_what_is_scored_is_held(tiny_model: Path) -
             assert all(isinstance(answer["vector"], np.ndarray) for answer in answers)
         else:
             assert all("scores" in answer for answer in answers), "by these it is calibrated"
+
+
+@pytest.mark.parametrize(("given", "rate"), [(None, 0.1), (0.0, 0.0), (0.3, 0.3)])
+def test_the_recipe_may_say_another_dropout_than_the_checkpoint(
+    given: float | None, rate: float, tiny_model: Path
+) -> None:
+    start, task = load_start(str(tiny_model)), TASKS.get("classification").from_rows(EIGHT["classification"], {})
+    bring_together(task, start, Recipe(dropout=given))
+    assert {part.rate for part in start.encoder.modules() if isinstance(part, Dropout)} == {rate}
+
+
+def test_a_dropout_of_everything_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"dropout is 1\.0, expected 0 to below 1"):
+        Recipe(dropout=1.0)

@@ -79,7 +79,7 @@ def query_blocks(queries: int, texts: int) -> Iterator[slice]:
 
 
 def best_places(scores: NDArray[np.floating], count: int) -> NDArray[np.intp]:
-    """Where the `count` largest of (P,) stand, largest first and equal ones in their order; without sorting the rest."""
+    """Where the `count` largest of (P,) stand, largest first, equal ones in their order; the rest is not sorted."""
     if count >= len(scores):
         return np.argsort(-scores, kind="stable")
     least = np.partition(-scores, count - 1)[count - 1]

@@ -83,8 +83,8 @@ def text_vectors(
     pool: Pool = mean_pool,
     dtype: torch.dtype = torch.float32,
 ) -> Floats:
-    """The pooled last states of each text at length one, (N, D). Texts are encoded in blocks: their tokens take far more
-    memory than their vectors.
+    """The pooled last states of each text at length one, (N, D). Texts are encoded in blocks, as their tokens take far
+    more memory than their vectors.
     """
     parts = []
     for block in blocks(texts):

@@ -137,8 +137,8 @@ class Embedding(Task):
         return rows.with_column("mined", mined)
 
     def accept(self, rows: Rows) -> Rows:
-        """Labels as numbers. Texts alone are judged by whether the beginning of each finds its end (cropping: Izacard et
-        al. 2022).
+        """Labels as numbers. Texts alone are judged by whether the beginning of each finds its end (cropping: Izacard
+        et al. 2022).
         """
         form = _form(rows)
         if form != FORMS[2]:

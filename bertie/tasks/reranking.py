@@ -21,7 +21,7 @@ from torch import Tensor
 
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError
-from bertie.data import cells
+from bertie.data import spans
 from bertie.data.batches import Batch, Example, stack
 from bertie.data.mining import Vectors, best_by_words, hard_negatives
 from bertie.data.relevance import Relevance
@@ -153,8 +153,8 @@ class Reranking(Task):
             return super().asked(row)
         texts = row["candidates"]
         if not isinstance(texts, list):
-            raise DataError(f"column 'candidates' is {cells.found(texts)}, expected a list of texts")
-        odd = [cells.found(one) for one in texts if not isinstance(one, str)]
+            raise DataError(f"column 'candidates' is {spans.found(texts)}, expected a list of texts")
+        odd = [spans.found(one) for one in texts if not isinstance(one, str)]
         if odd or not texts:
             raise DataError(f"column 'candidates' holds {[*odd, 'nothing'][0]}, expected texts, at least one")
         return {"query": row["query"], "candidates": texts}

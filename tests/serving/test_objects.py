@@ -62,7 +62,8 @@ def test_rows_with_objects_are_answered_as_the_predictor_does(server: Running, p
 def test_entities_may_be_marked_in_the_text(server: Running, predictor: Predictor) -> None:
     marked = {"text": "<e1>服务</e1>很<e2>好</e2>"}
     answer = server.client.post("/v1/predict", json={"rows": [marked]})
-    assert answer.status_code == 200 and answer.json()["answers"][0]["label"] == predictor.predict([CHINESE])[0]["label"]
+    assert answer.status_code == 200
+    assert answer.json()["answers"][0]["label"] == predictor.predict([CHINESE])[0]["label"]
     assert "row 1: no 'head'; 'text' has 0 markers </e2>" in refusal(
         server, {"rows": [{"text": "<e1>服务</e1>很<e2>好"}]}
     )

@@ -241,9 +241,7 @@ def test_what_the_hub_does_not_have(tmp_path: Path, asked: list[str]) -> None:
         resolve("two words", cache_dir=tmp_path)
 
 
-def test_a_download_that_breaks_off_is_told(
-    tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_download_that_breaks_off_is_told(tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModelError, match=r"someone/broken: not found.*did not give it: \S+"):
         resolve("someone/broken", cache_dir=tmp_path)
 

@@ -9,14 +9,12 @@ import time
 import tracemalloc
 from pathlib import Path
 
-import datasets
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bertie.core.errors import DataError, UsageError
-from bertie.data.parquet_reader import names_in
 from bertie.data.readers import Columns, read_rows
 from tests.data.records import unlabelled
 
@@ -287,37 +285,6 @@ def test_one_label_of_several_makes_the_column_lists(tmp_path: Path) -> None:
     assert read_rows(write(tmp_path, "a.jsonl", lines)).column("label") == [["x", "2"], ["x"], []]
 
 
-def test_parquet_classes_of_datasets_get_their_names(tmp_path: Path) -> None:
-    features = datasets.Features(text=datasets.Value("string"), label=datasets.ClassLabel(names=["差评", "好评"]))
-    datasets.Dataset.from_dict({"text": ["a", "b"], "label": [1, 0]}, features=features).to_parquet(
-        tmp_path / "a.parquet"
-    )
-    assert read_rows(tmp_path / "a.parquet").column("label") == ["好评", "差评"]
-
-
-def test_parquet_classes_in_lists_get_their_names_and_minus_one_is_no_label(tmp_path: Path) -> None:
-    path, tags = tmp_path / "a.parquet", datasets.ClassLabel(names=["O", "B-LOC"])
-    features = datasets.Features(tokens=datasets.List(datasets.Value("string")), ner_tags=datasets.List(tags))
-    content = {"tokens": [["我", "在", "京"]], "ner_tags": [[0, 0, 1]]}
-    datasets.Dataset.from_dict(content, features=features).to_parquet(path)
-    assert read_rows(path)[0] == {"text": "我在京", "entities": [{"start": 2, "end": 3, "label": "LOC"}]}
-    features = datasets.Features(text=datasets.Value("string"), label=datasets.ClassLabel(names=["bad", "good"]))
-    content = {"text": ["a", "b", "c"], "label": [1, -1, 0]}
-    datasets.Dataset.from_dict(content, features=features).to_parquet(path)
-    with pytest.raises(DataError, match=r"a.parquet:2: 'label' is empty, expected a label"):
-        read_rows(path)
-    assert read_rows(path, skip_bad_rows=True).column("label") == ["good", "bad"]
-
-
-def test_names_of_classes_are_found_however_a_list_is_written() -> None:
-    label = {"num_classes": 2, "names": ["a", "b"], "_type": "ClassLabel"}
-    features = {
-        **{"one": label, "old": [label], "list": {"feature": label, "_type": "Sequence"}},
-        **{"nested": {"feature": {"feature": label}}, "text": {"dtype": "string"}, "parts": {"names": {"dtype": "int"}}},
-    }
-    assert names_in(features) == dict.fromkeys(["one", "old", "list", "nested"], ["a", "b"])
-
-
 def test_the_column_beside_entities_is_found_in_every_format(tmp_path: Path) -> None:
     spans = {"text": "Bob", "entities": [{"start": 0, "end": 3, "label": "PER"}]}
     doccano = {"text": "Bob", "label": [[0, 3, "PER"]]}
@@ -334,10 +301,10 @@ def test_the_column_beside_entities_is_found_in_every_format(tmp_path: Path) -> 
         rows = read_rows(path, Columns(beside="doc"))
         assert (rows.kind, list(rows), rows.beside) == ("tagging", [spans, spans], ["a", "b"])
         assert read_rows(path).beside == []
-    with pytest.raises(DataError, match="2.json:1: there is no column 'page'"):
+    with pytest.raises(DataError, match=r"2.json:1: there is no column 'page'"):
         read_rows(path, Columns(beside="page"))
     path = write(tmp_path, "some.jsonl", json.dumps({**spans, "doc": "a"}) + "\n" + json.dumps(spans))
-    with pytest.raises(DataError, match="some.jsonl:2: there is no 'doc', by which the rows are divided"):
+    with pytest.raises(DataError, match=r"some.jsonl:2: there is no 'doc', by which the rows are divided"):
         read_rows(path, Columns(beside="doc"))
 
 

@@ -120,7 +120,9 @@ def test_a_column_that_is_named_is_the_text_of_any_kind(tmp_path: Path) -> None:
         options = ReadOptions(columns=Columns(text="body", label="id"), kind=kind)
         assert list(unlabelled_rows(path, options)) == [{"text": "right"}]
     assert list(read_rows(path, Columns(text="body"), kind="embedding")) == [{"text": "right"}]
-    reviews = write(tmp_path / "reviews.jsonl", {"text": "no", "body": "good", "target": "good", "label": "no", "y": "1"})
+    reviews = write(
+        tmp_path / "reviews.jsonl", {"text": "no", "body": "good", "target": "good", "label": "no", "y": "1"}
+    )
     judged = read_rows(reviews, Columns(text="body", label="y"), kind="target_sentiment")
     assert list(judged) == [{"text": "good", "target": "good", "label": "1"}]
     assert "read 'body' as text, 'y' as label" in judged.notes[-1]
@@ -132,7 +134,7 @@ def test_a_column_that_a_kind_does_not_have_cannot_be_named(tmp_path: Path) -> N
         read_rows(path, Columns(text="context"), kind="question_answering")
     with pytest.raises(UsageError, match="named for text_a and text_b, but tagging is read from tokens or text; "):
         unlabelled_rows(path, ReadOptions(columns=Columns(text_a="context", text_b="question"), kind="tagging"))
-    with pytest.raises(DataError, match="there is no column 'body'; found 'context', .*; give one to --text-column"):
+    with pytest.raises(DataError, match=r"there is no column 'body'; found 'context', .*; give one to --text-column"):
         unlabelled_rows(path, ReadOptions(columns=Columns(text="body"), kind="embedding"))
 
 

@@ -30,5 +30,9 @@ def test_a_text_that_cannot_be_halved_has_no_line(tmp_path: Path) -> None:
     task = Embedding.from_rows(rows, {})
     write_answers(tmp_path / "answers.jsonl", [trained(1, 1), trained(2, 2)], folds, rows, task)
     lines = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert [(line["row"], line["where"]) for line in lines] == [(0, "texts.csv:2"), (2, "texts.csv:4"), (3, "texts.csv:5")]
+    assert [(line["row"], line["where"]) for line in lines] == [
+        (0, "texts.csv:2"),
+        (2, "texts.csv:4"),
+        (3, "texts.csv:5"),
+    ]
     assert [line["answer"]["vector"] for line in lines] == [[1.0, 0.0], [2.0, 0.0], [2.0, 1.0]]

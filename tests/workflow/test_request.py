@@ -44,7 +44,8 @@ def test_a_budget_that_is_no_time_is_refused_where_it_is_given(budget: str | flo
 
 
 @pytest.mark.parametrize(
-    ("asked", "budget", "expected"), [(None, "60s", 40.0), (500.0, "60s", 40.0), (5.0, "60s", 5.0), (500.0, None, 500.0)]
+    ("asked", "budget", "expected"),
+    [(None, "60s", 40.0), (500.0, "60s", 40.0), (5.0, "60s", 5.0), (500.0, None, 500.0)],
 )
 def test_a_budget_that_is_given_bounds_the_time_of_a_recipe(
     asked: float | None, budget: str | None, expected: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

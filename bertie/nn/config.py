@@ -99,6 +99,10 @@ class EncoderConfig:
     """Part of the attention weights zeroed in training. 0 is faster on a CPU: its fused kernel knows no dropout."""
     classifier_dropout: float | None = None
     """Dropout that the checkpoint proposes before an output layer. None: as `dropout`."""
+    language_dense_bias: bool = True
+    """Whether the dense layer of its language head has a bias."""
+    language_norm_bias: bool = True
+    """Whether the layer norm of its language head has a bias."""
     pad_id: int = 0
     """Token id of padding; its embedding row is never trained."""
     initializer_range: float = 0.02

@@ -278,6 +278,7 @@ MODERNBERT = Family(
         "embedding_dropout": ("embedding_dropout", 0.0),
         "attention_dropout": ("attention_dropout", 0.0),
         "classifier_dropout": ("classifier_dropout", 0.0),
+        "classifier_bias": ("language_dense_bias", False),
         "local_attention": ("local_window", 128),
         "global_attn_every_n_layers": ("global_every", 3),
         "global_rope_theta": ("rope_theta_global", 160_000.0),

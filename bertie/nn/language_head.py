@@ -27,12 +27,13 @@ class LanguageHead(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         width = config.embedding_width
-        self.dense = nn.Linear(config.hidden_size, width)
-        self.norm = nn.LayerNorm(width, config.norm_eps)
+        self.dense = nn.Linear(config.hidden_size, width, bias=config.language_dense_bias)
+        self.norm = nn.LayerNorm(width, config.norm_eps, bias=config.language_norm_bias)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
         self.activation = ACTIVATIONS[config.activation]
         nn.init.normal_(self.dense.weight, std=config.initializer_range)
-        nn.init.zeros_(self.dense.bias)
+        if config.language_dense_bias:
+            nn.init.zeros_(self.dense.bias)
 
     @torch.no_grad()
     def start_from_shares(self, log_shares: Tensor) -> None:

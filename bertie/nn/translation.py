@@ -62,6 +62,8 @@ def read_config(raw: Mapping[str, object], *, pooling_layer: bool = False) -> En
         values["position_offset"] = values["pad_id"] + 1
     if family.name == "ernie" and not raw.get("use_task_id", False):
         values["task_type_vocab_size"] = 0
+    if family.name == "modernbert":
+        values["language_norm_bias"] = values["norm_bias"]  # one switch for all its norms
     if values.get("embedding_size") == values["hidden_size"] and family.name == "electra":
         values["embedding_size"] = None  # ELECTRA has no projection then; ALBERT keeps it
     return EncoderConfig(family=family.name, **values)  # type: ignore[arg-type]

@@ -104,12 +104,14 @@ class PatternTask(Task):
 
     def take_head(self, heads: Mapping[str, Tensor], model: str) -> None:
         """Puts in the head that came with the checkpoint `model`, `LoadedEncoder.heads`; ModelError without one."""
-        own = self.head.state_dict()
-        found = {name: heads[HEAD + name] for name in own if HEAD + name in heads}
-        if any(name not in found or found[name].shape != weight.shape for name, weight in own.items()):
+        own = {name: weight.shape for name, weight in self.head.state_dict().items()}
+        found = {name.removeprefix(HEAD): weight for name, weight in heads.items() if name.startswith(HEAD)}
+        # One with a weight more, such as a bias that its config knows nothing of, would give other guesses.
+        if {name: weight.shape for name, weight in found.items()} != own:
             raise ModelError(
-                f"{model}: has no masked-LM head, which fills the gap of a pattern; take a bundle of `bertie pretrain "
-                "--objective masked_lm` or a checkpoint that came with the head, or learn by --by contrastive"
+                f"{model}: has no masked-LM head that fits its config.json; the head fills the gap of a pattern, so "
+                "take a bundle of `bertie pretrain --objective masked_lm` or a checkpoint that came with the head, or "
+                "learn by --by contrastive"
             )
         self.head.load_state_dict(found)
 

@@ -162,7 +162,10 @@ class Pretraining(Task):
         taken = []
         for name in self.weights:
             own = self.objective(name).heads()
-            if own and all(part in heads and heads[part].shape == weight.shape for part, weight in own.items()):
+            kinds = {part.partition(".")[0] for part in own}
+            # One with a weight more, such as a bias that its config knows nothing of, would give other guesses.
+            found = {part: weight.shape for part, weight in heads.items() if part.partition(".")[0] in kinds}
+            if own and found == {part: weight.shape for part, weight in own.items()}:
                 with torch.no_grad():
                     for part, weight in own.items():
                         weight.copy_(heads[part])

@@ -171,6 +171,15 @@ def test_the_loss_is_the_weighted_sum(tiny_model: Path, tokenizer: Tokenizer) ->
     torch.testing.assert_close(model(batch), 2 * means["masked_lm"] + 0.5 * means["next_sentence"])
 
 
+def test_an_output_layer_with_a_weight_more_is_not_taken(tiny_model: Path, tokenizer: Tokenizer) -> None:
+    task = made(tiny_model, tokenizer, "masked_lm,next_sentence").task
+    assert isinstance(task, Pretraining)
+    heads = {name: weight.detach().clone() for name, weight in task.heads().items()}
+    assert task.take_heads(heads | {"pooler.dense.bias": torch.ones(32)}) == ["masked_lm"]
+    assert task.take_heads(heads | {"masked_lm.more.bias": torch.ones(32)}) == []
+    assert task.take_heads({name: heads[name] for name in heads if name != "masked_lm.dense.bias"}) == []
+
+
 def test_the_causal_model_sees_nothing_of_what_comes(tiny_model: Path, tokenizer: Tokenizer) -> None:
     encoder = checkpoint.load(tiny_model).encoder
     ids = torch.tensor([tokenizer.encode(TEXTS[1]).ids])

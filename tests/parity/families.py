@@ -56,7 +56,9 @@ CASES: dict[str, tuple[str, dict[str, object]]] = {
     "modernbert": ("ModernBert", BERT_LIKE | MODERN_LIKE),
     "modernbert biased": (
         "ModernBert",
-        BERT_LIKE | MODERN_LIKE | {"attention_bias": True, "mlp_bias": True, "norm_bias": True},
+        BERT_LIKE
+        | MODERN_LIKE
+        | {"attention_bias": True, "mlp_bias": True, "norm_bias": True, "classifier_bias": True},
     ),
 }
 

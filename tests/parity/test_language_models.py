@@ -17,6 +17,8 @@ from bertie.nn import checkpoint
 from bertie.nn.encoder import Encoder
 from bertie.objectives.pretraining import Pretraining, PretrainingSettings
 from bertie.text.tokenizer import Encoded
+from tests.parity.families import CASES, saved
+from tests.parity.families import batch as texts
 
 pytestmark = pytest.mark.parity
 SIZE = 60
@@ -101,6 +103,20 @@ def test_the_output_layer_goes_out_as_it_came_in(tmp_path: Path) -> None:
     inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask.long()}
     with torch.no_grad():
         torch.testing.assert_close(again(**inputs).logits, theirs(**inputs).logits, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_familys_output_layer_is_that_of_transformers_there_and_back(case: str, tmp_path: Path) -> None:
+    theirs = saved(case, tmp_path / "theirs", "ForMaskedLM")
+    inputs = texts(theirs)
+    encoder, task = ours_of("masked_lm", tmp_path / "theirs")
+    checkpoint.save(encoder, tmp_path / "ours", heads=task.heads())
+    again = transformers.AutoModelForMaskedLM.from_pretrained(tmp_path / "ours", attn_implementation="eager").eval()
+    with torch.no_grad():
+        expected = theirs(**inputs).logits
+        logits = task.objective("masked_lm").head(encoder(**inputs), encoder.embeddings.word_embeddings.weight)
+        torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(again(**inputs).logits, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_the_masked_only_head_gives_the_loss_of_the_dense_one(tmp_path: Path) -> None:

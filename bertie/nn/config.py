@@ -33,10 +33,18 @@ WHOLE = {
 }
 CHOICES: dict[str, tuple[object, ...]] = {
     "activation": get_args(Activation),
+    "language_activation": get_args(Activation),
     "norm": ("post", "pre"),
     "positions": ("absolute", "rotary", "none"),
 }
-OPTIONAL = {"embedding_size", "unique_layers", "local_window", "embedding_dropout", "classifier_dropout"}
+OPTIONAL = {
+    "embedding_size",
+    "unique_layers",
+    "local_window",
+    "embedding_dropout",
+    "classifier_dropout",
+    "language_activation",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +107,8 @@ class EncoderConfig:
     """Part of the attention weights zeroed in training. 0 is faster on a CPU: its fused kernel knows no dropout."""
     classifier_dropout: float | None = None
     """Dropout that the checkpoint proposes before an output layer. None: as `dropout`."""
+    language_activation: Activation | None = None
+    """Non-linearity of its language head. None: as `activation`."""
     language_dense_bias: bool = True
     """Whether the dense layer of its language head has a bias."""
     language_norm_bias: bool = True

@@ -118,6 +118,7 @@ def _roberta(name: str, class_prefix: str, vocab_size: int) -> Family:
         keys={**_ROBERTA_KEYS, "vocab_size": ("vocab_size", vocab_size)},
         weights={**_EMBEDDINGS, **_LAYERS},
         heads=_ROBERTA_HEADS,
+        constants={"language_activation": "gelu"},
         demanded=_DEMANDED,
         counts_from_pad=True,
     )
@@ -169,6 +170,7 @@ ELECTRA = Family(
         "generator_lm_head.weight": None,  # tied to the word embeddings
         "qa_outputs.{p}": "heads.span.{p}",
     },
+    constants={"language_activation": "gelu"},
     demanded=_DEMANDED,
     pooler_activation="gelu",
 )
@@ -278,6 +280,7 @@ MODERNBERT = Family(
         "embedding_dropout": ("embedding_dropout", 0.0),
         "attention_dropout": ("attention_dropout", 0.0),
         "classifier_dropout": ("classifier_dropout", 0.0),
+        "classifier_activation": ("language_activation", "gelu"),
         "classifier_bias": ("language_dense_bias", False),
         "local_attention": ("local_window", 128),
         "global_attn_every_n_layers": ("global_every", 3),

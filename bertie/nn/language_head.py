@@ -30,7 +30,7 @@ class LanguageHead(nn.Module):
         self.dense = nn.Linear(config.hidden_size, width, bias=config.language_dense_bias)
         self.norm = nn.LayerNorm(width, config.norm_eps, bias=config.language_norm_bias)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
-        self.activation = ACTIVATIONS[config.activation]
+        self.activation = ACTIVATIONS[config.language_activation or config.activation]
         nn.init.normal_(self.dense.weight, std=config.initializer_range)
         if config.language_dense_bias:
             nn.init.zeros_(self.dense.bias)

@@ -55,7 +55,8 @@ def read_config(raw: Mapping[str, object], *, pooling_layer: bool = False) -> En
     given = {key: value for key, value in flat.items() if value is not None}
     values = {ours: given.get(key, default) for key, (ours, default) in family.keys.items()}
     values |= family.constants
-    values["activation"] = _activation(values["activation"])
+    named = [name for name in ("activation", "language_activation") if name in values]
+    values |= {name: _activation(values[name]) for name in named}
     if raw.get(POOLING_LAYER) is True and not pooling_layer and isinstance(values["layers"], int):
         values["layers"] -= 1
     if family.counts_from_pad and isinstance(values["pad_id"], int):
@@ -74,8 +75,9 @@ def write_config(config: EncoderConfig) -> dict[str, object]:
     family = FAMILIES[config.family]
     raw: dict[str, object] = {"model_type": family.name}
     raw |= {key: getattr(config, ours) for key, (ours, _) in family.keys.items()}
-    names = {"hidden_act", "hidden_activation", "activation"} & raw.keys()
-    raw |= {name: "gelu_new" for name in names if config.activation == "gelu_tanh"}
+    if "classifier_activation" in raw:
+        raw["classifier_activation"] = config.language_activation or config.activation
+    raw = {key: "gelu_new" if value == "gelu_tanh" else value for key, value in raw.items()}
     if "embedding_size" in raw:
         raw["embedding_size"] = config.embedding_width
     if family.name == "ernie":

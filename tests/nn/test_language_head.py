@@ -8,6 +8,7 @@ import pytest
 
 from bertie.nn.config import EncoderConfig
 from bertie.nn.language_head import LanguageHead
+from bertie.nn.layers import ACTIVATIONS
 from bertie.nn.translation import read_config, write_config
 from tests.tuning.encoders import KINDS, SMALL
 
@@ -38,7 +39,21 @@ def test_all_others_have_all(family: str) -> None:
     assert set(LanguageHead(config_of(family)).state_dict()) == ALL
 
 
+@pytest.mark.parametrize("family", ["roberta", "electra"])
+def test_where_the_family_has_gelu_it_is_not_the_bodys(family: str) -> None:
+    assert LanguageHead(config_of(family, hidden_act="relu")).activation is ACTIVATIONS["gelu"]
+    assert LanguageHead(config_of("bert", hidden_act="relu")).activation is ACTIVATIONS["relu"]
+
+
+def test_modernberts_non_linearity_has_a_key_of_its_own() -> None:
+    config = config_of("modernbert", hidden_activation="relu", classifier_activation="gelu_new")
+    assert (config.activation, config.language_activation) == ("relu", "gelu_tanh")
+    assert write_config(config)["classifier_activation"] == "gelu_new"
+    assert read_config(write_config(config)) == config
+
+
 def test_a_bundle_that_was_written_with_all_biases_is_read_with_them() -> None:
     shape = asdict(config_of("modernbert"))
-    del shape["language_dense_bias"], shape["language_norm_bias"]
-    assert set(LanguageHead(EncoderConfig(**shape)).state_dict()) == ALL
+    del shape["language_dense_bias"], shape["language_norm_bias"], shape["language_activation"]
+    head = LanguageHead(EncoderConfig(**shape | {"activation": "relu"}))
+    assert set(head.state_dict()) == ALL and head.activation is ACTIVATIONS["relu"]

@@ -44,10 +44,12 @@ CASES: dict[str, tuple[str, dict[str, object]]] = {
     "bert": ("Bert", BERT_LIKE),
     "bert relu": ("Bert", BERT_LIKE | {"hidden_act": "relu", "layer_norm_eps": 1e-5}),
     "roberta": ("Roberta", BERT_LIKE | {"type_vocab_size": 1}),
+    "roberta relu": ("Roberta", BERT_LIKE | {"type_vocab_size": 1, "hidden_act": "relu"}),
     "xlm-roberta": ("XLMRoberta", BERT_LIKE | {"type_vocab_size": 1}),
     "camembert": ("Camembert", BERT_LIKE | {"type_vocab_size": 1}),
     "distilbert": ("DistilBert", DISTIL_LIKE),
     "electra": ("Electra", BERT_LIKE | {"embedding_size": 16}),
+    "electra relu": ("Electra", BERT_LIKE | {"embedding_size": 16, "hidden_act": "relu"}),
     "electra unprojected": ("Electra", BERT_LIKE | {"embedding_size": 24}),
     "albert": ("Albert", BERT_LIKE | {"embedding_size": 16}),
     "albert two groups": ("Albert", BERT_LIKE | {"embedding_size": 16, "num_hidden_groups": 2, "hidden_act": "gelu"}),
@@ -58,7 +60,8 @@ CASES: dict[str, tuple[str, dict[str, object]]] = {
         "ModernBert",
         BERT_LIKE
         | MODERN_LIKE
-        | {"attention_bias": True, "mlp_bias": True, "norm_bias": True, "classifier_bias": True},
+        | {"attention_bias": True, "mlp_bias": True, "norm_bias": True, "classifier_bias": True}
+        | {"hidden_activation": "relu", "classifier_activation": "gelu_new"},
     ),
 }
 

@@ -35,6 +35,8 @@ CONFIG, WEIGHTS, SHARDS, PICKLE = (
 )
 HEADS = "heads."
 LARGEST_JSON = 64 * 2**20
+NUMBERS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+"""What weights are stored in; int8 or float8 are codes, which mean a number only with scales beside them."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,15 @@ def load(folder: Path, *, allow_pickle: bool = False, pooling_layer: bool = Fals
         pooling_layer: keep the layer that `hf_classification` adds; an encoder that is trained on does not want it.
 
     Raises:
-        ModelError: no usable file, weights missing (by name), or shapes other than the config's.
+        ModelError: no usable file, quantised weights, weights missing (by name), or shapes other than the config's.
     """
-    config = read_config(_read_json(folder / CONFIG), pooling_layer=pooling_layer)
+    raw = _read_json(folder / CONFIG)
+    if raw.get("quantization_config"):
+        raise ModelError(
+            f"{folder / CONFIG}: has a quantization_config, so its weights are codes that mean a number only with "
+            "scales beside them, expected numbers; take the checkpoint that was not quantised"
+        )
+    config = read_config(raw, pooling_layer=pooling_layer)
     with torch.device("meta"):
         encoder = Encoder(config)
     expected = {name: tensor.shape for name, tensor in encoder.state_dict().items()}
@@ -157,6 +165,11 @@ def _read_weights(
             names.unknown.extend(found.unknown)
             names.dropped.extend(found.dropped)
             targets = found.ours.get(name, ())
+            if targets and tensor.dtype not in NUMBERS:
+                raise ModelError(
+                    f"{path}: {name} is {_type(tensor.dtype)}, expected {', '.join(map(_type, NUMBERS))}; take the "
+                    "checkpoint that was not quantised"
+                )
             for target, part in zip(targets, tensor.chunk(len(targets)) if targets else (), strict=False):
                 if target in expected and part.shape != expected[target]:
                     problems.append(f"{name} is {tuple(part.shape)}, expected {tuple(expected[target])}")
@@ -169,6 +182,10 @@ def _read_weights(
             f"{folder}: weights do not fit its config.json: {_listed(problems)}; the two belong to different models"
         )
     return tensors, names
+
+
+def _type(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _weight_files(folder: Path, *, allow_pickle: bool) -> list[Path]:

@@ -106,6 +106,23 @@ def test_half_precision_files_become_fp32(folder: Path) -> None:
     assert {tensor.dtype for tensor in checkpoint.load(folder).encoder.state_dict().values()} == {torch.float32}
 
 
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.float8_e4m3fn])
+def test_quantised_weights_are_refused(folder: Path, dtype: torch.dtype) -> None:
+    name = "encoder.layer.0.attention.self.query.weight"
+    codes = torch.ones(16, 16).to(dtype)
+    edit_weights(folder, add={name: codes, name.replace("weight", "SCB"): torch.ones(16)})
+    with pytest.raises(ModelError, match=r"query\.weight is .*8.*, expected float32.* not quantised"):
+        checkpoint.load(folder)
+
+
+def test_a_config_of_quantised_weights_is_refused(folder: Path) -> None:
+    edit_config(folder, quantization_config=None)
+    assert checkpoint.load(folder).encoder.config == TINY
+    edit_config(folder, quantization_config={"quant_method": "bitsandbytes", "load_in_8bit": True})
+    with pytest.raises(ModelError, match=r"config\.json: has a quantization_config.* not quantised"):
+        checkpoint.load(folder)
+
+
 def test_shards_are_read(folder: Path) -> None:
     expected = checkpoint.load(folder).encoder(IDS)
     tensors = load_file(folder / "model.safetensors")

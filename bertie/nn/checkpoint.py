@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from bertie.core.errors import ModelError
 from bertie.nn.config import EncoderConfig
 from bertie.nn.encoder import Encoder
 from bertie.nn.families import FAMILIES
-from bertie.nn.translation import Translated, read_config, to_foreign, translate_names, write_config
+from bertie.nn.translation import Translated, is_inside, read_config, to_foreign, translate_names, write_config
 
 CONFIG, WEIGHTS, SHARDS, PICKLE = (
     "config.json",
@@ -44,9 +44,9 @@ class LoadReport:
     """What was found in a checkpoint besides the encoder."""
 
     unknown: tuple[str, ...] = ()
-    """Weights that the family's table does not know."""
+    """Weights beside the encoder that the family's table does not know."""
     dropped: tuple[str, ...] = ()
-    """Weights that the table drops on purpose (buffers, tied copies)."""
+    """Weights that are dropped on purpose (buffers, tied copies, the pooling layer of an export)."""
     heads: tuple[str, ...] = ()
     """Weights beside the encoder, by our names."""
 
@@ -76,7 +76,8 @@ def load(folder: Path, *, allow_pickle: bool = False, pooling_layer: bool = Fals
         pooling_layer: keep the layer that `hf_classification` adds; an encoder that is trained on does not want it.
 
     Raises:
-        ModelError: no usable file, quantised weights, weights missing (by name), or shapes other than the config's.
+        ModelError: no usable file, quantised weights, weights missing (by name), weights inside the encoder that its
+            config has no place for, or shapes other than the config's.
     """
     raw = _read_json(folder / CONFIG)
     if raw.get("quantization_config"):
@@ -88,11 +89,18 @@ def load(folder: Path, *, allow_pickle: bool = False, pooling_layer: bool = Fals
     with torch.device("meta"):
         encoder = Encoder(config)
     expected = {name: tensor.shape for name, tensor in encoder.state_dict().items()}
-    tensors, names = _read_weights(folder, config, expected, allow_pickle=allow_pickle)
+    passed_over = range(config.layers, read_config(raw, pooling_layer=True).layers)
+    tensors, names = _read_weights(folder, config, expected, passed_over, allow_pickle=allow_pickle)
     missing = sorted(expected.keys() - tensors.keys())
     if missing:
         raise ModelError(
             f"{folder}: weights missing: {_listed(missing)}; expected by its config.json, take a complete checkpoint"
+        )
+    if more := sorted({name for name in names.unknown if is_inside(FAMILIES[config.family], name)}):
+        raise ModelError(
+            f"{folder}: holds {_listed(more)}, for which its config.json has no place; without them the encoder would "
+            "compute something else than it learned; correct config.json, such as the number of layers, or take "
+            "another checkpoint"
         )
     encoder.load_state_dict({name: tensors[name] for name in expected}, assign=True)
     for parameter in encoder.parameters():
@@ -154,10 +162,15 @@ def save(
 
 
 def _read_weights(
-    folder: Path, config: EncoderConfig, expected: Mapping[str, torch.Size], *, allow_pickle: bool
+    folder: Path,
+    config: EncoderConfig,
+    expected: Mapping[str, torch.Size],
+    passed_over: Iterable[int],
+    *,
+    allow_pickle: bool,
 ) -> tuple[dict[str, Tensor], Translated]:
-    """Our names to fp32 tensors, each checked against the shape that the encoder expects."""
-    family = FAMILIES[config.family]
+    """Our names to fp32 tensors, each checked against the shape that the encoder expects; some layers are dropped."""
+    family, unwanted = FAMILIES[config.family], tuple(f"layers.{layer}." for layer in passed_over)
     names, tensors, problems = Translated(), dict[str, Tensor](), list[str]()
     for path in _weight_files(folder, allow_pickle=allow_pickle):
         for name, tensor in _tensors(path):
@@ -175,6 +188,8 @@ def _read_weights(
                     problems.append(f"{name} is {tuple(part.shape)}, expected {tuple(expected[target])}")
                 elif target in expected or target.startswith(HEADS):
                     tensors[target] = part.to(torch.float32, copy=True)
+                elif target.startswith(unwanted):
+                    names.dropped.append(name)
                 else:
                     names.unknown.append(name)
     if problems:

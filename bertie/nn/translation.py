@@ -109,6 +109,12 @@ def translate_names(family: Family, names: Iterable[str]) -> Translated:
     return result
 
 
+def is_inside(family: Family, name: str) -> bool:
+    """Whether a foreign weight is one of the encoder, in the table or not: it begins as those in the table do."""
+    beginnings = {foreign.partition(".")[0] for foreign in family.weights}
+    return _plain(family, name).partition(".")[0] in beginnings
+
+
 def to_foreign(family: Family, ours: Mapping[str, Tensor], *, prefixed: bool) -> dict[str, Tensor]:
     """Our tensors under the family's names; `prefixed` as in a file that holds a head beside the encoder."""
     weights = _write(family.weights, ours)

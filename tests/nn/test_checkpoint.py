@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,7 @@ def test_missing_weights_are_named(folder: Path) -> None:
 
 
 def test_unknown_weights_are_reported_and_heads_come_back(folder: Path) -> None:
-    strange = {"encoder.layer.0.rotor.weight": torch.ones(2), "encoder.layer.7.output.dense.bias": torch.ones(16)}
+    strange = {"rotor.weight": torch.ones(2), "bert.pooler.rotor.bias": torch.ones(16)}
     known = {
         "classifier.weight": torch.ones(3, 16),
         "cls.predictions.bias": torch.ones(50),
@@ -78,6 +79,35 @@ def test_unknown_weights_are_reported_and_heads_come_back(folder: Path) -> None:
     assert set(loaded.report.unknown) == set(strange)
     assert loaded.report.dropped == ("cls.predictions.decoder.weight",)
     assert set(loaded.heads) == {"classifier.weight", "masked_lm.bias"}
+
+
+def test_layers_beyond_the_config_are_refused(folder: Path) -> None:
+    edit_config(folder, num_hidden_layers=1)
+    with pytest.raises(ModelError, match=r"encoder\.layer\.1\..* no place; .*correct config\.json"):
+        checkpoint.load(folder)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "encoder.layer.0.rotor.weight",
+        "bert.encoder.layer.7.output.dense.bias",
+        "encoder.relative_attention_bias.weight",
+        "embeddings.task_type_embeddings.weight",
+    ],
+)
+def test_strange_weights_inside_the_encoder_are_refused(folder: Path, name: str) -> None:
+    edit_weights(folder, add={name: torch.ones(16)})
+    with pytest.raises(ModelError, match=f"holds {name}, for which its config.json has no place"):
+        checkpoint.load(folder)
+
+
+def test_the_task_types_of_ernie_are_read_or_refused(tmp_path: Path) -> None:
+    checkpoint.save(Encoder(replace(TINY, family="ernie", task_type_vocab_size=3)), tmp_path)
+    assert checkpoint.load(tmp_path).encoder.config.task_type_vocab_size == 3
+    edit_config(tmp_path, use_task_id=False)
+    with pytest.raises(ModelError, match=r"task_type_embeddings\.weight, for which"):
+        checkpoint.load(tmp_path)
 
 
 def test_wrong_shapes_are_named(folder: Path) -> None:

@@ -188,10 +188,12 @@ def read(folder: Path) -> Model:
     task: Task = kind.from_description(description["task"]["description"])
     task.build_head(encoder.config.hidden_size)
     _load_head(task, folder / "head.safetensors")
+    tokenizer = _tokenizer(place, task, description["tokenizer"])
+    checkpoint.refuse_pieces(encoder, tokenizer.vocab_size, place)
     return Model(
         encoder=encoder,
         task=task,
-        tokenizer=_tokenizer(place, task, description["tokenizer"]),
+        tokenizer=tokenizer,
         max_length=description["max_length"],
         engine=description["engine"],
         origin=description["origin"],

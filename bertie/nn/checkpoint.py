@@ -110,6 +110,19 @@ def load(folder: Path, *, allow_pickle: bool = False, pooling_layer: bool = Fals
     return LoadedEncoder(encoder.eval(), report, heads)
 
 
+def refuse_pieces(encoder: Encoder, pieces: int, folder: Path) -> None:
+    """ModelError where the tokenizer of a folder has more pieces than the encoder has word vectors.
+
+    More vectors than pieces are usual: some tables are filled up to a round number.
+    """
+    rows = encoder.config.vocab_size
+    if pieces > rows:
+        raise ModelError(
+            f"{folder}: its tokenizer has {pieces:,} pieces, its encoder word vectors for {rows:,}; the two belong to "
+            "different models, take a checkpoint with its own tokenizer"
+        )
+
+
 def fingerprint(encoder: Encoder) -> str:
     """SHA-256 of the weights by our names: the same from whatever file or package they came."""
     digest = hashlib.sha256()

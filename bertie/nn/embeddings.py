@@ -46,7 +46,8 @@ class Embeddings(nn.Module):
 
         Args:
             input_ids: (B, T) long.
-            token_type_ids: (B, T) long, or None for segment 0 throughout; ignored by a model without segments.
+            token_type_ids: (B, T) long, or None for segment 0 throughout; ignored by a model that tells no segments
+                apart.
 
         Returns:
             (B, T, D).
@@ -57,9 +58,10 @@ class Embeddings(nn.Module):
         self._check_length(input_ids.shape[1])
         summed = self.word_embeddings(input_ids)  # (B, T, E)
         if self.token_type_embeddings is not None:
-            # One row for all is a broadcast, no look-up.
+            # One row for all is a broadcast, no look-up. RoBERTa has one, whatever a tokenizer says of a second text.
             table = self.token_type_embeddings
-            summed = summed + (table.weight[0] if token_type_ids is None else table(token_type_ids))
+            alike = token_type_ids is None or table.num_embeddings == 1
+            summed = summed + (table.weight[0] if alike else table(token_type_ids))
         if self.position_embeddings is not None:
             summed = summed + self._positions(self.position_embeddings, input_ids)
         if self.task_type_embeddings is not None:

@@ -140,6 +140,7 @@ def _guesser(name: str) -> Predictor:
         return predictor
     folder = resolve(name).folder
     loaded, tokenizer = checkpoint.load(folder), Tokenizer.from_folder(folder)
+    checkpoint.refuse_pieces(loaded.encoder, tokenizer.vocab_size, folder)
     task = Pretraining.of("masked_lm", loaded.encoder, tokenizer, {})
     task.build_head(loaded.encoder.config.hidden_size)
     if not task.take_heads(loaded.heads):

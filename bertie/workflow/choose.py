@@ -68,7 +68,9 @@ def load_start(name: str, *, offline: bool = False, han_isolated: bool = False) 
     """
     source = resolve(name, offline=offline)
     tokenizer = Tokenizer.from_folder(source.folder, han_isolated=han_isolated)
-    return Start(source, checkpoint.load(source.folder).encoder, tokenizer)
+    encoder = checkpoint.load(source.folder).encoder
+    checkpoint.refuse_pieces(encoder, tokenizer.vocab_size, source.folder)
+    return Start(source, encoder, tokenizer)
 
 
 def choose_start(rows: Rows, task: Task, recipe: Recipe, budget: float, say: Callable[[str], None]) -> Start:

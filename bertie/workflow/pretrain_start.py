@@ -145,6 +145,7 @@ def first_weights(
         return None, new_tokenizer(request, recipe.vocabulary, folder, say), f"random weights, {request.preset}"
     source = resolve(request.model)
     loaded, tokenizer, origin = checkpoint.load(source.folder), Tokenizer.from_folder(source.folder), source.name
+    checkpoint.refuse_pieces(loaded.encoder, tokenizer.vocab_size, source.folder)
     if recipe.layers:
         loaded = replace(loaded, encoder=with_layers(loaded.encoder, recipe.layers))
         origin += f", {recipe.layers} of its layers"
@@ -172,6 +173,7 @@ def read_teacher(name: str, tokenizer: Tokenizer, length: int) -> Encoder:
     """An encoder to learn from; UsageError where it cannot read the student's passages."""
     source = resolve(name)
     teacher, its_own = checkpoint.load(source.folder).encoder, Tokenizer.from_folder(source.folder)
+    checkpoint.refuse_pieces(teacher, its_own.vocab_size, source.folder)
     if its_own.pieces != tokenizer.pieces:
         raise UsageError(
             f"--teacher {name}: its vocabulary of {its_own.vocab_size:,} pieces is not the student's, of "

@@ -110,6 +110,14 @@ def test_the_task_types_of_ernie_are_read_or_refused(tmp_path: Path) -> None:
         checkpoint.load(tmp_path)
 
 
+def test_a_tokenizer_with_more_pieces_than_word_vectors_is_refused(folder: Path) -> None:
+    encoder = checkpoint.load(folder).encoder
+    checkpoint.refuse_pieces(encoder, 49, folder)
+    checkpoint.refuse_pieces(encoder, 50, folder)
+    with pytest.raises(ModelError, match="tokenizer has 51 pieces, its encoder word vectors for 50; .*its own tok"):
+        checkpoint.refuse_pieces(encoder, 51, folder)
+
+
 def test_wrong_shapes_are_named(folder: Path) -> None:
     edit_config(folder, intermediate_size=32)
     with pytest.raises(ModelError, match=r"intermediate\.dense\.weight is \(24, 16\), expected \(32, 16\)"):

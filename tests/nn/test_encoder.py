@@ -45,6 +45,13 @@ def test_no_mask_and_a_mask_of_ones_are_the_same(config: EncoderConfig) -> None:
     torch.testing.assert_close(model(IDS), model(IDS, torch.ones_like(IDS)))
 
 
+@torch.no_grad()
+def test_a_model_of_one_segment_reads_a_second_text_as_the_first() -> None:
+    model, second = encoder(replace(TINY, type_vocab_size=1)), torch.ones_like(IDS)
+    torch.testing.assert_close(model(IDS, None, second), model(IDS))
+    assert not torch.allclose(encoder()(IDS, None, second), encoder()(IDS))
+
+
 @pytest.mark.parametrize("config", [TINY, MODERN])
 @given(length=st.integers(1, 8), padding=st.integers(1, 8))
 @settings(max_examples=15, deadline=None)

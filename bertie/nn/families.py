@@ -290,6 +290,7 @@ MODERNBERT = Family(
         "pad_token_id": ("pad_id", 50_283),
     },
     constants={"norm": "pre", "gated": True, "positions": "rotary", "type_vocab_size": 0},
+    demanded={"rope_scaling": None},
     weights={
         "embeddings.tok_embeddings.weight": "embeddings.word_embeddings.weight",
         "embeddings.norm.{p}": "embeddings.norm.{p}",

@@ -22,6 +22,8 @@ ACTIVATION_NAMES = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "
 KNOWN_ACTIVATIONS = ("gelu", "gelu_tanh", "relu", "silu", "tanh")
 POOLING_LAYER = "bertie_pooling_layer"
 """Config key of an export whose last layer is not the encoder's but computes the mean, see `hf_classification`."""
+ROPE_BASES = {"full_attention": "global_rope_theta", "sliding_attention": "local_rope_theta"}
+"""ModernBERT's kinds of layers, and the older config keys of their rotary bases."""
 # Early TensorFlow checkpoints.
 OLD_PARAMETERS = {"gamma": "weight", "beta": "bias"}
 
@@ -175,16 +177,30 @@ def _modern_layers(raw: Mapping[str, object]) -> dict[str, object]:
     kinds = raw.get("layer_types")
     if isinstance(kinds, list) and kinds:
         flat["global_attn_every_n_layers"] = _every(kinds)
-    rope = raw.get("rope_parameters")
-    parts = rope if isinstance(rope, Mapping) else {}
-    for kind, key in (("full_attention", "global_rope_theta"), ("sliding_attention", "local_rope_theta")):
-        part = parts.get(kind) or {}
-        if part.get("rope_type", "default") != "default":
-            found = part["rope_type"]
+    if "local_rope_theta" in raw and raw["local_rope_theta"] is None:
+        # Not "not set" here, as it is elsewhere: transformers 4 turns local layers by the global base then.
+        default = FAMILIES["modernbert"].keys["global_rope_theta"][1]
+        flat["local_rope_theta"] = raw.get("global_rope_theta") or default
+    for kind, part in _rope_parts(raw.get("rope_parameters")).items():
+        found = part.get("rope_type") or part.get("type") or "default"
+        if found != "default":
             raise ModelError(f"config.json: rope_parameters.{kind}.rope_type is {found!r}, only 'default' is supported")
         if "rope_theta" in part:
-            flat[key] = part["rope_theta"]
+            flat[ROPE_BASES[kind]] = part["rope_theta"]
     return flat
+
+
+def _rope_parts(rope: object) -> dict[str, Mapping[str, object]]:
+    """What `rope_parameters` says of each kind of layer; ModelError where it is arranged in another way."""
+    parts = {} if rope is None else rope
+    if not isinstance(parts, Mapping) or not all(
+        kind in ROPE_BASES and isinstance(part, Mapping | None) for kind, part in parts.items()
+    ):
+        raise ModelError(
+            f"config.json: rope_parameters is {rope!r}, expected null, or an object for each of "
+            f"{' and '.join(ROPE_BASES)}; correct it, or take another checkpoint"
+        )
+    return {kind: part or {} for kind, part in parts.items()}
 
 
 def _every(kinds: list[object]) -> int:

@@ -286,5 +286,29 @@ def test_modernberts_new_keys_are_read() -> None:
     assert (config.global_every, config.rope_theta_global, config.rope_theta_local) == (2, 5.0, 7.0)
     with pytest.raises(ModelError, match="layer_types"):
         read_config({"model_type": "modernbert", "layer_types": ["sliding_attention", "full_attention"]})
-    with pytest.raises(ModelError, match="'yarn'"):
-        read_config({"model_type": "modernbert", "rope_parameters": {"full_attention": {"rope_type": "yarn"}}})
+    kept = read_config({"model_type": "modernbert", "rope_parameters": {"full_attention": None}})
+    assert (kept.rope_theta_global, kept.rope_theta_local) == (160_000.0, 10_000.0)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"rope_parameters": {"full_attention": {"rope_type": "yarn"}}}, "full_attention.rope_type is 'yarn'"),
+        ({"rope_parameters": {"full_attention": "default"}}, "rope_parameters is .*'default'.*, expected null"),
+        ({"rope_parameters": {"sliding_attention": {"type": "linear"}}}, "sliding_attention.rope_type is 'linear'"),
+        ({"rope_parameters": {"rope_type": "linear", "factor": 2.0}}, "rope_parameters is .*'linear'.*, expected null"),
+        ({"rope_parameters": {"rope_theta": 10_000.0}}, "an object for each of full_attention and sliding_attention"),
+        ({"rope_parameters": ["full_attention"]}, "rope_parameters is .*, expected null"),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "rope_scaling is .*'yarn'"),
+    ],
+)
+def test_rotary_positions_that_we_would_compute_otherwise_are_refused(keys: dict[str, object], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        read_config({"model_type": "modernbert", **keys})
+
+
+def test_a_local_base_of_null_is_the_global_one() -> None:
+    assert read_config({"model_type": "modernbert"}).rope_theta_local == 10_000.0
+    null = {"model_type": "modernbert", "local_rope_theta": None, "rope_scaling": None, "rope_parameters": None}
+    assert read_config(null).rope_theta_local == 160_000.0
+    assert read_config(null | {"global_rope_theta": 5.0}).rope_theta_local == 5.0

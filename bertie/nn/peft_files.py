@@ -13,7 +13,7 @@ below each other, block by block, and its A is ours together. Read back, each of
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from bertie.nn.translation import to_foreign, translate_names
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
 A, B, MAGNITUDE = "lora_A.weight", "lora_B.weight", "lora_magnitude_vector"
+LARGEST_ALPHA = 1e9
+"""What is above was not chosen by anybody; a whole number of any length can stand in a stranger's config."""
 
 
 def save_adapter(encoder: Encoder, folder: Path, base: str) -> None:
@@ -77,7 +79,8 @@ def load_adapter(encoder: Encoder, folder: Path) -> list[str]:
     """Puts an adapter's low-rank layers into a plain encoder; returns the names in its file that are none (heads).
 
     Raises:
-        ModelError: no such files, another kind of adapter, or shapes that are not the encoder's.
+        ModelError: no such files, another kind of adapter, a config or tensors that are none of an adapter, or shapes
+            that are not the encoder's.
     """
     config, tensors = _read(folder)
     known, others = _by_place(encoder, tensors)
@@ -90,14 +93,9 @@ def load_adapter(encoder: Encoder, folder: Path) -> list[str]:
     for place, product in known.items():
         if {A, B} - product.keys():
             raise ModelError(f"{folder / WEIGHTS}: {place} has {', '.join(product)}, expected {A} and {B}")
-        scaling = _scaling(config, place, len(product[A]))
         bases = [encoder.get_submodule(name) for name in table[place]]
-        sizes = [base.out_features for base in bases if isinstance(base, nn.Linear)]
-        if product[B].shape[0] != sum(sizes) or product[A].shape[1] != bases[0].in_features:
-            raise ModelError(
-                f"{folder / WEIGHTS}: {place} is {product[B].shape[0]} x {product[A].shape[1]}, the encoder's "
-                f"{sum(sizes)} x {bases[0].in_features}; the adapter belongs to another checkpoint"
-            )
+        sizes = _fitting(product, bases, f"{folder / WEIGHTS}: {place}")
+        scaling = _scaling(config, place, len(product[A]))
         highs, magnitude = torch.split(product[B], sizes), product.get(MAGNITUDE)
         lengths: list[Tensor | None] = [None] * len(sizes) if magnitude is None else list(torch.split(magnitude, sizes))
         for name, high, length in zip(table[place], highs, lengths, strict=True):
@@ -154,11 +152,18 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         tensors = load_file(folder / WEIGHTS)
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, RecursionError, SafetensorError) as error:
         raise ModelError(f"{folder}: is no adapter: {error}; expected {CONFIG} and {WEIGHTS}") from error
     kind = config.get("peft_type") if isinstance(config, dict) else None
     if kind != "LORA":
         raise ModelError(f"{folder / CONFIG}: peft_type is {kind!r}, expected 'LORA', which DoRA and rsLoRA are too")
+    patterns = config.get("alpha_pattern") or {}
+    alphas = [config.get("lora_alpha"), *(patterns.values() if isinstance(patterns, dict) else [None])]
+    if not all(isinstance(alpha, int | float) and 0 < alpha < LARGEST_ALPHA for alpha in alphas):
+        raise ModelError(
+            f"{folder / CONFIG}: lora_alpha is {alphas[0]!r} and alpha_pattern {patterns!r}, expected a number above 0 "
+            "and, by names, others; get the adapter again"
+        )
     return config, tensors
 
 
@@ -177,6 +182,27 @@ def _by_place(encoder: Encoder, tensors: Mapping[str, Tensor]) -> tuple[dict[str
         else:
             others.append(name)
     return known, others
+
+
+def _fitting(product: Mapping[str, Tensor], bases: Sequence[nn.Module], where: str) -> list[int]:
+    """Outputs of the matrices beside which a product stands; ModelError where it cannot stand there."""
+    linear = [base for base in bases if isinstance(base, nn.Linear)]
+    if len(linear) < len(bases):
+        raise ModelError(f"{where} has a low-rank product, but is no linear layer; take an adapter of linear layers")
+    sizes, inputs = [base.out_features for base in linear], linear[0].in_features
+    found = {kind: tuple(tensor.shape) for kind, tensor in product.items()}
+    rank = found[A][0] if found[A] else 0
+    expected = {A: (rank, inputs), B: (sum(sizes), rank), MAGNITUDE: (sum(sizes),)}
+    wrong = [kind for kind, shape in found.items() if shape != expected[kind] or 0 in shape]
+    if wrong:
+        raise ModelError(
+            f"{where}.{wrong[0]} is {found[wrong[0]]}, expected {expected[wrong[0]]} and none of them 0; the adapter "
+            "is damaged, or belongs to another checkpoint"
+        )
+    for kind, tensor in product.items():
+        if not tensor.is_floating_point():
+            raise ModelError(f"{where}.{kind} holds {tensor.dtype}, expected floats; get the adapter again")
+    return sizes
 
 
 def _scaling(config: Mapping[str, Any], place: str, rank: int) -> float:

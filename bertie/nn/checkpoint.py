@@ -24,7 +24,7 @@ from torch import Tensor
 from bertie.core.errors import ModelError
 from bertie.nn.config import EncoderConfig
 from bertie.nn.encoder import Encoder
-from bertie.nn.families import FAMILIES
+from bertie.nn.families import FAMILIES, Family
 from bertie.nn.translation import Translated, is_inside, read_config, to_foreign, translate_names, write_config
 
 CONFIG, WEIGHTS, SHARDS, PICKLE = (
@@ -58,7 +58,9 @@ class LoadedEncoder:
     encoder: Encoder
     report: LoadReport
     heads: dict[str, Tensor] = field(default_factory=dict)
-    """Weights beside the encoder: pooler.dense.*, classifier.*, masked_lm.dense|norm.*, masked_lm.bias, ..."""
+    """Weights beside the encoder: pooler.dense.*, classifier.*, masked_lm.dense|norm.*, masked_lm.bias, ...
+
+    Of a masked-LM head whose output layer is not tied to the word vectors, none."""
 
 
 def load_config(folder: Path) -> EncoderConfig:
@@ -91,21 +93,14 @@ def load(folder: Path, *, allow_pickle: bool = False, pooling_layer: bool = Fals
     expected = {name: tensor.shape for name, tensor in encoder.state_dict().items()}
     passed_over = range(config.layers, read_config(raw, pooling_layer=True).layers)
     tensors, names = _read_weights(folder, config, expected, passed_over, allow_pickle=allow_pickle)
-    missing = sorted(expected.keys() - tensors.keys())
-    if missing:
-        raise ModelError(
-            f"{folder}: weights missing: {_listed(missing)}; expected by its config.json, take a complete checkpoint"
-        )
-    if more := sorted({name for name in names.unknown if is_inside(FAMILIES[config.family], name)}):
-        raise ModelError(
-            f"{folder}: holds {_listed(more)}, for which its config.json has no place; without them the encoder would "
-            "compute something else than it learned; correct config.json, such as the number of layers, or take "
-            "another checkpoint"
-        )
+    _refuse_others(folder, sorted(expected.keys() - tensors.keys()), names, FAMILIES[config.family])
     encoder.load_state_dict({name: tensors[name] for name in expected}, assign=True)
     for parameter in encoder.parameters():
         parameter.requires_grad_(True)
     heads = {name.removeprefix(HEADS): tensor for name, tensor in tensors.items() if name.startswith(HEADS)}
+    if raw.get("tie_word_embeddings") is False:
+        # Our output layer is the word vectors: a head that was learned with another one would give other guesses.
+        heads = {name: tensor for name, tensor in heads.items() if not name.startswith("masked_lm.")}
     report = LoadReport(tuple(names.unknown), tuple(names.dropped), tuple(heads))
     return LoadedEncoder(encoder.eval(), report, heads)
 
@@ -172,6 +167,21 @@ def save(
     raw = architecture | write_config(encoder.config) | dict(extra_config or {})
     with _replacing(folder / CONFIG) as path:
         path.write_text(json.dumps(raw, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _refuse_others(folder: Path, missing: list[str], names: Translated, family: Family) -> None:
+    """ModelError where weights of the encoder are missing, or there are more than its config has places for."""
+    if missing:
+        raise ModelError(
+            f"{folder}: weights missing: {_listed(missing)}; expected by its config.json, take a complete checkpoint"
+        )
+    more = sorted({name for name in names.unknown if is_inside(family, name)})
+    if more:
+        raise ModelError(
+            f"{folder}: holds {_listed(more)}, for which its config.json has no place; without them the encoder would "
+            "compute something else than it learned; correct config.json, such as the number of layers, or take "
+            "another checkpoint"
+        )
 
 
 def _read_weights(

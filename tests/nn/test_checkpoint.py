@@ -81,6 +81,14 @@ def test_unknown_weights_are_reported_and_heads_come_back(folder: Path) -> None:
     assert set(loaded.heads) == {"classifier.weight", "masked_lm.bias"}
 
 
+def test_a_language_head_that_is_not_tied_to_the_word_vectors_is_none_of_ours(folder: Path) -> None:
+    edit_weights(folder, add={"classifier.weight": torch.ones(3, 16), "cls.predictions.bias": torch.ones(50)})
+    edit_config(folder, tie_word_embeddings=True)
+    assert set(checkpoint.load(folder).heads) == {"classifier.weight", "masked_lm.bias"}
+    edit_config(folder, tie_word_embeddings=False)
+    assert set(checkpoint.load(folder).heads) == {"classifier.weight"}
+
+
 def test_layers_beyond_the_config_are_refused(folder: Path) -> None:
     edit_config(folder, num_hidden_layers=1)
     with pytest.raises(ModelError, match=r"encoder\.layer\.1\..* no place; .*correct config\.json"):

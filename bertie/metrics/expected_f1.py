@@ -26,9 +26,7 @@ def expected_f1(places: NDArray[np.int64], chances: NDArray[np.float64]) -> NDAr
     return np.concatenate([np.zeros(0), *found])
 
 
-def _expected(
-    some: NDArray[np.int64], places: NDArray[np.int64], chances: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _expected(some: NDArray[np.int64], places: NDArray[np.int64], chances: NDArray[np.float64]) -> NDArray[np.float64]:
     """The same of some places (k, 2): (k,)."""
     (first, last), (start, end) = some.T[:, :, None], places.T
     shared = np.minimum(last, end) - np.maximum(first, start)  # (k, K)

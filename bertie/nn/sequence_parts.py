@@ -24,7 +24,7 @@ which therefore stays whole."""
 
 
 @dataclass(frozen=True)
-class Part:
+class SequencePart:
     """Some of the sequences, padded to the longest of these."""
 
     places: Tensor | slice
@@ -41,7 +41,7 @@ def too_many(encoder: nn.Module, input_ids: Tensor) -> bool:
     return len(input_ids) > 1 and input_ids.numel() > TOKENS
 
 
-def parts(input_ids: Tensor, attention_mask: Tensor | None, token_type_ids: Tensor | None) -> Iterator[Part]:
+def parts(input_ids: Tensor, attention_mask: Tensor | None, token_type_ids: Tensor | None) -> Iterator[SequencePart]:
     """All sequences (S, T), the short ones first."""
     lengths = _lengths(input_ids, attention_mask)  # (S,)
     order = lengths.argsort(stable=True)
@@ -49,7 +49,7 @@ def parts(input_ids: Tensor, attention_mask: Tensor | None, token_type_ids: Tens
         places = order[first : last + 1]
         longest = int(lengths[order[last]])
         mask = None if attention_mask is None else attention_mask[places, :longest]
-        yield Part(
+        yield SequencePart(
             places,
             input_ids[places, :longest],
             None if mask is None or bool((mask != 0).all()) else mask,
@@ -57,19 +57,19 @@ def parts(input_ids: Tensor, attention_mask: Tensor | None, token_type_ids: Tens
         )
 
 
-def read_each(
+def read_states(
     encoder: nn.Module,
     input_ids: Tensor,
     attention_mask: Tensor | None,
     token_type_ids: Tensor | None,
-    read: Callable[[Tensor, Part], Tensor],
+    read: Callable[[Tensor, SequencePart], Tensor],
 ) -> Tensor:
     """What `read` makes of the states (s, t, D) of the sequences of a part, (s, ...), for all of them, (S, ...).
 
     So the states of all sequences are never held at once where these are too many.
     """
     if not too_many(encoder, input_ids):
-        whole = Part(slice(None), input_ids, attention_mask, token_type_ids)
+        whole = SequencePart(slice(None), input_ids, attention_mask, token_type_ids)
         return read(encoder(input_ids, attention_mask, token_type_ids), whole)
     found: Tensor | None = None
     for part in parts(input_ids, attention_mask, token_type_ids):

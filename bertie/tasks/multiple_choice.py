@@ -35,7 +35,7 @@ from bertie.nn.choice_features import CHOICE, PAIR, QUESTION, by_row, choice_fea
 from bertie.nn.encoder import Encoder
 from bertie.nn.heads import mean_pool
 from bertie.nn.relation_head import RelationHead
-from bertie.nn.sequence_parts import Part, read_each
+from bertie.nn.sequence_parts import SequencePart, read_states
 from bertie.tasks.base import Answer, Mistake, Scores, Task, TaskSettings
 from bertie.text.tokenizer import Encoded, Tokenizer
 
@@ -234,11 +234,11 @@ def _pooled(encoder: Encoder, batch: Batch, chosen: Tensor) -> Tensor:
         ids, mask, types = ids[:, :longest], mask[:, :longest], None if types is None else types[:, :longest]
         mask = None if bool(mask.all()) else mask
 
-    def mean(states: Tensor, part: Part) -> Tensor:
+    def mean(states: Tensor, part: SequencePart) -> Tensor:
         with torch.autocast(states.device.type, enabled=False):
             return mean_pool(states.float(), part.attention_mask)
 
-    return read_each(encoder, ids, mask, types, mean)
+    return read_states(encoder, ids, mask, types, mean)
 
 
 def _places(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:

@@ -30,7 +30,7 @@ from bertie.metrics.ranking import ndcg, recall, reciprocal_rank
 from bertie.nn.encoder import Encoder
 from bertie.nn.losses import listwise_cross_entropy
 from bertie.nn.pair_head import PairHead
-from bertie.nn.sequence_parts import Part, read_each
+from bertie.nn.sequence_parts import SequencePart, read_states
 from bertie.tasks.base import Answer, Mistake, Scores, Task, TaskSettings, VectorPooling
 from bertie.text.tokenizer import Encoded, Tokenizer
 
@@ -192,11 +192,11 @@ class Reranking(Task):
         """Scores (C,), those of a row's candidates beside each other."""
         masks = sides(batch)
 
-        def score(states: Tensor, part: Part) -> Tensor:
+        def score(states: Tensor, part: SequencePart) -> Tensor:
             scores: Tensor = self.head(states, *(mask[part.places, : states.shape[1]] for mask in masks))
             return scores
 
-        scores = read_each(encoder, batch.input_ids, batch.attention_mask, batch.token_type_ids, score)  # (S,)
+        scores = read_states(encoder, batch.input_ids, batch.attention_mask, batch.token_type_ids, score)  # (S,)
         windows = [count for example in _rows(batch) for count in example.windows]  # (C,)
         if len(windows) == len(scores):
             return scores

@@ -13,9 +13,7 @@ Place = tuple[int, int]
 """Characters [start, end) of the text that was given."""
 
 _CLOSING = r"[\"'”’」』）)\]】]*+"
-_END = re.compile(
-    rf"[。！？…]++{_CLOSING}|(?<![.!?])[.!?]++{_CLOSING}(?=\s++[^a-z\s]|[\u4e00-\u9fff]|\s*+$)|\n"
-)
+_END = re.compile(rf"[。！？…]++{_CLOSING}|(?<![.!?])[.!?]++{_CLOSING}(?=\s++[^a-z\s]|[\u4e00-\u9fff]|\s*+$)|\n")
 """A full-width mark ends a sentence wherever it stands. A dot does so before white space, unless the next word is small
 (`approx. ten`), so that 3.14 and example.com stay whole.
 

@@ -12,7 +12,7 @@ from bertie.nn import sequence_parts
 from bertie.nn.config import EncoderConfig
 from bertie.nn.encoder import Encoder
 from bertie.nn.heads import mean_pool
-from bertie.nn.sequence_parts import Part, parts, read_each
+from bertie.nn.sequence_parts import SequencePart, parts, read_states
 from tests.nn.test_encoder import MODERN, TINY, encoder
 
 BOUND = 16
@@ -79,12 +79,12 @@ def test_what_is_read_of_each_stands_in_the_order_of_the_sequences(gradient: boo
     expected = mean_pool(model(IDS, MASK), MASK).detach()
     held: list[int] = []
 
-    def read(states: Tensor, part: Part) -> Tensor:
+    def read(states: Tensor, part: SequencePart) -> Tensor:
         held.append(states[..., 0].numel())
         return torch.cat([mean_pool(states, part.attention_mask), numbers[part.places, None]], dim=1)
 
     with torch.set_grad_enabled(gradient):
-        found = read_each(model, IDS, MASK, None, read)
+        found = read_states(model, IDS, MASK, None, read)
     torch.testing.assert_close(found[:, :-1], expected, atol=1e-6, rtol=1e-5)
     assert found[:, -1].equal(numbers) and found.requires_grad == gradient
     assert held == [72] if gradient else max(held) <= BOUND

@@ -195,4 +195,4 @@ def test_a_row_of_many_candidates_needs_the_memory_of_some_of_them(
     monkeypatch.setattr(sequence_parts, "TOKENS", 64)
     (divided,) = made.predict([row])
     assert divided["scores"] == pytest.approx(whole["scores"], abs=1e-5)
-    assert len(seen) > 2 and max(seen) <= 64
+    assert len(seen) > 1 and max(seen) <= 64

@@ -122,7 +122,7 @@ def test_a_tokenizer_with_more_pieces_than_word_vectors_is_refused(folder: Path)
     encoder = checkpoint.load(folder).encoder
     checkpoint.refuse_pieces(encoder, 49, folder)
     checkpoint.refuse_pieces(encoder, 50, folder)
-    with pytest.raises(ModelError, match="tokenizer has 51 pieces, its encoder word vectors for 50; .*its own tok"):
+    with pytest.raises(ModelError, match=r"tokenizer has 51 pieces, its encoder word vectors for 50; .*its own tok"):
         checkpoint.refuse_pieces(encoder, 51, folder)
 
 

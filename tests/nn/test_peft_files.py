@@ -44,7 +44,7 @@ def test_a_whole_one_is_read(folder: Path) -> None:
         ({B: torch.ones(16)}, r"query.lora_B.weight is \(16,\), expected"),
         ({B: torch.ones(15, 4)}, r"query.lora_B.weight is \(15, 4\), .* belongs to another checkpoint"),
         ({A: torch.ones(4, 17)}, r"query.lora_A.weight is \(4, 17\), expected \(4, 16\)"),
-        ({A: torch.ones(0, 16), B: torch.ones(16, 0)}, r"lora_A.weight is \(0, 16\), .* none of them 0"),
+        ({A: torch.ones(0, 16), B: torch.ones(16, 0)}, r"lora_[AB].weight is .*0.* none of them 0"),
         ({A: torch.tensor(1.0)}, r"query.lora_A.weight is \(\), expected"),
         ({MAGNITUDE: torch.ones(1)}, r"lora_magnitude_vector is \(1,\), expected \(16,\)"),
         ({A: torch.ones(4, 16, dtype=torch.int64)}, r"lora_A.weight holds torch.int64, expected floats"),

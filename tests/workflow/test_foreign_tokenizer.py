@@ -52,5 +52,5 @@ def read_bundle(folder: Path) -> None:
 
 @pytest.mark.parametrize("use", [start, fill, go_on, learn_from, read_bundle])
 def test_it_is_refused(use: Callable[[Path], None], grown: Path) -> None:
-    with pytest.raises(ModelError, match="tokenizer has .* pieces, its encoder word vectors for"):
+    with pytest.raises(ModelError, match=r"tokenizer has .* pieces, its encoder word vectors for"):
         use(grown)

@@ -28,7 +28,7 @@ def load_parts(data: str, columns: Columns, skip_bad_rows: bool, kind: str | Non
     DataError: the hub cannot be reached, or has no such data set.
     """
     name, loaded = _named(data)
-    train = rows_from_table(_table(f"hub:{name}/train", loaded.pop("train")), columns, skip_bad_rows, kind)
+    train = rows_from_table(_table(f"hub:{name}/train", loaded["train"]), columns, skip_bad_rows, kind)
     parts, judging = {"train": train}, columns.to_judge(train.first)
     for split, table in loaded.items():
         part = _SPLITS.get(split)

@@ -179,10 +179,10 @@ def chosen_by(task: Task, answers: list[Answer], dev: Rows) -> Evaluation:
 def dev_answers(predictor: Predictor, dev: Rows) -> list[Answer]:
     """What the model as it is answers to rows that choose, not judge: rounded ones are good enough. Whole answers where
     the task is calibrated by them or has a tie-break, else what is scored of them."""
-    task = predictor.task
-    answers = Predictor(predictor.model, predictor.name, predictor.dtype, exact=False).stream(dev)
-    whole = task.calibrates or type(task).tie_break is not Task.tie_break
-    return list(answers if whole else map(task.kept, answers))
+    task, rough = predictor.task, Predictor(predictor.model, predictor.name, predictor.dtype, exact=False)
+    if task.calibrates or type(task).tie_break is not Task.tie_break:
+        return rough.predict(list(dev))
+    return list(map(task.kept, rough.stream(dev)))
 
 
 def calibrate(predictor: Predictor, prepared: Prepared) -> list[str]:
@@ -291,8 +291,9 @@ def allow_time(decided: dict[str, Any], run: RunFolder, request: TrainRequest, a
     `asked` is the recipe's `training.seconds`; it is no more than what is left of a budget that was given.
     """
     budget = decided["budget"] if request.budget is None else request.seconds
-    given, more = decided["given"] or request.budget is not None, budget - decided["budget"]
-    left = max(decided["left"] + more, 1.0)
+    # A run that an earlier version began does not say how much was left.
+    given, more = decided.get("given", False) or request.budget is not None, budget - decided["budget"]
+    left = max(decided.get("left", decided["seconds"]) + more, 1.0)
     seconds = asked or max(decided["seconds"] + more, 1.0)
     seconds = min(seconds, left) if given else seconds
     if seconds == decided["seconds"]:

@@ -128,7 +128,7 @@ def _described(evaluation: dict[str, Any], bundle: Path) -> dict[str, Any]:
         "end": result["end"],
         "best_step": result["best_step"],
         "steps": result["step"],
-        "loop_seconds": round(result["seconds"], 1),
+        "loop_seconds": round(result["seconds"], 4),
     }
 
 

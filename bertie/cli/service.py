@@ -26,9 +26,9 @@ def serve(
     dtype: options.Dtype = "float32",
 ) -> None:
     """Answer POST /v1/predict over HTTP, on this machine only."""
-    from bertie.serving.installed import check_installed
+    from bertie.core.extras import check_installed
 
-    check_installed()
+    check_installed("serving", "serve", {"fastapi": "fastapi", "uvicorn": "uvicorn"})
     from bertie.predict import load
     from bertie.serving.run import serve as run_server
 

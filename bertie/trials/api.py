@@ -8,13 +8,12 @@ Knows nothing of how the search goes.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from bertie.core.errors import UsageError
+from bertie.core.extras import check_installed
 from bertie.predict import BasePredictor
 from bertie.trials.request import SearchRequest
 from bertie.workflow.api import assignments
@@ -55,8 +54,7 @@ def search(
 
 def run(request: SearchRequest, say: Say, *, quiet: bool = False) -> SearchResult:
     """The search itself. UsageError where Optuna, which few people need, is not installed."""
-    if importlib.util.find_spec("optuna") is None:
-        raise UsageError("a search needs Optuna, which is not installed: pip install 'bertie[search]'")
+    check_installed("a search", "search", {"optuna": "Optuna"})
     found: SearchResult = importlib.import_module("bertie.trials.run").run_search(request, say, quiet=quiet)
     return found
 

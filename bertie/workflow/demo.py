@@ -39,8 +39,8 @@ TEXTS = {
     ],
     "zh": ["物流很快，包装完好，非常满意！", "用了两天就坏了，客服也不理人。", "酒店位置很好，但是房间太小。"],
 }
-BUDGET = "345s"
-"""What the whole demo may take: under six minutes with its start and end."""
+BUDGET = 350.0
+"""Seconds that the whole demo may take: under six minutes with its start and end."""
 PLANNED = 365.0
 """Seconds that passes through the model may fill by their timing, which is a sixth too long: the few texts that are
 timed make smaller batches. A training that is slower than planned is ended by the budget."""
@@ -102,11 +102,13 @@ def run_demo(lang: str, out: Path | None, say: Callable[[str], None]) -> DemoRes
     taken = (out / SEAL).exists() or RunFolder(out / RUN_FOLDER).begun()
     if taken and out.resolve() != own.resolve():
         raise UsageError(f"{out}: holds a model or a run, the demo replaces only its own {own}; choose another --out")
+    began = time.monotonic()
     plan = fitting(lang, say)  # takes some seconds: what is refused is refused before
     data = out / RUN_FOLDER / "data"
     write(rows_of(lang, plan), data)
+    left = round(BUDGET - (time.monotonic() - began))
     request = TrainRequest(
-        data=str(data), model=default_model(lang), out=out, budget=BUDGET, overwrite=True, overrides=plan.settings()
+        data=str(data), model=default_model(lang), out=out, budget=left, overwrite=True, overrides=plan.settings()
     )
     result = run_training(request, say)
     answers = result.predictor.predict(TEXTS[lang])
@@ -114,14 +116,18 @@ def run_demo(lang: str, out: Path | None, say: Callable[[str], None]) -> DemoRes
 
 
 def fitting(lang: str, say: Callable[[str], None]) -> Plan:
-    """The largest plan that this machine has the time for, else the smallest."""
+    """The largest plan that this machine has the time for, else the smallest.
+
+    What does not fit is timed once more: something else may have been running just then.
+    """
     rows = rows_of(lang, PLANS[lang][0]).train
     start = load_start(default_model(lang), offline=True)
-    timed: dict[int, float] = {}
+    timed: dict[int, list[float]] = {}
     for plan in PLANS[lang]:
-        if plan.max_length not in timed:
-            timed[plan.max_length] = seconds_per_text(start, rows, plan.max_length)
-        seconds = timed[plan.max_length]
+        times = timed.setdefault(plan.max_length, [])
+        while len(times) < 2 and not (times and min(times) * plan.passes() <= PLANNED):
+            times.append(seconds_per_text(start, rows, plan.max_length))
+        seconds = min(times)
         if seconds * plan.passes() <= PLANNED:
             break
     say(f"demo: {1000 * seconds:.0f} ms a text: {plan.train} of them to learn from, cut at {plan.max_length} tokens")

@@ -102,6 +102,24 @@ def test_a_slow_machine_gets_less_to_do(
     ]
 
 
+def test_what_does_not_fit_is_timed_once_more(notes: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside another job a text took twice as long, and the demo read half of each."""
+    times = iter([9.0, 0.001])
+    said: list[str] = []
+    monkeypatch.setattr(demo, "seconds_per_text", lambda start, rows, length: next(times))
+    demo.run_demo("en", None, said.append)
+    assert said == ["demo: 1 ms a text: 200 of them to learn from, cut at 512 tokens"]
+
+
+def test_the_timing_is_part_of_what_the_demo_may_take(notes: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[TrainRequest] = []
+    learn = demo.run_training
+    monkeypatch.setattr(demo, "run_training", lambda request, say: (asked.append(request), learn(request, say))[1])
+    monkeypatch.setattr(demo, "time", SimpleNamespace(monotonic=iter([100.0, 120.4]).__next__))
+    demo.run_demo("en", None, print)
+    assert asked[0].budget == demo.BUDGET - 20
+
+
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_plans_go_from_the_most_to_the_least(lang: str) -> None:
     work = [plan.passes() * plan.max_length for plan in demo.PLANS[lang]]

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -81,36 +81,55 @@ def machine_lines(facts: dict[str, Any]) -> list[str]:
     ]
 
 
-def run(what: str, words: Sequence[str]) -> tuple[dict[str, Any], float] | None:
-    """A command of Bertie's in its own process: the JSON that it printed, and its seconds.
+@dataclass(frozen=True)
+class Done:
+    """What a command has given."""
+
+    found: dict[str, Any]
+    """The JSON that it printed."""
+    seconds: float
+    peak_mb: float
+    """The most memory that it held at once, libraries and all."""
+
+
+def run(what: str, words: Sequence[str]) -> Done | None:
+    """A command of Bertie's in its own process.
 
     None where it failed; the end of what it said is shown, under the name `what`.
     """
     began = time.monotonic()
-    done = subprocess.run([*CLI, *words], check=False, capture_output=True, text=True)
-    if done.returncode:
-        print(f"{what}: exit {done.returncode}\n{done.stderr[-2000:]}", file=sys.stderr)
-        return None
-    return json.loads(done.stdout), time.monotonic() - began
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
+        process = subprocess.Popen([*CLI, *words], stdout=out, stderr=said)
+        _, status, usage = os.wait4(process.pid, 0)  # the one call that tells of this process alone
+        process.returncode = os.waitstatus_to_exitcode(status)
+        for file in (out, said):
+            file.seek(0)
+        if process.returncode:
+            end = said.read().decode(errors="replace")[-2000:]
+            print(f"{what}: exit {process.returncode}\n{end}", file=sys.stderr)
+            return None
+        return Done(json.loads(out.read()), time.monotonic() - began, usage.ru_maxrss / 1024)
 
 
-def train(data: Path, what: str, options: Sequence[str]) -> dict[str, Any] | None:
+def train(
+    data: Path, what: str, options: Sequence[str], look: Callable[[Path], dict[str, Any]] = lambda bundle: {}
+) -> dict[str, Any] | None:
     """`bertie train DATA` in its own process; what it gave, or None and the end of what it said where it failed.
 
     Args:
         data: the folder of the set.
         what: the training, in words.
         options: of the command, without --out and --json.
+        look: what else is to be kept of the bundle, which is gone afterwards.
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "bundle"
         done = run(what, ["train", str(data), "--out", str(out), "--json", *options])
         if done is None:
             return None
-        evaluation, seconds = done
-        record = _described(evaluation, out)
-    print(f"{what}: {record['primary']['value']:.4f} in {seconds:.0f} s", file=sys.stderr)
-    return record | {"wall_seconds": round(seconds, 1), "command": command()}
+        record = _described(done.found, out) | look(out)
+    print(f"{what}: {record['primary']['value']:.4f} in {done.seconds:.0f} s", file=sys.stderr)
+    return record | {"peak_mb": round(done.peak_mb), "wall_seconds": round(done.seconds, 1), "command": command()}
 
 
 def _described(evaluation: dict[str, Any], bundle: Path) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from dataclasses import dataclass
 import kept
 from kept import Record
 from measurement import Spread, machine, machine_lines, page, table, train
-from scipy import stats
+from paired import Difference
 
 PLAIN = "plain"
 METHODS = {
@@ -49,7 +49,6 @@ METHODS = {
     "swa": ("training.average.name=swa",),
 }
 """Name to settings."""
-SURE = 0.95
 
 
 def main() -> None:
@@ -114,55 +113,6 @@ def run_missing(arguments: argparse.Namespace) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A method beside plain training, over the seeds that both have."""
-
-    by_seed: dict[int, float]
-    costs: tuple[float, ...]
-    """Seconds of a step as a multiple of plain training's, by seed."""
-
-    @classmethod
-    def of(cls, method: Sequence[Record], plain: Sequence[Record]) -> Difference:
-        """From the records of one set."""
-        beside = {record["seed"]: record for record in plain}
-        pairs = [(one, beside[one["seed"]]) for one in method if one["seed"] in beside]
-        pairs = [(one, other) for one, other in pairs if one["model"] == other["model"]]
-        values = {one["seed"]: one["primary"]["value"] - other["primary"]["value"] for one, other in pairs}
-        return cls(values, tuple(per_step(one) / per_step(other) for one, other in pairs))
-
-    @property
-    def mean(self) -> float:
-        """Of the differences."""
-        return statistics.fmean(self.by_seed.values())
-
-    @property
-    def deviation(self) -> float | None:
-        """Of the differences, that of a sample; None for a single one."""
-        return statistics.stdev(self.by_seed.values()) if len(self.by_seed) > 1 else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """Of the mean difference, by Student's t; None for a single one."""
-        if self.deviation is None:
-            return None
-        count = len(self.by_seed)
-        reach = float(stats.t.ppf((1.0 + SURE) / 2.0, count - 1)) * self.deviation / math.sqrt(count)
-        return self.mean - reach, self.mean + reach
-
-    def verdict(self, words: Words) -> str:
-        """In a word or two."""
-        if self.interval is None:
-            return words.open
-        low, high = self.interval
-        return words.helps if low > 0 else words.harms if high < 0 else words.unseen
-
-
-def per_step(record: Record) -> float:
-    """Seconds of a step, evaluations included."""
-    return float(record["loop_seconds"]) / max(record["steps"], 1)
-
-
-@dataclass(frozen=True)
 class Words:
     """The page in one language."""
 
@@ -216,6 +166,14 @@ CHINESE = Words(
 )
 
 
+def verdict(difference: Difference, words: Words) -> str:
+    """In a word or two."""
+    if difference.interval is None:
+        return words.open
+    low, high = difference.interval
+    return words.helps if low > 0 else words.harms if high < 0 else words.unseen
+
+
 def render(found: list[Record], words: Words) -> str:
     """The page: a line a set and method, then every seed."""
     grouped: dict[tuple[str, str], list[Record]] = {}
@@ -258,7 +216,7 @@ def line(key: tuple[str, str], some: Sequence[Record], plain: Sequence[Record], 
         "–" if difference.deviation is None else f"{difference.deviation:.4f}",
         "–" if difference.interval is None else f"[{low:+.4f}, {high:+.4f}]",
         Spread(difference.costs).text(2),
-        difference.verdict(words),
+        verdict(difference, words),
     ]
 
 

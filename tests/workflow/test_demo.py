@@ -75,7 +75,7 @@ def test_it_writes_into_no_folder_of_somebody_else(
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.md"]
 
 
-@pytest.mark.parametrize(("seconds", "length", "reviews"), [(0.001, 512, 9000), (0.08, 256, 2000), (9.0, 256, 2000)])
+@pytest.mark.parametrize(("seconds", "length", "reviews"), [(0.001, 512, 9000), (0.09, 256, 2000), (9.0, 256, 2000)])
 def test_a_slow_machine_gets_less_to_do(
     notes: list[str], seconds: float, length: int, reviews: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

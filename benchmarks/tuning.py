@@ -88,7 +88,7 @@ def run_missing(arguments: argparse.Namespace) -> list[str]:
             print(f"{what}: done before", file=sys.stderr)
             continue
         full = done.get((name, seed, FULL))
-        model = full["model"] if full else arguments.model
+        model = arguments.model or (full and full["model"])
         options = ["--method", method, "--seed", str(seed), "--budget", arguments.budget]
         options += [word for setting in arguments.set for word in ("--set", setting)]
         options += ["--model", model] if model else []

@@ -136,9 +136,17 @@ def tiny_encoder(folder: Path) -> None:
     pieces = [*SPECIALS, *latin, *han, *"0123456789", *(f"##{digit}" for digit in range(10))]
     (folder / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
     (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": True}), encoding="utf-8")
-    sizes = {"hidden_size": 32, "layers": 2, "heads": 2, "intermediate_size": 64, "max_positions": 128}
+    config = EncoderConfig(
+        family="bert",
+        vocab_size=len(pieces),
+        hidden_size=32,
+        layers=2,
+        heads=2,
+        intermediate_size=64,
+        max_positions=128,
+    )
     torch.manual_seed(0)
-    checkpoint.save(Encoder(EncoderConfig(family="bert", vocab_size=len(pieces), **sizes)), folder)
+    checkpoint.save(Encoder(config), folder)
 
 
 def write(path: Path, task: str, rows: int, seed: int) -> None:

@@ -138,7 +138,7 @@ def run(way: str, job: Job, arguments: argparse.Namespace, facts: dict[str, Any]
     done = measurement.run(f"{job.name} draw {job.draw} {way}", call(way, job, arguments))
     if done is None:
         return False
-    evaluation, seconds = done
+    evaluation = done.found
     about = {
         "set": job.name,
         "draw": job.draw,
@@ -149,12 +149,12 @@ def run(way: str, job: Job, arguments: argparse.Namespace, facts: dict[str, Any]
         "command": command(),
         "machine": facts,
     }
-    lines = [{"way": way, **figure(evaluation["primary"]), "seconds": round(seconds, 1), **about}]
+    lines = [{"way": way, **figure(evaluation["primary"]), "seconds": round(done.seconds, 1), **about}]
     if way == OURS:
         floor = evaluation["floors"]["frozen_encoder"]
         lines = [{"way": FROZEN, **figure(floor), **about}, *lines]
     kept.add_records(arguments.json, *lines)
-    print(f"{job.name} draw {job.draw} {way}: {lines[-1]['value']:.4f} in {seconds:.0f} s", file=sys.stderr)
+    print(f"{job.name} draw {job.draw} {way}: {lines[-1]['value']:.4f} in {done.seconds:.0f} s", file=sys.stderr)
     return True
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from measurement import DOCS
+from measurement import DOCS, machine, train
 
 Record = dict[str, Any]
 Words = TypeVar("Words")
@@ -53,6 +53,38 @@ def main(
             (arguments.out / f"{name}.{ending}").write_text(render(found, words), encoding="utf-8")
     if failures:
         sys.exit(f"error: failed: {', '.join(failures)}; run the same command again to retry")
+
+
+def train_missing(
+    arguments: argparse.Namespace,
+    planned: Iterable[Record],
+    options: Callable[[Record], Sequence[str]],
+    look: Callable[[Path], Record] = lambda bundle: {},
+) -> list[str]:
+    """Every training that has no line yet, in its own process; its line is written once it has gone well.
+
+    Args:
+        arguments: with `seeds`, `set` and `model` beside those of `parser`.
+        planned: the set, the seed and what else tells a training from the others; all of it stands in its line.
+        options: of `bertie train`, for one of them, beside its seed and what `arguments` ask for all.
+        look: what else is to be kept of the bundle.
+
+    Returns: those that failed, in words.
+    """
+    facts, failures = machine(), []
+    for one in planned:
+        what = f"{one['set']} seed {one['seed']} {one.get('method', '')}".rstrip()
+        if any(one.items() <= record.items() for record in records(arguments.json)):
+            print(f"{what}: done before", file=sys.stderr)
+            continue
+        common = ["--seed", str(one["seed"]), *(word for setting in arguments.set for word in ("--set", setting))]
+        common += ["--model", arguments.model] if arguments.model else []
+        record = train(arguments.data / one["set"], what, [*common, *options(one)], look)
+        if record is None:
+            failures.append(what)
+        else:
+            add_records(arguments.json, record | one | {"machine": facts})
+    return failures
 
 
 def records(path: Path) -> list[Record]:

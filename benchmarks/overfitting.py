@@ -34,7 +34,7 @@ from dataclasses import dataclass
 
 import kept
 from kept import Record
-from measurement import Spread, machine, machine_lines, page, table, train
+from measurement import Spread, machine_lines, page, table
 from paired import Difference
 
 PLAIN = "plain"
@@ -77,39 +77,26 @@ def settings(arguments: argparse.Namespace) -> dict[str, Sequence[str]]:
     return chosen | {name: text.split(",") for name, text in arguments.also}
 
 
-def plan(arguments: argparse.Namespace) -> Iterator[tuple[str, int, str]]:
-    """Set, seed and method of each training: seed by seed, so that what is done at any time can be compared."""
+def plan(arguments: argparse.Namespace) -> Iterator[Record]:
+    """Every training: seed by seed, so that what is done at any time can be compared."""
     for seed in map(int, arguments.seeds.split(",")):
         for name in arguments.names:
-            for method in settings(arguments):
-                yield name, seed, method
+            for method, own in settings(arguments).items():
+                yield {"set": name, "seed": seed, "method": method, "settings": list(own)}
 
 
 def run_missing(arguments: argparse.Namespace) -> list[str]:
     """Every training of the plan that has no line yet. Returns those that failed."""
-    facts = machine()
-    found, chosen, failures = kept.records(arguments.json), settings(arguments), []
-    done = {(record["set"], record["seed"], record["method"]) for record in found}
-    for record in found:
-        if list(chosen.get(record["method"], record["settings"])) != record["settings"]:
-            method = record["method"]
+    chosen = settings(arguments)
+    for record in kept.records(arguments.json):
+        method = record["method"]
+        if method in chosen and list(chosen[method]) != record["settings"]:
             sys.exit(f"error: {arguments.json.name} has {method} with other settings; take another name, or --json")
-    for name, seed, method in plan(arguments):
-        what = f"{name} seed {seed} {method}"
-        if (name, seed, method) in done:
-            print(f"{what}: done before", file=sys.stderr)
-            continue
-        own = chosen[method]
-        options = ["--seed", str(seed), "--budget", arguments.budget]
-        options += [word for setting in (*arguments.set, *own) for word in ("--set", setting)]
-        options += ["--model", arguments.model] if arguments.model else []
-        record = train(arguments.data / name, what, options)
-        if record is None:
-            failures.append(what)
-            continue
-        named = {"set": name, "seed": seed, "method": method, "settings": list(own)}
-        kept.add_records(arguments.json, record | named | {"machine": facts})
-    return failures
+
+    def options(one: Record) -> list[str]:
+        return ["--budget", arguments.budget, *(word for setting in one["settings"] for word in ("--set", setting))]
+
+    return kept.train_missing(arguments, plan(arguments), options)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,4 @@
-"""Trainings of two kinds with the same seeds: the difference is taken seed by seed.
-
-What a seed draws is alike for both.
+"""Trainings with the same seeds in two ways: the difference is taken seed by seed, as a seed draws alike for both.
 
 In:  records of trainings, as `kept` holds them
 Out: the mean difference with its interval, and what a step costs
@@ -22,20 +20,20 @@ SURE = 0.95
 
 @dataclass(frozen=True)
 class Difference:
-    """A method beside plain training, over the seeds that both have."""
+    """A method beside another, over the seeds that both have."""
 
     by_seed: dict[int, float]
     costs: tuple[float, ...]
-    """Seconds of a step as a multiple of plain training's, by seed."""
+    """Seconds of a step as a multiple of the other's, by seed."""
 
     @classmethod
-    def of(cls, method: Sequence[Record], plain: Sequence[Record]) -> Difference:
+    def of(cls, method: Sequence[Record], other: Sequence[Record]) -> Difference:
         """From the records of one set."""
-        beside = {record["seed"]: record for record in plain}
+        beside = {record["seed"]: record for record in other}
         pairs = [(one, beside[one["seed"]]) for one in method if one["seed"] in beside]
-        pairs = [(one, other) for one, other in pairs if one["model"] == other["model"]]
-        values = {one["seed"]: one["primary"]["value"] - other["primary"]["value"] for one, other in pairs}
-        return cls(values, tuple(per_step(one) / per_step(other) for one, other in pairs))
+        pairs = [(one, same) for one, same in pairs if one["model"] == same["model"]]
+        values = {one["seed"]: one["primary"]["value"] - same["primary"]["value"] for one, same in pairs}
+        return cls(values, tuple(per_step(one) / per_step(same) for one, same in pairs))
 
     @property
     def mean(self) -> float:
@@ -59,4 +57,4 @@ class Difference:
 
 def per_step(record: Record) -> float:
     """Seconds of a step, evaluations included."""
-    return float(record["loop_seconds"]) / max(record["steps"], 1)
+    return float(record["loop_seconds"]) / max(int(record["steps"]), 1)

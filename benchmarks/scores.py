@@ -25,13 +25,11 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 from dataclasses import dataclass
-from typing import Any
 
 import kept
 from kept import Record
-from measurement import machine, machine_lines, mark, page, table, train
+from measurement import machine_lines, mark, page, table
 
 
 @dataclass(frozen=True)
@@ -88,37 +86,18 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def plan(arguments: argparse.Namespace) -> list[tuple[str, int]]:
+def plan(arguments: argparse.Namespace) -> list[Record]:
     """Trainings to do, the first seed of every set before the others."""
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
     names = arguments.names or [name for name in GOALS if (arguments.data / name).is_dir()]
     again = arguments.names or list(SEVERAL_SEEDS)
-    return [(name, seeds[0]) for name in names] + [(name, seed) for seed in seeds[1:] for name in again]
+    pairs = [(name, seeds[0]) for name in names] + [(name, seed) for seed in seeds[1:] for name in again]
+    return [{"set": name, "seed": seed} for name, seed in pairs]
 
 
 def run_missing(arguments: argparse.Namespace) -> list[str]:
     """Every training of the plan that has no line yet. Returns those that failed."""
-    facts = machine()
-    done = {(record["set"], record["seed"]) for record in kept.records(arguments.json)}
-    failures = []
-    for name, seed in plan(arguments):
-        if (name, seed) in done:
-            print(f"{name} seed {seed}: done before", file=sys.stderr)
-        elif not run(name, seed, arguments, facts):
-            failures.append(f"{name} seed {seed}")
-    return failures
-
-
-def run(name: str, seed: int, arguments: argparse.Namespace, facts: dict[str, Any]) -> bool:
-    """One training in its own process; its line is written once it has gone well."""
-    options = ["--seed", str(seed), *GOALS.get(name, NO_GOAL).options]
-    options += [word for setting in arguments.set for word in ("--set", setting)]
-    options += ["--model", arguments.model] if arguments.model else []
-    record = train(arguments.data / name, f"{name} seed {seed}", options)
-    if record is None:
-        return False
-    kept.add_records(arguments.json, record | {"set": name, "seed": seed, "machine": facts})
-    return True
+    return kept.train_missing(arguments, plan(arguments), lambda one: GOALS.get(one["set"], NO_GOAL).options)
 
 
 @dataclass(frozen=True)

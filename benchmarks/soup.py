@@ -83,7 +83,7 @@ def run(name: str, seed: int, arguments: argparse.Namespace, facts: dict[str, An
             done = measurement.run(f"{name} seed {seed} {way}", [*base, "--combine", way, *more])
             if done is None:
                 return False
-            combined[way] = {**done[0], "answering_seconds": answering(folder, name, arguments)}
+            combined[way] = {**done.found, "answering_seconds": answering(folder, name, arguments)}
     record = describe(combined) | {"set": name, "seed": seed, "command": command(), "machine": facts}
     kept.add_records(arguments.json, record)
     print(f"{name} seed {seed}: {line_of(record)}", file=sys.stderr)

@@ -31,11 +31,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import kept
 from kept import Record
-from measurement import CLI, Spread, machine, machine_lines, mark, page, table, train
+from measurement import CLI, Spread, machine_lines, mark, page, table
 from paired import Difference
 
 from bertie.bundle.folder import METHODS, load
@@ -66,12 +65,12 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def plan(arguments: argparse.Namespace) -> Iterator[tuple[str, int, str]]:
-    """Set, seed and method of each training, full tuning before what is compared with it."""
+def plan(arguments: argparse.Namespace) -> Iterator[Record]:
+    """Every training, full tuning before what is compared with it."""
     for seed in map(int, arguments.seeds.split(",")):
         for name in arguments.names or SETS:
             for method in (FULL, *filter(None, arguments.methods.split(","))):
-                yield name, seed, method
+                yield {"set": name, "seed": seed, "method": method}
 
 
 def run_missing(arguments: argparse.Namespace) -> list[str]:
@@ -79,30 +78,19 @@ def run_missing(arguments: argparse.Namespace) -> list[str]:
     for method in filter(None, arguments.methods.split(",")):
         if method not in METHODS.classes():
             sys.exit(f"error: --methods {method}: choose of {', '.join(METHODS.classes())}")
-    facts = machine()
-    found, failures = kept.records(arguments.json), []
-    done = {(record["set"], record["seed"], record["method"]): record for record in found}
-    for name, seed, method in plan(arguments):
-        what = f"{name} seed {seed} {method}"
-        if (name, seed, method) in done:
-            print(f"{what}: done before", file=sys.stderr)
-            continue
-        full = done.get((name, seed, FULL))
-        model = arguments.model or (full and full["model"])
-        options = ["--method", method, "--seed", str(seed), "--budget", arguments.budget]
-        options += [word for setting in arguments.set for word in ("--set", setting)]
-        options += ["--model", model] if model else []
-        record = train(arguments.data / name, what, options, left)
-        if record is None:
-            failures.append(what)
-            continue
-        record |= {"set": name, "seed": seed, "method": method, "machine": facts}
-        kept.add_records(arguments.json, record)
-        done[name, seed, method] = record
-    return failures
+
+    def options(one: Record) -> list[str]:
+        full = {"set": one["set"], "seed": one["seed"], "method": FULL}
+        model = next(
+            (record["model"] for record in kept.records(arguments.json) if full.items() <= record.items()), None
+        )
+        same = ["--model", model] if model and not arguments.model else []
+        return ["--method", one["method"], "--budget", arguments.budget, *same]
+
+    return kept.train_missing(arguments, plan(arguments), options, left)
 
 
-def left(bundle: Path) -> dict[str, Any]:
+def left(bundle: Path) -> Record:
     """What the method trained, and the bytes that are to be kept beside the encoder."""
     model = load(bundle)
     assert model.tuning is not None, "a bundle of bertie train names its method"

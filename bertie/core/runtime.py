@@ -12,6 +12,7 @@ import random
 import resource
 import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -82,10 +83,16 @@ def choose_dtype(device: torch.device, name: str = "auto") -> tuple[torch.dtype,
         return (torch.bfloat16, "the GPU computes in it") if able else (torch.float32, "the GPU has no bfloat16")
     if device.type != "cpu" or not cpu_flags() & CPU_FLAGS:
         return torch.float32, f"the {device.type} has no bfloat16 instructions that we know of"
-    gain = matmul_seconds(torch.float32) / matmul_seconds(torch.bfloat16)
+    gain = bfloat16_gain()
     if gain < GAIN:
         return torch.float32, f"the CPU knows bfloat16, but a matmul is only {gain:.1f} times as fast"
     return torch.bfloat16, f"a matmul in bfloat16 is {gain:.1f} times as fast"
+
+
+@cache
+def bfloat16_gain() -> float:
+    """How many times as fast a matmul is in bfloat16; timed once, so that a process computes all in one format."""
+    return matmul_seconds(torch.float32) / matmul_seconds(torch.bfloat16)
 
 
 def cpu_flags() -> set[str]:

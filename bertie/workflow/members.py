@@ -160,7 +160,7 @@ def prepare_fold(prepared: Prepared, fold: Fold, say: Say) -> Prepared:
     say(f"rows: {len(train)} train, {len(dev)} dev, {len(held)} to be judged")
     for note in task.expect(train, dev):
         say(note)
-    return assemble(splits, task, prepared.start, prepared.recipe, notes, prepared.augmenter)
+    return assemble(splits, task, prepared.start, prepared.recipe, notes, prepared.augmenter, prepared.dtype)
 
 
 def train_member(job: Job, request: TrainRequest, share: float, part: RunFolder, say: Say) -> Trained:

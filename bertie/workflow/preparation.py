@@ -17,7 +17,7 @@ import torch
 from bertie.bundle.folder import METHODS, TASKS
 from bertie.core.config import from_dict
 from bertie.core.errors import DataError
-from bertie.core.runtime import choose_device, choose_dtype
+from bertie.core.runtime import DTYPES, choose_device, choose_dtype
 from bertie.data.augmentation import Augmenter
 from bertie.data.batches import Example, Examples
 from bertie.data.kinds import LABELS
@@ -130,15 +130,27 @@ def prepare_rows(
         run.clear()  # not before: what is refused above costs no earlier run
     name = start.source.name
     run.write("choice", {"model": name, "rows": rows, "terms": terms(recipe, name, task)})
-    return assemble(splits, task, start, recipe, notes, augmenter)
+    return assemble(splits, task, start, recipe, notes, augmenter, number_format(request, recipe, run))
+
+
+def number_format(request: TrainRequest, recipe: Recipe, run: RunFolder) -> torch.dtype:
+    """What a run is judged in: chosen once, as another format gives other scores and may keep another step."""
+    decided = run.read("decisions") if request.resume else None
+    if decided:
+        return DTYPES[decided["dtype"]]
+    return choose_dtype(choose_device(recipe.training.device), recipe.training.dtype)[0]
 
 
 def assemble(
-    splits: Splits, task: Task, start: Start, recipe: Recipe, notes: Notes, augmenter: Augmenter | None
+    splits: Splits,
+    task: Task,
+    start: Start,
+    recipe: Recipe,
+    notes: Notes,
+    augmenter: Augmenter | None,
+    dtype: torch.dtype,
 ) -> Prepared:
     """The rest, once rows, task and encoder are known: lengths, examples, floors. Of the encoder no weight changes."""
-    device = choose_device(recipe.training.device)
-    dtype, _ = choose_dtype(device, recipe.training.dtype)
     length = bring_together(task, start, recipe)
     recipe = replace(recipe, max_length=length)
     ground = Ground(task, start.encoder, start.tokenizer, length, dtype)

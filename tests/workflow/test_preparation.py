@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from bertie.bundle.folder import TASKS, Model
+from bertie.core.runtime import choose_dtype
 from bertie.data import rows as rows_module
 from bertie.data.readers import read_rows
 from bertie.data.rows import Rows
@@ -25,6 +27,7 @@ from bertie.predict import Predictor
 from bertie.tasks.base import Answer
 from bertie.tasks.reranking import Reranking
 from bertie.training.run import RunFolder
+from bertie.training.settings import Training
 from bertie.workflow import preparation
 from bertie.workflow.choose import load_start
 from bertie.workflow.preparation import Notes, bring_together, fit_floors, fitted_floors, make_task, prepare, studied
@@ -71,6 +74,17 @@ def test_quantities_are_a_regression_unless_they_are_asked_for_as_classes() -> N
     assert len(make_task("classification", rows, Recipe()).labels) == 40
     ids = Rows([{"text": f"t{i}", "label": str(i % 30)} for i in range(90)])
     assert len(make_task(None, ids, Recipe()).labels) == 30
+
+
+def test_a_resumed_run_is_judged_in_the_format_of_its_first_session(tmp_path: Path) -> None:
+    """Beside another job the first session's bfloat16 was timed as too slow, and other weights were kept."""
+    run = RunFolder(tmp_path / "run")
+    request = TrainRequest(data="x.csv", out=tmp_path)
+    assert preparation.number_format(replace(request, resume=True), Recipe(), run) == choose_dtype(torch.device("cpu"))[0]
+    run.write("decisions", {"dtype": "bfloat16"})
+    assert preparation.number_format(replace(request, resume=True), Recipe(), run) is torch.bfloat16
+    other = Recipe(training=Training(dtype="float32"))
+    assert preparation.number_format(request, other, run) is torch.float32, "begun anew"
 
 
 def test_what_the_task_leaves_out_is_said(tiny_model: Path) -> None:

@@ -134,7 +134,8 @@ class Tracker(Hook):
     def __init__(self, name: str, run: RunFolder) -> None:
         if name not in {str(one) for one in get_available_trackers()}:
             raise UsageError(
-                f"tracker {name!r} is not installed; pip install 'bertie[track]', or take it out of trackers"
+                f"tracker {name!r} is not installed; in the folder of Bertie's code, pip install -e '.[track]', or "
+                "take it out of trackers"
             )
         where = {"logging_dir": str(run.path)} if name == "mlflow" else {"dir": str(run.path)}
         self._tracker: GeneralTracker = LOGGER_TYPE_TO_CLASS[name]("bertie", **where)

@@ -186,7 +186,8 @@ def open_storage(url: str) -> RDBStorage:
         return _opened(url, {"connect_args": {"timeout": PATIENCE}} if sqlite else {})
     except ImportError as error:
         raise UsageError(
-            f"--storage {shown!r}: its driver is not installed; pip install 'bertie[postgresql]', or take sqlite"
+            f"--storage {shown!r}: its driver is not installed; in the folder of Bertie's code, "
+            "pip install -e '.[postgresql]', or take sqlite"
         ) from error
     except (SQLAlchemyError, StorageInternalError, RuntimeError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]

@@ -187,7 +187,8 @@ def export(
     model: options.Bundle,
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     format_: Annotated[
-        str, typer.Option("--format", help="huggingface, or adapter: what a tuning method changed, small.")
+        str,
+        typer.Option("--format", help="huggingface, of a classifier; or adapter: what a tuning method changed, small."),
     ] = "huggingface",
 ) -> None:
     """Write a bundle in another format, checked by its golden examples."""

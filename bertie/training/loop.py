@@ -83,7 +83,7 @@ def fit(
     Raises:
         Stopped: a signal came; the state is saved.
         UsageError: the folder holds a run of other settings or rows.
-        BertieError: ten steps in a row without a finite loss.
+        BertieError: ten steps in a row without a finite loss, or a score that is not finite.
     """
     if not isinstance(examples, Rounds) and not examples:
         raise DataError("there is nothing to train on: 0 rows; give a file with labelled rows")

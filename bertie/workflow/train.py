@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from bertie.bundle.checksums import RUN_FOLDER
 from bertie.bundle.folder import Model
 from bertie.core.errors import UsageError
@@ -162,9 +164,22 @@ def dev_score(predictor: Predictor, prepared: Prepared) -> Callable[[], Evaluati
 
     def evaluate() -> Evaluation:
         dev = prepared.splits.dev
-        return chosen_by(prepared.task, dev_answers(predictor, dev), dev)
+        answers = dev_answers(predictor, dev)
+        # A label can be right by luck, and a metric would blame the rows; the loop ends what has no score.
+        return chosen_by(prepared.task, answers, dev) if finite(answers) else Evaluation(math.nan)
 
     return evaluate
+
+
+def finite(value: Any) -> bool:
+    """Whether all numbers in an answer, or in a list of them, are finite."""
+    if isinstance(value, dict):
+        return all(map(finite, value.values()))
+    if isinstance(value, list):
+        return all(map(finite, value))
+    if isinstance(value, np.ndarray):
+        return bool(np.isfinite(value).all())
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def chosen_by(task: Task, answers: list[Answer], dev: Rows) -> Evaluation:

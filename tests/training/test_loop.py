@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -227,6 +227,20 @@ def test_ten_in_a_row_end_it_and_name_the_rows(tmp_path: Path) -> None:
     plain = toy_model()
     with pytest.raises(BertieError, match=r"10 steps in a row, the last at step 12 on rows \[[\d, ]+\].*step-00000010"):
         run_fit(tmp_path, TrainingModel(plain.encoder, plain.task, [sick(3, 99)]), replace(SETTINGS, save_steps=2))
+
+
+@pytest.mark.parametrize("keep", ["last", "best"])
+@pytest.mark.parametrize("score", [math.nan, -math.inf])
+def test_a_score_that_is_no_number_ends_it_and_the_weights_before_stay(
+    score: float, keep: Literal["last", "best"], tmp_path: Path
+) -> None:
+    model, scores = toy_model(), iter([0.5, score])
+    start = weights(model)
+    with pytest.raises(BertieError, match=r"answers after step 8 .*lower training.optimizer.rate; .*model.safetensors"):
+        run_fit(tmp_path, model, replace(SETTINGS, keep=keep), lambda: Evaluation(next(scores)))
+    best, _ = load_tensors(tmp_path / "best" / "model.safetensors")
+    assert all(torch.equal(best[name], tensor) for name, tensor in start.items())
+    assert not (tmp_path / "result.json").exists()
 
 
 def test_a_budget_is_kept_and_the_rate_reaches_zero(tmp_path: Path) -> None:

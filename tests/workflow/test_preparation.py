@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -33,7 +35,7 @@ from bertie.workflow.choose import load_start
 from bertie.workflow.preparation import Notes, bring_together, fit_floors, fitted_floors, make_task, prepare, studied
 from bertie.workflow.request import Recipe, TrainRequest
 from bertie.workflow.sample_rows import EIGHT
-from bertie.workflow.train import dev_answers
+from bertie.workflow.train import dev_answers, dev_score
 from tests.workflow.rows import write
 
 
@@ -137,6 +139,19 @@ def test_of_dev_rows_that_only_choose_what_is_scored_is_held(tiny_model: Path) -
             assert all(isinstance(answer["vector"], np.ndarray) for answer in answers)
         else:
             assert all("scores" in answer for answer in answers), "by these it is calibrated"
+
+
+@pytest.mark.parametrize("name", ["classification", "regression", "embedding"])
+def test_answers_that_are_no_numbers_have_no_score(name: str, tiny_model: Path) -> None:
+    """The rows are right: the loop says that the model is not."""
+    start, task = load_start(str(tiny_model)), TASKS.get(name).from_rows(EIGHT[name], {})
+    length = bring_together(task, start, Recipe())
+    predictor = Predictor(Model(start.encoder, task, start.tokenizer, length))
+    prepared: Any = SimpleNamespace(task=task, splits=SimpleNamespace(dev=EIGHT[name]))
+    assert math.isfinite(dev_score(predictor, prepared)().score)
+    for parameter in start.encoder.parameters():
+        parameter.data.fill_(math.nan)
+    assert math.isnan(dev_score(predictor, prepared)().score)
 
 
 @pytest.mark.parametrize(("given", "rate"), [(None, 0.1), (0.0, 0.0), (0.3, 0.3)])

@@ -28,11 +28,11 @@ from bertie.tasks.base import Answer, Task
 from bertie.training.run import RunFolder
 from bertie.workflow.preparation import Notes, Prepared, assemble, make_task
 from bertie.workflow.request import Recipe, Say, TrainRequest
-from bertie.workflow.train import begin, chosen_by, dev_answers, make_predictor, plan, tune
+from bertie.workflow.train import begin, chosen_by, dev_answers, foresee, make_predictor, plan, tune
 
 ANSWERS, BUNDLE, REFIT = "answers", "bundle", "refit"
 MARGIN = 5.0
-"""Seconds of each training for what is estimated before its first step, and for writing its bundle."""
+"""Seconds of each training for writing its bundle, beside what is planned."""
 MORE_ROWS = {"class": "add some", "group": "add some in other groups", "time": "add earlier ones"}
 """What helps where a fold has no row with a label to learn from, by what the rows are divided by."""
 
@@ -180,7 +180,9 @@ def _train(job: Job, request: TrainRequest, part: RunFolder, say: Say) -> dict[s
     prepared = job.prepare()
     predictor = make_predictor(prepared, job.name)
     model = begin(prepared, say)
+    expected = foresee(prepared, model, say)
     training = plan(prepared, predictor, part, request, began, reserve=MARGIN)
+    say(f"training: {expected.forecast(training)}")
     fitted = tune(prepared, model, predictor, training, part, say)
     bundle.save(predictor.model, part.path / BUNDLE, {})
     task, dev = prepared.task, prepared.splits.dev

@@ -29,7 +29,7 @@ from bertie.evaluation.judge import judge, to_json
 from bertie.predict import Predictor, load_torch
 from bertie.tasks.base import Answer, Defaults, Task
 from bertie.training.company import lead, together
-from bertie.training.estimate import estimate_seconds
+from bertie.training.estimate import Estimate, estimate_seconds
 from bertie.training.hooks import Teller, reporters
 from bertie.training.loop import FitResult
 from bertie.training.memory import estimate_memory
@@ -105,7 +105,9 @@ def _train(request: TrainRequest, run: RunFolder, say: Callable[[str], None]) ->
         prepared = prepare(request, recipe, run, notes)
         predictor = make_predictor(prepared, folder.name)
         model = begin(prepared, notes.say)
+        expected = foresee(prepared, model, notes.say)
         training = plan(prepared, predictor, run, request, began)
+        notes.say(f"training: {expected.forecast(training)}")
         fitted = tune(prepared, model, predictor, training, run, notes.say)
         for note in calibrate(predictor, prepared):
             notes.say(note)
@@ -130,6 +132,17 @@ def begin(prepared: Prepared, say: Callable[[str], None]) -> TrainingModel:
     return TrainingModel(encoder, prepared.task, wrappers)
 
 
+def foresee(prepared: Prepared, model: TrainingModel, say: Callable[[str], None]) -> Estimate:
+    """How long the training will take; says what memory it will hold. It is asked before the time of the training is
+    planned: with a large encoder this alone takes a minute of the budget.
+    """
+    training = fill(prepared.recipe.training, Extent.of(prepared), prepared.task.defaults, prepared.method)
+    examples = of_epoch(prepared.examples, 0)
+    model.eval()  # as it is found it is left, and the predictor, which is timed afterwards, answers without dropout
+    say(estimate_memory(model, examples, training).line())
+    return estimate_seconds(model, examples, training)
+
+
 def tune(
     prepared: Prepared,
     model: TrainingModel,
@@ -140,9 +153,6 @@ def tune(
 ) -> FitResult:
     """The training itself, after `begin`; a stopped one goes on, of a finished one the result is given again."""
     encoder, method = prepared.start.encoder, prepared.method
-    examples = of_epoch(prepared.examples, 0)
-    say(estimate_memory(model, examples, training).line())
-    say(f"training: {estimate_seconds(model, examples, training).forecast(training)}")
     hooks = [Tuner(method, encoder), Teller(say), *reporters(training, run)]
     fitted = lead(model, prepared.examples, training, run, dev_score(predictor, prepared), hooks)
     method.settle(encoder)

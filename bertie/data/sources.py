@@ -77,8 +77,8 @@ def load_splits(
 ) -> Splits:
     """Train, dev and test rows, with labels of one kind. What is missing is split off, duplicates on one side.
 
-    A single file gives 80/10/10, a large one more to train; where a test set exists only dev is split off. DataError: nothing to train on, no rows
-    left for dev, or only one class.
+    A single file gives 80/10/10, a large one less to dev and test; where a test set exists only dev is split off.
+    DataError: nothing to train on, no rows left for dev, or only one class.
     """
     options = options or ReadOptions()
     parts = hub_parts(str(data), options) if str(data).startswith(HUB) else _from_disk(Path(data), options)

@@ -27,6 +27,8 @@ from bertie.training.used_rows import used_rows
 
 PLACES = (0.15, 0.5, 0.85)
 """Which batches are timed, as places among all batches sorted by their size."""
+FEW_STEPS = 10
+"""With time for fewer steps, the model stays what it starts as."""
 SCRATCH = 2_000_000
 """Numbers on which the optimiser is timed."""
 
@@ -48,6 +50,8 @@ class Estimate:
         if settings.seconds is None or whole <= settings.seconds:
             return line
         left, fitting = settings.seconds, settings.seconds / self.per_epoch
+        if left < FEW_STEPS * self.per_step:
+            return f"{line}; {left:.0f} s are left of the budget, NOT ENOUGH to learn anything: --budget gives more"
         return f"{line}; {left:.0f} s are left of the budget, for about {fitting:.1f} epochs: --budget gives more"
 
 

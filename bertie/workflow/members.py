@@ -26,7 +26,8 @@ from bertie.data.sources import Splits
 from bertie.data.times import Fold, time_folds
 from bertie.tasks.base import Answer, Task
 from bertie.training.run import RunFolder
-from bertie.workflow.preparation import Notes, Prepared, assemble, make_task
+from bertie.workflow.floor_rows import FloorRows
+from bertie.workflow.preparation import Chosen, Notes, Prepared, assemble, make_task
 from bertie.workflow.request import Recipe, Say, TrainRequest
 from bertie.workflow.train import begin, chosen_by, dev_answers, foresee, make_predictor, plan, tune
 
@@ -160,7 +161,9 @@ def prepare_fold(prepared: Prepared, fold: Fold, say: Say) -> Prepared:
     say(f"rows: {len(train)} train, {len(dev)} dev, {len(held)} to be judged")
     for note in task.expect(train, dev):
         say(note)
-    return assemble(splits, task, prepared.start, prepared.recipe, notes, prepared.augmenter, prepared.dtype)
+    most = FloorRows(decided=prepared.floors.sizes, seed=prepared.recipe.training.seed)
+    chosen = Chosen(prepared.start, prepared.recipe, prepared.augmenter, most, prepared.dtype)
+    return assemble(splits, task, chosen, notes)
 
 
 def train_member(job: Job, request: TrainRequest, share: float, part: RunFolder, say: Say) -> Trained:

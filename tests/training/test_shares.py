@@ -138,6 +138,7 @@ def test_a_forecast_says_what_a_budget_holds() -> None:
     assert found.forecast(Training(epochs=3)) == "about 60 s an epoch, 180 s for 3 epochs and what judging takes"
     assert found.forecast(Training(epochs=3, seconds=200.0)) == found.forecast(Training(epochs=3))
     assert "90 s are left of the budget, for about 1.5 epochs" in found.forecast(Training(epochs=3, seconds=90.0))
+    assert "1 s are left of the budget, NOT ENOUGH" in found.forecast(Training(epochs=3, seconds=1.0))
 
 
 def test_costs_count_every_sequence_of_a_row() -> None:

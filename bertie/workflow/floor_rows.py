@@ -71,7 +71,7 @@ class FloorRows:
     def _fitted_within(self, seconds: float, kind: type[Floor], train: Rows, ground: Ground) -> Fitted | None:
         """On as many rows as it learns from in about so many seconds, the timing of smaller draws included."""
         size, until = TIMED, time.monotonic() + seconds
-        while FEWEST < len(train):
+        while len(train) > FEWEST:
             began = time.monotonic()
             few = self._tried(kind, train, ground, size)
             now = time.monotonic()
@@ -103,7 +103,7 @@ def drawn(rows: Rows, size: int, seed: int) -> Rows:
         return rows
     order = random.Random(seed).sample(range(len(rows)), len(rows))
     places = {order[i] for i in sample_places(rows.take(order), size)}
-    return rows.take(sorted(places | _of_each_label(rows)))
+    return rows.take(sorted(places | _left_out(rows, places)))
 
 
 def told(fitted: Sequence[Fitted], rows: int) -> list[str]:
@@ -116,10 +116,9 @@ def told(fitted: Sequence[Fitted], rows: int) -> list[str]:
     ]
 
 
-def _of_each_label(rows: Rows) -> set[int]:
-    """A row of each label, where rows have several: a label that is never the rarest of its row is no class."""
-    first: dict[str, int] = {}
-    for i, labels in enumerate(rows.column("label")):
-        for label in labels if isinstance(labels, list) else ():
-            first.setdefault(label, i)
+def _left_out(rows: Rows, places: set[int]) -> set[int]:
+    """A row of each label that these places lack: of several labels a row, one that is never the rarest is no class."""
+    labels = [label if isinstance(label, list) else [] for label in rows.column("label")]
+    known = {label for i in places for label in labels[i]}
+    first = {label: i for i in reversed(range(len(labels))) for label in labels[i] if label not in known}
     return set(first.values())

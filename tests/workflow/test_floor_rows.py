@@ -1,4 +1,4 @@
-"""How many rows floors learn from: all where there is time, else a part that holds every label; the same in a resume."""
+"""How many rows floors learn from: all where there is time, else a part with every label; the same in a resume."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -41,7 +41,7 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., type[Floor]]:
     def make(a_row: float, name: str = "slow", fewest: int = 0, **of_class: bool) -> type[Floor]:
         class Timed(Floor):
             tasks = ()
-            seen = list[Rows]()
+            seen: ClassVar[list[Rows]] = []
 
             @classmethod
             def fit(cls, train: Rows, ground: Ground) -> Timed:

@@ -91,7 +91,7 @@ def test_what_went_wrong_on_the_way_is_said(tiny_model: Path, tmp_path: Path, mo
     assert warning in page
     assert "模型也由这些数据选出" in page and "从未见过的数据" not in page
     kept = json.loads((tmp_path / "m" / "run" / "result.json").read_text())["best_step"]
-    assert f"最佳：第 {kept} 步" in page
+    assert f"保留：第 {kept} 步" in page
 
 
 def test_the_same_request_gives_the_same_weights(tiny_model: Path, tmp_path: Path) -> None:

@@ -170,30 +170,32 @@ class LinearPredictor(BasePredictor):
         return answer if known else {**answer, "note": "no part of the text is in the model's vocabulary"}
 
 
-def load(folder: str | Path, dtype: str = "float32") -> BasePredictor:
+def load(folder: str | Path, dtype: str = "float32", device: str = "auto") -> BasePredictor:
     """A predictor from a bundle of any engine: sums checked, golden examples answered again.
 
     Args:
         folder: the bundle.
         dtype: float32; bfloat16; or auto, bfloat16 where a self-test sees that this machine is faster in it.
+        device: what computes, as `choose_device` names it: auto, cpu, cuda, cuda:1, mps.
 
     Raises:
+        UsageError: there is no such device.
         BundleError: a sum or a golden example differs; the message names which.
     """
     path = Path(folder)
     checksums.verify(path)
-    device = choose_device()
-    number, _ = choose_dtype(device, dtype)
+    place = choose_device(device)
+    number, _ = choose_dtype(place, dtype)
     if bundle.described(path)["engine"] != linear.ENGINE:
-        return _load_torch(path, device, number)
+        return _load_torch(path, place, number)
     predictor = LinearPredictor(linear.read(path), path.resolve().name)
     golden.check(predictor.predict, predictor.model.golden, linear.ENGINE, str(path))
     return predictor
 
 
-def load_torch(folder: str | Path, dtype: str = "float32") -> Predictor:
+def load_torch(folder: str | Path, dtype: str = "float32", device: str = "auto") -> Predictor:
     """The same, for what needs the encoder of a bundle; UsageError where it has none."""
-    predictor = load(folder, dtype)
+    predictor = load(folder, dtype, device)
     if not isinstance(predictor, Predictor):
         raise UsageError(f"{folder}: counts words and has no encoder, which is needed here; take a bundle that has one")
     return predictor

@@ -50,5 +50,6 @@ def run_few_shot(request: FewShotRequest, say: Callable[[str], None]) -> TrainRe
         evaluation = to_json(judgement, time.monotonic() - began)
         training = prepared.recipe.training
         publish(prepared, predictor, Outcome(training, few.steps, judgement, evaluation), run, folder)
-        predictor = load_torch(folder)  # what is handed on is what was written, and has proved itself
+        # What is handed on is what was written, and has proved itself.
+        predictor = load_torch(folder, device=recipe.training.device)
     return TrainResult(folder, evaluation, predictor)

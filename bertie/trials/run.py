@@ -75,7 +75,8 @@ def _published(session: Session, run: Path, worker: Worker, say: Say) -> SearchR
         ledger.write("published", chosen_from)
     evaluation = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     session.seen()
-    return SearchResult(folder, evaluation, evaluation["search"]["lines"], load(folder))
+    device = session.field.recipe.training.device
+    return SearchResult(folder, evaluation, evaluation["search"]["lines"], load(folder, device=device))
 
 
 class Search:

@@ -55,7 +55,7 @@ def run_trainings(request: TrainRequest, say: Say) -> TrainResult:
         return run_training(request, say)
     run = RunFolder(request.folder / RUN_FOLDER)
     device = request.settings().training.device
-    return together(lambda: _train(request, run, say), lambda: published(request.folder), device)
+    return together(lambda: _train(request, run, say), lambda: published(request.folder, device), device)
 
 
 def _train(request: TrainRequest, run: RunFolder, say: Say) -> TrainResult:
@@ -188,7 +188,7 @@ def _publish(
     log = run if again is None else run.part(REFIT)
     outcome = Outcome(training, again.kept_step if again else 0, judgement, evaluation)
     publish(prepared, predictor, outcome, log, request.folder)
-    return TrainResult(request.folder, evaluation, load_torch(request.folder))
+    return TrainResult(request.folder, evaluation, load_torch(request.folder, device=training.device))
 
 
 def _metrics(metrics: Mapping[str, float]) -> str:

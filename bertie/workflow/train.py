@@ -87,13 +87,13 @@ def run_training(request: TrainRequest, say: Callable[[str], None]) -> TrainResu
     """Trains and leaves a bundle in the request's folder. Stopped by a signal, it saves and `resume` goes on."""
     run = RunFolder(request.folder / RUN_FOLDER)
     device = request.settings().training.device
-    return together(lambda: _train(request, run, say), lambda: published(request.folder), device)
+    return together(lambda: _train(request, run, say), lambda: published(request.folder, device), device)
 
 
-def published(folder: Path) -> TrainResult:
-    """What a training has left."""
+def published(folder: Path, device: str) -> TrainResult:
+    """What a training on this device has left."""
     evaluation = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    return TrainResult(folder, evaluation, load_torch(folder))
+    return TrainResult(folder, evaluation, load_torch(folder, device=device))
 
 
 def _train(request: TrainRequest, run: RunFolder, say: Callable[[str], None]) -> TrainResult:
@@ -115,7 +115,8 @@ def _train(request: TrainRequest, run: RunFolder, say: Callable[[str], None]) ->
         judgement = judge(prepared.task, prepared.test, answers, prepared.floors.answers.items())
         evaluation = to_json(judgement, time.monotonic() - began)
         publish(prepared, predictor, Outcome(training, fitted.best_step, judgement, evaluation), run, folder)
-        predictor = load_torch(folder)  # what is handed on is what was written, and has proved itself
+        # What is handed on is what was written, and has proved itself.
+        predictor = load_torch(folder, device=recipe.training.device)
     return TrainResult(folder, evaluation, predictor)
 
 

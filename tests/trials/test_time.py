@@ -92,12 +92,13 @@ def test_a_frozen_encoder_is_read_only_where_that_fits(tmp_path: Path, monkeypat
 def test_another_limit_publishes_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     published: list[float] = []
     monkeypatch.setattr(run, "conclude", lambda field, ledger, trials, seconds: published.append(seconds))
-    monkeypatch.setattr(run, "load", lambda folder: None)
+    monkeypatch.setattr(run, "load", lambda folder, device: None)
     (tmp_path / "metrics.json").write_text(json.dumps({"search": {"lines": []}}))
     ledger, _ = open_ledger(f"sqlite:///{tmp_path / 'trials.db'}", 0)
     for limit in (None, None, 0.005, 0.005):
         request = SimpleNamespace(folder=tmp_path, latency_seconds=limit)
-        field = SimpleNamespace(request=request)
+        recipe = SimpleNamespace(training=SimpleNamespace(device="cpu"))
+        field = SimpleNamespace(request=request, recipe=recipe)
         session: Any = SimpleNamespace(field=field, ledger=ledger, used=lambda: 1.0, seen=lambda: None)
         worker: Any = SimpleNamespace(others=set)
         run._published(session, tmp_path, worker, lambda line: None)

@@ -21,7 +21,7 @@ from bertie.core.errors import UsageError
 from bertie.data.rows import Rows
 from bertie.data.sources import Splits
 from bertie.data.times import Fold
-from bertie.evaluation.judge import Judgement, judge, to_json
+from bertie.evaluation.judge import Judgement, judge_stream, to_json
 from bertie.predict import Predictor, load_torch
 from bertie.tasks.base import Task
 from bertie.training.company import together
@@ -179,8 +179,8 @@ def _publish(
     """Judges the combined model on the test rows and writes its bundle."""
     mixed, trained = made
     predictor = Predictor(mixed.model, request.folder.name, prepared.dtype)
-    answers = predictor.predict(list(prepared.test))
-    judgement = judge(prepared.task, prepared.test, answers, prepared.floors.answers.items())
+    answers, floors = predictor.stream(prepared.test), prepared.floors.answers.items()
+    judgement = judge_stream(prepared.task, prepared.test, answers, floors)
     about |= {"members": _members(request, trained, mixed, prepared, judgement)}
     evaluation = {**to_json(judgement, time.monotonic() - began), **about}
     training = fill(prepared.recipe.training, Extent.of(prepared), prepared.task.defaults, prepared.method)

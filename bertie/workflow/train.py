@@ -25,7 +25,7 @@ from bertie.core.errors import UsageError
 from bertie.core.runtime import seed_everything
 from bertie.data.batches import of_epoch
 from bertie.data.rows import Rows
-from bertie.evaluation.judge import judge, to_json
+from bertie.evaluation.judge import judge_stream, to_json
 from bertie.predict import Predictor, load_torch
 from bertie.tasks.base import Answer, Defaults, Task
 from bertie.training.company import lead, together
@@ -111,8 +111,8 @@ def _train(request: TrainRequest, run: RunFolder, say: Callable[[str], None]) ->
         fitted = tune(prepared, model, predictor, training, run, notes.say)
         for note in calibrate(predictor, prepared):
             notes.say(note)
-        answers = predictor.predict(list(prepared.test))
-        judgement = judge(prepared.task, prepared.test, answers, prepared.floors.answers.items())
+        answers, floors = predictor.stream(prepared.test), prepared.floors.answers.items()
+        judgement = judge_stream(prepared.task, prepared.test, answers, floors)
         evaluation = to_json(judgement, time.monotonic() - began)
         publish(prepared, predictor, Outcome(training, fitted.best_step, judgement, evaluation), run, folder)
         # What is handed on is what was written, and has proved itself.

@@ -59,6 +59,8 @@ class FitResult:
     """Number format and threads, and why."""
     warnings: tuple[str, ...] = ()
     """Damaged checkpoints that were passed over, and the like."""
+    before: float = 0.0
+    """Of the seconds, those of earlier sessions."""
 
 
 def fit(
@@ -201,4 +203,5 @@ def _result(session: Session, end: End, decisions: Decisions) -> FitResult:
         end=end,
         decisions=decisions,
         warnings=tuple(session.warnings),
+        before=session.budget.before,
     )

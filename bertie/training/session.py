@@ -250,6 +250,7 @@ class Session:
             return None
         end: End = found.pop("end")
         self.state = State(**found)
+        self.budget = Budget(None, before=self.state.seconds)
         return end
 
     def finish(self, end: End) -> None:

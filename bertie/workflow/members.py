@@ -191,12 +191,13 @@ def _train(job: Job, request: TrainRequest, part: RunFolder, say: Say) -> dict[s
     task, dev = prepared.task, prepared.splits.dev
     answers = dev_answers(predictor, dev)
     evaluation = chosen_by(task, answers, dev)
-    if task.calibrates:
+    calibrates = task.calibrates  # a task that has chosen a threshold chooses no other one
+    if calibrates:
         task.calibrate(answers, dev)
     found = {
         "chosen": evaluation.score,
         "metrics": evaluation.metrics,
-        "dev": answers if task.calibrates else [],
+        "dev": answers if calibrates else [],
         "judged": predictor.predict(list(prepared.test)),
         "floors": {} if job.fold is None else prepared.floors.answers,
         "kept_step": fitted.best_step,

@@ -139,16 +139,20 @@ def prepare_rows(
     model = request.model or chosen.get("model")
     same_terms(run, chosen.get("terms", {}), terms(recipe, str(model), task))
     budget = request.seconds_or(60 * task.defaults.minutes)
+    why = Notes(say)
     start = (
         load_start(model, han_isolated=task.han_isolated)
         if model
-        else choose_start(splits.train, task, recipe, budget * CHOOSING_SHARE, say)
+        else choose_start(splits.train, task, recipe, budget * CHOOSING_SHARE, why.say)
     )
+    reasons = why.lines or chosen.get("reasons", [])
+    if not why.lines:
+        notes.lines += reasons  # an earlier session has said them
     method.refuse(start.encoder.config)
     if not request.resume:
         run.clear()  # not before: what is refused above costs no earlier run
     name = start.source.name
-    run.write("choice", {"model": name, "rows": rows, "terms": terms(recipe, name, task)})
+    run.write("choice", {"model": name, "rows": rows, "terms": terms(recipe, name, task), "reasons": reasons})
     # In each fold they are fitted once more.
     most = FloorRows(budget * FLOORS_SHARE / (1 + request.folds), run.read("floors") or {}, recipe.training.seed)
     everything = Chosen(start, recipe, augmenter, most, number_format(request, recipe, run))

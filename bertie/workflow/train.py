@@ -108,16 +108,25 @@ def _train(request: TrainRequest, run: RunFolder, say: Callable[[str], None]) ->
         expected = foresee(prepared, model, notes.say)
         training = plan(prepared, predictor, run, request, began)
         notes.say(f"training: {expected.forecast(training)}")
+        before = prepared_before(run, time.monotonic() - began)  # not before: the plan may refuse to go on
         fitted = tune(prepared, model, predictor, training, run, notes.say)
+        before += fitted.before
         for note in calibrate(predictor, prepared):
             notes.say(note)
         answers, floors = predictor.stream(prepared.test), prepared.floors.answers.items()
         judgement = judge_stream(prepared.task, prepared.test, answers, floors)
-        evaluation = to_json(judgement, time.monotonic() - began)
+        evaluation = to_json(judgement, before + time.monotonic() - began)
         publish(prepared, predictor, Outcome(training, fitted.best_step, judgement, evaluation), run, folder)
         # What is handed on is what was written, and has proved itself.
         predictor = load_torch(folder, device=recipe.training.device)
     return TrainResult(folder, evaluation, predictor)
+
+
+def prepared_before(run: RunFolder, seconds: float) -> float:
+    """Seconds in which earlier sessions of the run prepared; writes down those of this one beside them."""
+    before = float((run.read("sessions") or {}).get("preparing", 0.0))
+    run.write("sessions", {"preparing": before + seconds})
+    return before
 
 
 def begin(prepared: Prepared, say: Callable[[str], None]) -> TrainingModel:

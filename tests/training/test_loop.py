@@ -282,6 +282,15 @@ def test_a_resume_with_another_limit_plans_again(
     assert (result.steps, result.end) == ((total, "time") if seconds == 1000.0 else (16, "epochs"))
 
 
+def test_what_earlier_sessions_took_is_told_apart(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, save_steps=1)
+    with pytest.raises(KeyboardInterrupt):
+        run_fit(tmp_path, toy_model(), settings, hooks=[At(2, interrupt)])
+    resumed = run_fit(tmp_path, toy_model(), settings)
+    assert 0.0 < resumed.before < resumed.seconds
+    assert run_fit(tmp_path, toy_model(), settings).before == resumed.seconds, "it had ended"
+
+
 def test_steps_that_are_done_again_know_the_total_that_was_planned_then(tmp_path: Path) -> None:
     settings = replace(SETTINGS, save_steps=1, seconds=1000.0)
     with pytest.raises(KeyboardInterrupt):

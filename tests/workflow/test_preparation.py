@@ -70,6 +70,22 @@ def test_positions_that_a_family_keeps_for_itself_hold_no_tokens(tiny_model: Pat
     )
 
 
+def test_a_resume_knows_why_the_model_was_chosen(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def choose(rows: Rows, task: Any, recipe: Recipe, limit: float, say: Any) -> Any:
+        say("model: tiny, the best frozen floor")
+        return load_start(str(tiny_model))
+
+    monkeypatch.setattr(preparation, "choose_start", choose)
+    request, said = TrainRequest(data=str(write(tmp_path / "data.csv", 60)), out=tmp_path / "m"), list[str]()
+    with RunFolder(tmp_path / "m" / "run") as run:
+        for resume in (False, True, True):
+            prepared = prepare(replace(request, resume=resume), Recipe(), run, Notes(said.append))
+            assert prepared.notes.count("model: tiny, the best frozen floor") == 1
+    assert said.count("model: tiny, the best frozen floor") == 1
+
+
 def test_quantities_are_a_regression_unless_they_are_asked_for_as_classes() -> None:
     rows = Rows([{"text": f"t{i}", "label": f"{i}.5"} for i in range(40)], "prices.csv", list(range(2, 42)))
     assert make_task(None, rows, Recipe()).name == "regression"

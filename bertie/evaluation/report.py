@@ -130,7 +130,9 @@ def _kept(report: Report, words: Mapping[str, str]) -> list[str]:
     if kept is None:
         return []
     lines = [_at(words["kept_at"], kept, report.metric)]
-    highest = max((point for point in report.dev_scores if point[1] > kept[1]), key=lambda point: point[1], default=kept)
+    highest = max(
+        (point for point in report.dev_scores if point[1] > kept[1]), key=lambda point: point[1], default=kept
+    )
     if phrases.figure(report.metric, highest[1]) != phrases.figure(report.metric, kept[1]):
         why = "highest_not_chosen" if report.keeps_last else "highest_within_chance"
         lines.append(_at(words[why], highest, report.metric))

@@ -154,7 +154,9 @@ def test_what_was_trained_on_a_device_is_loaded_there(
 
     monkeypatch.setattr(train, "load_torch", loaded)
     settings = {"training.epochs": 1, "training.device": "cpu"}
-    bertie.train(write(tmp_path / "data.csv", 60), model=str(tiny_model), out=tmp_path / "m", settings=settings, **SILENT)
+    bertie.train(
+        write(tmp_path / "data.csv", 60), model=str(tiny_model), out=tmp_path / "m", settings=settings, **SILENT
+    )
     train.published(tmp_path / "m", "cpu")
     assert devices == ["cpu", "cpu"]
     with pytest.raises(UsageError, match="device 'cuda:99' does not exist on this machine"):

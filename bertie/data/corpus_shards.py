@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,10 @@ class Shards:
         """(documents,) tokens of each."""
         self.tokens = int(self.lengths.sum())
         """Tokens of all documents."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the mapped files, of which a pickle would hold every byte: another process maps them itself."""
+        return {**self.__dict__, "_open": OrderedDict()}
 
     def __len__(self) -> int:
         return len(self.lengths)

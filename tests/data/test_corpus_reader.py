@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bertie.core.errors import DataError
+from bertie.core.lock import FolderLock
 from bertie.data import hub_rows
 from bertie.data.corpus_cleaning import NearlySeen, Seen, clean, fingerprints
 from bertie.data.corpus_reader import open_sources
@@ -50,6 +51,36 @@ def test_tables_and_folders(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": ["three"], "title": ["no"]}), tmp_path / "c.parquet")
     assert texts(tmp_path) == ["one", "", "two\nlines", "plain", "three"]
     assert texts(tmp_path / "c.parquet", column="title") == ["no"]
+
+
+@pytest.mark.parametrize("name", ["wiki_00", "corpus.txt", "dump.log"])
+def test_json_lines_are_told_by_their_first_line(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text('\n{"id": 1, "text": "\\u4eca\\u5929"}\n{"id": 2, "text": "two"}\n')
+    assert texts(tmp_path / name) == ["今天", "two"]
+    (tmp_path / name).write_text("{1} is a set\nof numbers\n")
+    assert texts(tmp_path / name) == ["{1} is a set", "of numbers"]
+
+
+def test_the_column_is_that_of_most_records_not_of_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"title": "A"}\n' + '{"title": "B", "text": "long"}\n' * 3)
+    assert texts(path) == ["", "long", "long", "long"]
+    path.write_text('{"id": 1}\n{"id": 2, "body": "long"}\n')
+    assert texts(path, column="body") == ["", "long"]
+    path.write_text('{"content": "long"}\n' * 9 + '{"content": "long", "text": "note"}\n')
+    assert texts(path) == ["long"] * 10
+
+
+def test_models_tokenizers_and_trainings_in_a_folder_are_no_texts(tmp_path: Path) -> None:
+    for name in ("a.txt", "model/bundle.json", "model/README.md", "tok/tokenizer.json", "tok/vocab.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("text\n")
+    with FolderLock(tmp_path / "runs" / "one" / "run"):
+        (tmp_path / "runs" / "one" / "run" / "general-zh.txt").write_text("other\n")
+        assert texts(tmp_path) == ["text"]
+    (tmp_path / "a.txt").unlink()
+    with pytest.raises(DataError, match="beside models, tokenizers and trainings"):
+        texts(tmp_path)
 
 
 @pytest.mark.parametrize(

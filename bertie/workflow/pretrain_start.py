@@ -217,12 +217,14 @@ def read_corpus(
 
 
 def learn_vocabulary(request: PretrainRequest, size: int, folder: Path, say: Callable[[str], None]) -> None:
-    """A vocabulary of the corpus in `folder`, of as many pieces as it gives where that is fewer."""
+    """A vocabulary of the corpus in `folder`, of as many pieces as it gives where that is fewer.
+
+    The person's words are hidden as a whole and are no pieces for that: most of a dictionary the text may never have.
+    """
     asked = VocabularyRequest(
         corpus=request.corpus,
         out=folder,
         size=size,
-        words=request.words,
         text_column=request.text_column,
         encoding=request.encoding,
     )

@@ -18,6 +18,7 @@ from bertie.core.lock import FolderLock
 from bertie.data import hub_rows
 from bertie.data.corpus_cleaning import NearlySeen, Seen, clean, fingerprints
 from bertie.data.corpus_reader import open_sources
+from bertie.data.near_duplicates import near_duplicates
 
 
 def texts(*names: object, column: str | None = None, encoding: str | None = None) -> list[str]:
@@ -156,3 +157,10 @@ def test_near_copies_by_their_signatures() -> None:
     assert not nearly.new(copies).any()
     assert nearly.new(["短的话", "短的话"]).all(), "short texts are never near copies"
     assert len(set(fingerprints(originals).tolist())) == 50
+
+
+def test_a_near_copy_in_which_another_script_prevails() -> None:
+    text = "".join(chr(0x4E00 + 7 * n) for n in range(101)) + "".join(chr(97 + n * n % 26) for n in range(100))
+    for pair in ([text, text + " v2"], [text + " v2", text]):
+        assert NearlySeen().new(pair).tolist() == [True, False]
+        assert [(found.first, found.second) for found in near_duplicates(pair)] == [(0, 1)]

@@ -57,8 +57,15 @@ class Memory(Hook):
     def __init__(self, limit: float | None) -> None:
         self._limit = limit
 
+    def begin(self, optimizer: torch.optim.Optimizer, done: int, total: int) -> None:
+        """Where rows and encoder alone are too much, judging the start would be time lost."""
+        self._look()
+
     def after_step(self, step: Step) -> None:
         """The peak, not what is held now: it is in the middle of a step."""
+        self._look()
+
+    def _look(self) -> None:
         if self._limit is not None and (peak := peak_memory()) > self._limit:
             raise optuna.TrialPruned(f"it took {peak / 2**20:,.0f} MB, more than --max-memory allows")
 

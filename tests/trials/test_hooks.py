@@ -14,7 +14,7 @@ from bertie.training.hooks import Step
 from bertie.training.run import RunFolder
 from bertie.training.state import Evaluation
 from bertie.trials import hooks
-from bertie.trials.hooks import Lagging, Shown
+from bertie.trials.hooks import Lagging, Memory, Shown
 from bertie.trials.pruning import FIRST, PARTS, Median
 
 STEP = Step(number=1, total=9, epoch=0, loss=0.5, norm=1.0, rate=1e-4, rows=8)
@@ -63,6 +63,13 @@ def test_a_trial_is_stopped_after_an_evaluation_that_is_not_its_last_one(study: 
     lagging.after_step(replace(STEP, number=8, total=8))  # the time is up
     with pytest.raises(optuna.TrialPruned, match="of its encoder"):
         lagging.after_step(replace(STEP, number=8))
+
+
+def test_memory_that_is_not_enough_for_rows_and_encoder_ends_a_trial_before_it_is_judged() -> None:
+    Memory(None).begin(OPTIMIZER, 0, 9)
+    Memory(2.0**60).begin(OPTIMIZER, 0, 9)
+    with pytest.raises(optuna.TrialPruned, match="more than --max-memory allows"):
+        Memory(2.0**20).begin(OPTIMIZER, 0, 9)
 
 
 def test_signs_of_life_go_on_between_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from bertie.data.times import Fold, time_folds
 from bertie.tasks.base import Answer, Task
 from bertie.training.run import RunFolder
 from bertie.workflow.floor_rows import FloorRows
-from bertie.workflow.preparation import Chosen, Notes, Prepared, assemble, make_task
+from bertie.workflow.preparation import Chosen, Notes, Prepared, assemble, draw_head, make_task
 from bertie.workflow.request import Recipe, Say, TrainRequest
 from bertie.workflow.train import begin, chosen_by, dev_answers, foresee, make_predictor, plan, tune
 
@@ -137,10 +137,12 @@ def jobs_of(request: TrainRequest, prepared: Prepared, folds: list[Fold], say: S
 
 
 def fresh(prepared: Prepared, seed: int) -> Prepared:
-    """The same parts for one more training, with its seed; the weights are its own."""
+    """The same parts for one more training, with its seed, by which its head is drawn; the weights are its own."""
     recipe = replace(prepared.recipe, training=replace(prepared.recipe.training, seed=seed))
     start = replace(prepared.start, encoder=copy.deepcopy(prepared.start.encoder))
-    return replace(prepared, start=start, task=copy.deepcopy(prepared.task), recipe=recipe)
+    task = copy.deepcopy(prepared.task)
+    draw_head(task, start.encoder, seed)
+    return replace(prepared, start=start, task=task, recipe=recipe)
 
 
 def prepare_fold(prepared: Prepared, fold: Fold, say: Say) -> Prepared:

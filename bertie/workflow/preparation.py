@@ -17,7 +17,7 @@ import torch
 from bertie.bundle.folder import METHODS, TASKS
 from bertie.core.config import from_dict
 from bertie.core.errors import DataError
-from bertie.core.runtime import DTYPES, choose_device, choose_dtype
+from bertie.core.runtime import DTYPES, choose_device, choose_dtype, seed_everything
 from bertie.data.augmentation import Augmenter
 from bertie.data.batches import Example, Examples
 from bertie.data.kinds import LABELS
@@ -26,6 +26,7 @@ from bertie.data.sources import ReadOptions, Splits, load_splits
 from bertie.data.split import as_numbers
 from bertie.evaluation.floor_files import FLOORS
 from bertie.evaluation.floors.base import Floor, Ground, of_task
+from bertie.nn.encoder import Encoder
 from bertie.tasks.base import Answer, Task
 from bertie.training.regularizing import announce
 from bertie.training.run import RunFolder
@@ -227,9 +228,15 @@ def bring_together(task: Task, start: Start, recipe: Recipe) -> int:
     if recipe.dropout is not None:
         start.encoder.set_dropout(recipe.dropout)
     task.settle(start.source.prefix, start.source.pooling)
-    task.build_head(start.encoder.config.hidden_size)
-    task.to(device)
+    draw_head(task, start.encoder, recipe.training.seed)
     return min(recipe.max_length or task.defaults.max_length, start.encoder.config.max_length)
+
+
+def draw_head(task: Task, encoder: Encoder, seed: int) -> None:
+    """A new head beside the encoder; its first weights depend on the seed alone, not on what was drawn before."""
+    seed_everything(seed)
+    task.build_head(encoder.config.hidden_size)
+    task.to(next(encoder.parameters()).device)
 
 
 def read_splits(request: TrainRequest, seed: int, say: Say) -> Splits:

@@ -1,4 +1,4 @@
-"""Preparation: what an encoder can read decides the length, and quantities are no classes."""
+"""Preparation: what an encoder can read decides the length, quantities are no classes, a seed draws one head."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from bertie.core.runtime import choose_dtype
 from bertie.data import rows as rows_module
 from bertie.data.readers import read_rows
 from bertie.data.rows import Rows
+from bertie.data.sources import Splits
 from bertie.evaluation.floors.base import Ground
 from bertie.evaluation.floors.frozen import FrozenFloor
 from bertie.evaluation.floors.tfidf import TfidfFloor
@@ -32,10 +33,22 @@ from bertie.training.run import RunFolder
 from bertie.training.settings import Training
 from bertie.workflow import preparation
 from bertie.workflow.choose import load_start
-from bertie.workflow.preparation import Notes, bring_together, fit_floors, fitted_floors, make_task, prepare, studied
+from bertie.workflow.members import fresh
+from bertie.workflow.preparation import (
+    Notes,
+    Prepared,
+    assemble,
+    bring_together,
+    draw_head,
+    fit_floors,
+    fitted_floors,
+    make_task,
+    prepare,
+    studied,
+)
 from bertie.workflow.request import Recipe, TrainRequest
 from bertie.workflow.sample_rows import EIGHT
-from bertie.workflow.train import dev_answers, dev_score
+from bertie.workflow.train import begin, dev_answers, dev_score
 from tests.workflow.rows import write
 
 
@@ -122,6 +135,39 @@ def test_task_and_encoder_are_on_the_device(name: str, tiny_model: Path, monkeyp
     bring_together(task, start, Recipe())
     assert all(parameter.is_meta for parameter in start.encoder.parameters())
     assert all(tensor.is_meta for tensor in (*task.parameters(), *task.buffers()))
+
+
+def assembled(tiny_model: Path, name: str, settings: dict[str, Any], seed: int) -> Prepared:
+    rows, recipe = EIGHT[name], Recipe(task=settings, training=Training(seed=seed))
+    start, task = load_start(str(tiny_model)), TASKS.get(name).from_rows(rows, settings)
+    return assemble(Splits(rows, rows, rows, []), task, start, recipe, Notes(lambda line: None), None)
+
+
+def head(prepared: Prepared) -> torch.Tensor:
+    return torch.cat([tensor.flatten() for tensor in prepared.task.parameters()])
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"), [("classification", {"pooling": "first"}), ("tagging", {}), ("relation", {"dense": True})]
+)
+def test_a_heads_first_weights_depend_on_the_seed_alone(name: str, settings: dict[str, Any], tiny_model: Path) -> None:
+    prepared = assembled(tiny_model, name, settings, 1)
+    own = head(prepared)
+    torch.rand(7)  # whatever came before in the same process
+    assert torch.equal(head(assembled(tiny_model, name, settings, 1)), own)
+    assert not torch.equal(head(assembled(tiny_model, name, settings, 2)), own)
+    several = [head(fresh(prepared, seed)) for seed in (2, 1)]
+    assert torch.equal(several[1], own) and not torch.equal(several[0], own)
+    assert torch.equal(several[0], head(assembled(tiny_model, name, settings, 2)))
+
+
+def test_a_linear_start_takes_the_place_of_what_was_drawn(tiny_model: Path) -> None:
+    prepared, found = assembled(tiny_model, "classification", {}, 1), []
+    for seed in (1, 2):
+        draw_head(prepared.task, prepared.start.encoder, seed)
+        begin(prepared, lambda line: None)
+        found.append((head(prepared), torch.rand(3)))
+    assert all(map(torch.equal, *found)), "the head, and what the training draws"
 
 
 def test_floors_answer_block_by_block_and_what_is_scored_is_held(

@@ -43,7 +43,7 @@ class KeptTensors:
 
     def _keep(self, tensor: Tensor) -> _Kept:
         self.count(tensor, 1)
-        return _Kept(tensor, self)
+        return _Kept(tensor.detach(), self)  # what a graph gave holds the graph, which then would never be forgotten
 
 
 @dataclass

@@ -155,7 +155,7 @@ ENGLISH = Words(
     passed=mark(True),
     failed=mark(False),
     clear="clear",
-    older="\\* measured before weights were kept as they are now; to be measured again.",
+    older="\\* measured with the fewer epochs of an earlier version; to be measured again.",
     link="[中文](scores.zh.md)",
 )
 CHINESE = Words(
@@ -170,7 +170,7 @@ CHINESE = Words(
     passed="达到",
     failed="**未达到**",
     clear="明确",
-    older="\\* 用早先版本测得（当时选择保留哪一步权重的方法不同），有待重新测量。",
+    older="\\* 用早先版本测得（当时的轮数较少），有待重新测量。",
     link="[English](scores.md)",
 )
 

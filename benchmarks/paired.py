@@ -1,4 +1,6 @@
-"""Trainings of two kinds with the same seeds: the difference is taken seed by seed, as what a seed draws is alike for both.
+"""Trainings of two kinds with the same seeds: the difference is taken seed by seed.
+
+What a seed draws is alike for both.
 
 In:  records of trainings, as `kept` holds them
 Out: the mean difference with its interval, and what a step costs

@@ -1,10 +1,11 @@
 """Tuning methods beside full tuning: score, trained weights, memory, time, size of what is left.
 
-Measured: `bertie train SET --method M --seed S`, each in its own process, with the settings that the command chooses for
-the method; every training does all its epochs (`--budget` is large), and all methods of a set tune the same encoder,
-that of full tuning. *Trained* is the part of the encoder's weights that gets gradients when the training begins; the
-head is always trained. *File* is what `bertie export --format adapter` writes, and where it takes no adapter the
-encoder's weights. *Memory* is the most that the process held, libraries (about 400 MB), rows and floors included.
+Measured: `bertie train SET --method M --seed S`, each in its own process, with the settings that the command
+chooses for the method; every training does all its epochs (`--budget` is large), and all methods of a set tune the
+same encoder, that of full tuning. *Trained* is the part of the encoder's weights that gets gradients when the training
+begins; the head is always trained. *File* is what `bertie export --format adapter` writes, and where it takes no
+adapter the encoder's weights. *Memory* is the most that the process held, libraries (about 400 MB), rows and floors
+included.
 
 How to read it: differences are taken seed by seed; one seed has no interval. A second's cost is of a step, evaluations
 included, as a multiple of full tuning's in the same run of this program; methods do not take turns, so a busy machine
@@ -138,9 +139,9 @@ class Words:
 
 ENGLISH = Words(
     title="Tuning methods",
-    about="`bertie train SET --method M --seed S` with the settings chosen for the method, each in its own process, all "
-    "epochs, all methods of a set on the encoder of full tuning. The task's metric on the test part; differences to "
-    "full tuning are taken seed by seed. Trained: part of the encoder's weights with gradients at the start. File: "
+    about="`bertie train SET --method M --seed S` with the settings chosen for the method, each in its own process, "
+    "all epochs, all methods of a set on the encoder of full tuning. The task's metric on the test part; differences "
+    "to full tuning are taken seed by seed. Trained: part of the encoder's weights with gradients at the start. File: "
     "what is to be kept beside the encoder. Memory: the most that the process held, libraries included. Step: seconds "
     "of a step as a multiple of full tuning's, median (smallest–largest).",
     head=("set", "model", "method", "seeds", "mean", "difference", "trained", "file, MB", "memory, MB", "step", "s"),
@@ -153,8 +154,8 @@ ENGLISH = Words(
 )
 CHINESE = Words(
     title="微调方法",
-    about="`bertie train SET --method M --seed S`，各方法使用为其选定的默认设置，每次训练都是独立的进程，训练完全部轮数，"
-    "同一数据集的所有方法都微调全量微调所用的编码器。指标在测试集上计算，与全量微调之差按相同的随机种子逐一相减。"
+    about="`bertie train SET --method M --seed S`，各方法使用为其选定的默认设置，每次训练都是独立的进程，"
+    "训练完全部轮数，同一数据集的所有方法都微调全量微调所用的编码器。指标在测试集上计算，与全量微调之差按相同的随机种子逐一相减。"
     "“训练参数”是训练开始时有梯度的编码器权重所占的比例；“文件”是除编码器外需要保存的部分；"
     "“内存”是进程占用的峰值，含各种库；“每步”是每步秒数相当于全量微调的倍数，中位数（最小–最大）。",
     head=("数据集", "模型", "方法", "种子数", "平均", "差值", "训练参数", "文件（MB）", "内存（MB）", "每步", "秒"),

@@ -111,7 +111,9 @@ def test_a_resumed_run_is_judged_in_the_format_of_its_first_session(tmp_path: Pa
     """Beside another job the first session's bfloat16 was timed as too slow, and other weights were kept."""
     run = RunFolder(tmp_path / "run")
     request = TrainRequest(data="x.csv", out=tmp_path)
-    assert preparation.number_format(replace(request, resume=True), Recipe(), run) == choose_dtype(torch.device("cpu"))[0]
+    assert (
+        preparation.number_format(replace(request, resume=True), Recipe(), run) == choose_dtype(torch.device("cpu"))[0]
+    )
     run.write("decisions", {"dtype": "bfloat16"})
     assert preparation.number_format(replace(request, resume=True), Recipe(), run) is torch.bfloat16
     other = Recipe(training=Training(dtype="float32"))

@@ -21,7 +21,7 @@ from bertie.bundle.linear import LinearModel
 from bertie.core.errors import DataError, UsageError
 from bertie.core.runtime import autocast, choose_device, choose_dtype
 from bertie.data.batches import Example, pack
-from bertie.data.rows import blocks
+from bertie.data.rows import blocks, check_several
 from bertie.tasks.base import Answer, Task
 from bertie.text.tokenizer import Encoded
 
@@ -45,22 +45,31 @@ class BasePredictor(ABC):
         """One answer per row that has been checked, in order."""
 
     def predict(self, rows: Sequence[str | Mapping[str, Any]]) -> list[Answer]:
-        """One answer per row, in order. A row is a text, or has the task's columns; DataError says what lacks."""
+        """One answer per row, in order. A row is a text, or has the task's columns; DataError says what lacks, or that
+        there is no list of rows.
+        """
         return list(self.stream(rows))
 
     def stream(self, rows: Iterable[str | Mapping[str, Any]]) -> Iterator[Answer]:
         """Answers in order, a block of rows at a time: memory does not grow with the number of rows."""
+        check_several(rows)
         done = 0
         for block in blocks(rows):
             yield from self._block([self._row(row, done + i) for i, row in enumerate(block)])
             done += len(block)
 
-    def _row(self, row: str | Mapping[str, Any], index: int) -> dict[str, Any]:
+    def _row(self, row: object, index: int) -> dict[str, Any]:
         columns = self.task.columns
         if isinstance(row, str):
             if len(columns) != 1:
                 raise DataError(f"row {index + 1}: found one text, expected the columns {', '.join(columns)}")
             row = {columns[0]: row}
+        if not isinstance(row, Mapping):
+            wanted = "a text, or a mapping" if len(columns) == 1 else "a mapping"
+            found = type(row).__name__
+            raise DataError(
+                f"row {index + 1}: found a {found}, expected {wanted} with the columns {', '.join(columns)}"
+            )
         try:
             return self.task.asked(row)
         except DataError as error:
@@ -170,30 +179,32 @@ class LinearPredictor(BasePredictor):
         return answer if known else {**answer, "note": "no part of the text is in the model's vocabulary"}
 
 
-def load(folder: str | Path, dtype: str = "float32") -> BasePredictor:
+def load(folder: str | Path, dtype: str = "float32", device: str = "auto") -> BasePredictor:
     """A predictor from a bundle of any engine: sums checked, golden examples answered again.
 
     Args:
         folder: the bundle.
         dtype: float32; bfloat16; or auto, bfloat16 where a self-test sees that this machine is faster in it.
+        device: what computes, as `choose_device` names it: auto, cpu, cuda, cuda:1, mps.
 
     Raises:
+        UsageError: there is no such device.
         BundleError: a sum or a golden example differs; the message names which.
     """
     path = Path(folder)
     checksums.verify(path)
-    device = choose_device()
-    number, _ = choose_dtype(device, dtype)
+    place = choose_device(device)
+    number, _ = choose_dtype(place, dtype)
     if bundle.described(path)["engine"] != linear.ENGINE:
-        return _load_torch(path, device, number)
+        return _load_torch(path, place, number)
     predictor = LinearPredictor(linear.read(path), path.resolve().name)
     golden.check(predictor.predict, predictor.model.golden, linear.ENGINE, str(path))
     return predictor
 
 
-def load_torch(folder: str | Path, dtype: str = "float32") -> Predictor:
+def load_torch(folder: str | Path, dtype: str = "float32", device: str = "auto") -> Predictor:
     """The same, for what needs the encoder of a bundle; UsageError where it has none."""
-    predictor = load(folder, dtype)
+    predictor = load(folder, dtype, device)
     if not isinstance(predictor, Predictor):
         raise UsageError(f"{folder}: counts words and has no encoder, which is needed here; take a bundle that has one")
     return predictor

@@ -69,7 +69,13 @@ def demo(
 def train(
     data: options.Data,
     dev: Annotated[str | None, typer.Option(help="Rows to choose the best model by; otherwise split off.")] = None,
-    test: Annotated[str | None, typer.Option(help="Rows to judge it by at the end; otherwise split off.")] = None,
+    test: Annotated[
+        str | None,
+        typer.Option(
+            help="Rows to judge it by at the end; otherwise split off, or with --dev alone the dev rows, which chose "
+            "it: too good a score."
+        ),
+    ] = None,
     task: options.Task = None,
     model: options.Model = None,
     method: options.Method = None,
@@ -187,7 +193,8 @@ def export(
     model: options.Bundle,
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     format_: Annotated[
-        str, typer.Option("--format", help="huggingface, or adapter: what a tuning method changed, small.")
+        str,
+        typer.Option("--format", help="huggingface, of a classifier; or adapter: what a tuning method changed, small."),
     ] = "huggingface",
 ) -> None:
     """Write a bundle in another format, checked by its golden examples."""

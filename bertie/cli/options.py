@@ -31,7 +31,8 @@ Model = Annotated[str | None, typer.Option(help="Alias, folder or hub name; othe
 Task = Annotated[str | None, typer.Option(help="Otherwise the columns tell.")]
 Recipe = Annotated[Path | None, typer.Option(help="A TOML file of settings.")]
 Sets = Annotated[
-    list[str] | None, typer.Option("--set", help="Change a setting, such as training.optimizer.rate=3e-5.")
+    list[str] | None,
+    typer.Option("--set", help="Change a setting, such as training.epochs=3; docs/en/settings.md lists all of them."),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where the run in --out was stopped.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is in --out.")]

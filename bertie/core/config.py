@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import math
 import textwrap
 import tomllib
 import types
@@ -104,6 +105,8 @@ def _literal(text: str) -> Any:
 
 def _value(expected: Any, value: Any, where: str) -> Any:
     """`value` as the field's type; numbers widen (3 is a fine float), nothing else is converted in silence."""
+    if isinstance(value, float) and not math.isfinite(value):  # a run writes its settings as JSON, which has no such
+        raise ConfigError(f"{where}: found {value}, expected a finite number; give one, or leave the setting out")
     origin, arguments = typing.get_origin(expected), typing.get_args(expected)
     if origin in (types.UnionType, typing.Union):
         return _union(arguments, value, where)

@@ -17,4 +17,7 @@ def check_installed(what: str, extra: str, packages: Mapping[str, str]) -> None:
     """UsageError where a package that `what` needs is not installed; `packages`: module to name."""
     missing = [name for module, name in packages.items() if importlib.util.find_spec(module) is None]
     if missing:
-        raise UsageError(f"{what} needs {' and '.join(missing)}, which is not installed: pip install 'bertie[{extra}]'")
+        raise UsageError(
+            f"{what} needs {' and '.join(missing)}, which is not installed: in the folder of Bertie's code, "
+            f"pip install -e '.[{extra}]'"
+        )

@@ -19,7 +19,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from bertie.data.near_duplicates import band_keys, shingle_hashes, signatures
+from bertie.data.near_duplicates import (
+    NARROW,
+    WIDE,
+    band_keys,
+    is_mixed,
+    shingle_hashes,
+    shingle_width,
+    signatures,
+)
 
 ALIKE = 0.8
 """Part of two signatures that agrees, an estimate of the Jaccard similarity of what the texts hold."""
@@ -37,6 +45,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u200e\u200f\
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 Hashes = NDArray[np.uint64]
+_Signed = tuple[NDArray[np.uint32], NDArray[np.int64]]
 
 
 def clean(text: str, counts: Counter[str]) -> str:
@@ -92,25 +101,39 @@ class NearlySeen:
     def new(self, folded: Sequence[str]) -> NDArray[np.bool_]:
         """(documents,): False where a document is nearly one that was kept before; new ones are remembered."""
         is_new = np.ones(len(folded), dtype=np.bool_)
-        shingles = [shingle_hashes(text[:COMPARED]) for text in folded]
-        compared = [i for i, text in enumerate(folded) if len(text) >= SHORTEST]
-        if not compared:
-            return is_new
-        found = signatures([shingles[i] for i in compared], _BANDS * _ROWS)
-        bands = [band_keys(found[:, b * _ROWS : (b + 1) * _ROWS]) % REACH for b in range(_BANDS)]
-        slots = np.stack(bands, axis=1).astype(np.int64)  # (compared, bands)
-        for i, signature, slot in zip(compared, found, slots, strict=True):
-            is_new[i] = self._remember(signature, slot)
+        texts = [text[:COMPARED] for text in folded]
+        compared = [i for i, text in enumerate(texts) if len(text) >= SHORTEST]
+        mixed = [i for i in compared if is_mixed(texts[i])]
+        own = _signed([shingle_hashes(texts[i]) for i in compared])
+        # In a copy another script may prevail; each is remembered by its own shingles and looked up by both kinds.
+        others = dict(
+            zip(mixed, _signed([shingle_hashes(texts[i], _other_width(texts[i])) for i in mixed]), strict=True)
+        )
+        for i, signed in zip(compared, own, strict=True):
+            is_new[i] = not self._knows(signed) and not (i in others and self._knows(others[i]))
+            if is_new[i]:
+                self._remember(signed)
         return is_new
 
-    def _remember(self, signature: NDArray[np.uint32], slot: NDArray[np.int64]) -> bool:
-        bands = np.arange(_BANDS)
-        before = self._last[bands, slot]
+    def _knows(self, signed: _Signed) -> bool:
+        signature, slot = signed
+        before = self._last[np.arange(_BANDS), slot]
         candidates = np.unique(before[before >= 0])
-        if len(candidates) and ((self._signatures[candidates] == signature).mean(axis=1) >= ALIKE).any():
-            return False
+        return bool(len(candidates) and ((self._signatures[candidates] == signature).mean(axis=1) >= ALIKE).any())
+
+    def _remember(self, signed: _Signed) -> None:
         place = self._count % REACH
-        self._signatures[place] = signature
-        self._last[bands, slot] = place
+        self._signatures[place], slot = signed
+        self._last[np.arange(_BANDS), slot] = place
         self._count += 1
-        return True
+
+
+def _other_width(text: str) -> int:
+    return NARROW if shingle_width(text) == WIDE else WIDE
+
+
+def _signed(shingles: Sequence[NDArray[np.uint32]]) -> list[_Signed]:
+    """The signature of each document, and the place of each of its bands in the tables."""
+    found = signatures(shingles, _BANDS * _ROWS)
+    bands = [band_keys(found[:, b * _ROWS : (b + 1) * _ROWS]) % REACH for b in range(_BANDS)]
+    return list(zip(found, np.stack(bands, axis=1).astype(np.int64), strict=True))

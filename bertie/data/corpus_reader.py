@@ -12,19 +12,24 @@ from __future__ import annotations
 
 import importlib
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from bertie.core.errors import DataError
+from bertie.core.lock import NAME as LOCK
 from bertie.data.columns import TEXT_NAMES, folded
 from bertie.data.encoding import detect
-from bertie.data.readers import open_file, refusal
+from bertie.data.readers import begins_with_object, open_file, refusal
 from bertie.data.table import NUL, TOO_LONG, Placed, Table, bounded_lines
 
 DOCUMENT_LIMIT = 1_000_000
 """Characters after which a document of plain text ends with its line: an endless text is never held whole."""
+LOOKED_AT = 1000
+"""Records whose names are looked at to find the text, where no header names all columns."""
+_MODELS = ("bundle.json", "tokenizer.json")
 _TABLES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 _PLAIN = (".txt", ".text", ".md")
 _FOREIGN = {
@@ -80,15 +85,26 @@ def open_sources(names: Sequence[str], text_column: str | None, encoding: str | 
 
 def _files(folder: Path) -> list[Path]:
     try:
-        every = sorted(path for path in folder.rglob("*") if path.is_file())
+        every = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     except OSError as error:
         raise DataError(f"{folder}: cannot be listed ({error.strerror or error})") from error
-    shown = [path for path in every if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-    found = [path for path in shown if path.suffix.lower() in (*_PLAIN, *_TABLES)]
+    shown = [path for path in every if not any(part.startswith(".") for part in path.parts)]
+    made = _made(shown)
+    found = [path for path in shown if path.suffix.lower() in (*_PLAIN, *_TABLES) and made.isdisjoint(path.parents)]
     if not found:
         holds = ", ".join(path.name for path in shown[:8]) or "nothing"
-        raise DataError(f"{folder}: holds {holds}, expected files that end with {', '.join((*_PLAIN, *_TABLES))}")
-    return found
+        beside = " beside models, tokenizers and trainings" if made else ""
+        endings = ", ".join((*_PLAIN, *_TABLES))
+        raise DataError(f"{folder}: holds {holds}, expected files that end with {endings}{beside}")
+    return [folder / path for path in found]
+
+
+def _made(inside: Sequence[Path]) -> set[Path]:
+    """Folders within a folder that hold a model, a tokenizer or a training: their files are no texts of a corpus, and a
+    training must not read itself."""
+    models = {path.parent for path in inside if path.name in _MODELS}
+    trainings = {path.parents[1] for path in inside if path.parts[-2:] == ("run", LOCK)}
+    return (models | trainings) - {Path()}
 
 
 def _file(path: Path, text_column: str | None, encoding: str | None) -> Source:
@@ -105,7 +121,10 @@ def _file(path: Path, text_column: str | None, encoding: str | None) -> Source:
             if head.startswith(b"PAR1") or path.suffix.lower() in _TABLES:
                 return _table(path, text_column, encoding)
             found = detect(binary, str(path), encoding)
-            parted = _has_empty_line(io.TextIOWrapper(binary, found))
+            stream = io.TextIOWrapper(binary, found)
+            if begins_with_object(stream):
+                return _table(path, text_column, found, suffix=".jsonl")
+            parted = _has_empty_line(stream)
     except FileNotFoundError as error:
         raise DataError(f"{path}: there is no such file or folder; check the name") from error
     except OSError as error:
@@ -145,27 +164,26 @@ def _plain(path: Path, encoding: str, parted: bool) -> Iterator[Found]:
         yield begin, "\n".join(lines)
 
 
-def _table(path: Path, text_column: str | None, encoding: str | None) -> Source:
-    opened = open_file(path, encoding, for_prediction=True)
+def _table(path: Path, text_column: str | None, encoding: str | None, suffix: str | None = None) -> Source:
+    opened = open_file(path, encoding, for_prediction=True, suffix=suffix)
+    first = opened.table()
+    chosen = _chosen(opened.records(first), first, text_column)
+    if chosen is None:
+        raise refusal(opened.source, first.problems or [(1, "found no records, expected at least one; add some")])
+    column: str = chosen
 
     def read() -> Iterator[Found]:
         table = opened.table()
-        yield from _column(opened.records(table), table, text_column)
+        yield from _column(opened.records(table), table, column)
         if table.problems:
             raise refusal(opened.source, table.problems)
 
-    first = opened.table()
-    column = next((_chosen(record, first, text_column) for _, record in opened.records(first)), None)
-    if column is None:
-        raise refusal(opened.source, first.problems or [(1, "found no records, expected at least one; add some")])
     return Source(str(path), read, f"{path}: column {column!r} of a table in {opened.encoding}", path)
 
 
-def _column(placed: Iterator[Placed], table: Table, text_column: str | None) -> Iterator[Found]:
+def _column(placed: Iterator[Placed], table: Table, column: str) -> Iterator[Found]:
     """The texts of a table; what is no text is a problem of the table, nothing (null) is an empty document."""
-    column: str | None = None
     for line, record in placed:
-        column = column or _chosen(record, table, text_column)
         value = record.get(column)
         if isinstance(value, str) or value is None:
             yield line, value or ""
@@ -174,18 +192,32 @@ def _column(placed: Iterator[Placed], table: Table, text_column: str | None) -> 
             table.problems.append((line, f"{what}; choose another column with --text-column"))
 
 
-def _chosen(record: dict[str, Any], table: Table, text_column: str | None) -> str:
-    """The column that holds the text: what the person named, else the first of the usual names."""
-    names = list(dict.fromkeys([*table.header, *record]))
-    if text_column is not None:
-        if text_column in names:
+def _chosen(placed: Iterator[Placed], table: Table, text_column: str | None) -> str | None:
+    """The column that holds the text; None where there is no record.
+
+    It is what the person named, which is looked for in all records, else the first of the usual names that half of the
+    first records have, or at least one. JSON lines name in each record what is in that one alone.
+    """
+    counts: Counter[str] = Counter()
+    looked = 0
+    for looked, (_, record) in enumerate(placed, start=1):
+        if text_column in record:
             return text_column
+        if looked <= LOOKED_AT:
+            counts.update(list(record))
+        if table.header or (looked == LOOKED_AT and text_column is None):
+            break
+    if not looked:
+        return None
+    names = list(counts)
+    if text_column is not None:
         found = f"there is no column {text_column!r}"
     else:
         by_name = {folded(name): name for name in reversed(names)}
-        usual = next((by_name[name] for name in TEXT_NAMES if name in by_name), None)
-        if usual is not None:
-            return usual
+        usual = [by_name[name] for name in TEXT_NAMES if name in by_name]
+        often = [name for name in usual if 2 * counts[name] >= min(looked, LOOKED_AT)]
+        if usual:
+            return (often or usual)[0]
         found = "no column is named text"
     shown = ", ".join(repr(name) for name in names[:10])
     raise DataError(f"{table.top}: {found}; found {shown or 'none'}; name the text's column with --text-column")
@@ -198,7 +230,9 @@ def _hub(name: str, text_column: str | None) -> Source:
     table = Table(records.source)
 
     def read() -> Iterator[Found]:
-        yield from _column(iter(records), table, text_column)
+        column = _chosen(iter(records), table, text_column)
+        if column is not None:
+            yield from _column(iter(records), table, column)
         if table.problems:
             raise refusal(table.source, table.problems)
 

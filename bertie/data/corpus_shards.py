@@ -15,8 +15,10 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,11 +53,16 @@ class Shards:
         self._bounds: list[NDArray[np.int64]] = [np.load(folder / "bounds.npy") for folder in folders]
         self._starts = np.cumsum([0, *(len(bounds) - 1 for bounds in self._bounds)])
         self._open: OrderedDict[int, Document] = OrderedDict()
+        self._chosen: NDArray[np.int64] | None = None
         parts = [np.diff(bounds) for bounds in self._bounds]
         self.lengths: NDArray[np.int64] = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
         """(documents,) tokens of each."""
         self.tokens = int(self.lengths.sum())
         """Tokens of all documents."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the mapped files, of which a pickle would hold every byte: another process maps them itself."""
+        return {**self.__dict__, "_open": OrderedDict()}
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -63,7 +70,7 @@ class Shards:
     def __getitem__(self, i: int) -> Document:
         if not -len(self) <= i < len(self):
             raise IndexError(f"document {i} of {len(self)}")
-        i %= len(self)
+        i = i % len(self) if self._chosen is None else int(self._chosen[i % len(self)])
         number = int(np.searchsorted(self._starts, i, side="right")) - 1
         bounds, whole = self._bounds[number], self._mapped(number)
         start, end = bounds[i - self._starts[number]], bounds[i - self._starts[number] + 1]
@@ -72,11 +79,20 @@ class Shards:
     def __iter__(self) -> Iterator[Document]:
         return (self[i] for i in range(len(self)))
 
+    def only(self, numbers: Sequence[int]) -> Shards:
+        """The documents with these numbers alone, in this order."""
+        part, chosen = copy(self), np.array(numbers, dtype=np.int64)
+        part._chosen = chosen if self._chosen is None else self._chosen[chosen]
+        part.lengths = self.lengths[chosen]
+        part.tokens = int(part.lengths.sum())
+        return part
+
     def counts(self, vocab_size: int) -> NDArray[np.int64]:
         """(V,) how often each piece stands in these documents."""
         found = np.zeros(vocab_size, dtype=np.int64)
-        for number in range(len(self._folders)):
-            found += np.bincount(self._mapped(number).ids, minlength=vocab_size)
+        whole = (self._mapped(number) for number in range(len(self._folders)))
+        for document in whole if self._chosen is None else self:
+            found += np.bincount(document.ids, minlength=vocab_size)
         return found
 
     def _mapped(self, number: int) -> Document:

@@ -25,6 +25,9 @@ SHORT = 0.45
 """The same for two texts that are one character apart: in a short text it changes much of the shingles."""
 CHARACTERS = 600
 """Only the beginning of a long text is compared: copies show there, and the time stays in bounds."""
+NARROW, WIDE = 2, 4
+"""Characters of a shingle in Chinese and in an alphabet."""
+_CHINESE = 0x2E80  # characters above it
 _BANDS, _ROWS = 40, 4
 _CHUNK = 20_000  # texts hashed at once; bounds the memory
 _CROWD = (
@@ -46,25 +49,49 @@ class Pair:
 def near_duplicates(texts: Sequence[str], threshold: float = THRESHOLD) -> list[Pair]:
     """Pairs of at least `threshold`, most similar first. Of texts with the same folded form give one."""
     folded = [fold(text)[:CHARACTERS] for text in texts]
-    shingles = [shingle_hashes(text) for text in folded]
-    pairs = []
-    for first, second in sorted(_candidates(shingles)):
-        similarity = jaccard(shingles[first], shingles[second])
-        if similarity >= threshold or (similarity >= SHORT and one_apart(folded[first], folded[second])):
-            pairs.append(Pair(first, second, similarity))
+    pairs = list(_similar(folded, [shingle_hashes(text) for text in folded], threshold))
+    # A few letters more make another script prevail: then a text and its copy have shingles of one width only here.
+    mixed = [i for i, text in enumerate(folded) if is_mixed(text)]
+    widths = [shingle_width(folded[i]) for i in mixed]
+    again = _similar([folded[i] for i in mixed], [shingle_hashes(folded[i], NARROW) for i in mixed], threshold)
+    across = (pair for pair in again if widths[pair.first] != widths[pair.second])
+    pairs += [Pair(mixed[pair.first], mixed[pair.second], pair.similarity) for pair in across]
     return sorted(pairs, key=lambda pair: (-pair.similarity, pair.first, pair.second))
 
 
-def shingle_hashes(text: str) -> Hashes:
-    """Distinct hashes of all runs of characters: two in Chinese, four in an alphabet."""
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint64)
-    width = 2 if (points > 0x2E80).sum() * 2 > len(points) else 4
-    width = max(1, min(width, len(points)))
+def _similar(folded: Sequence[str], shingles: Sequence[Hashes], threshold: float) -> Iterator[Pair]:
+    for first, second in sorted(_candidates(shingles)):
+        similarity = jaccard(shingles[first], shingles[second])
+        if similarity >= threshold or (similarity >= SHORT and one_apart(folded[first], folded[second])):
+            yield Pair(first, second, similarity)
+
+
+def shingle_width(text: str) -> int:
+    """Characters in a run: two where most of the text is Chinese, four in an alphabet; never more than there are."""
+    points = _points(text)
+    width = NARROW if (points > _CHINESE).sum() * 2 > len(points) else WIDE
+    return max(1, min(width, len(points)))
+
+
+def is_mixed(text: str) -> bool:
+    """Whether a near copy may have runs of the other width: a quarter to three quarters of the text is Chinese."""
+    points = _points(text)
+    return len(points) <= 4 * int((points > _CHINESE).sum()) <= 3 * len(points)
+
+
+def shingle_hashes(text: str, width: int | None = None) -> Hashes:
+    """Distinct hashes of all runs of so many characters; None: of `shingle_width`."""
+    points = _points(text)
+    width = shingle_width(text) if width is None else max(1, min(width, len(points)))
     hashes = np.full(max(0, len(points) - width + 1), width, dtype=np.uint64)
     for k in range(width):
         hashes = (hashes ^ points[k : k + len(hashes)]) * np.uint64(0x9E3779B97F4A7C15)
         hashes ^= hashes >> np.uint64(29)
     return np.unique((hashes >> np.uint64(16)).astype(np.uint32))
+
+
+def _points(text: str) -> NDArray[np.uint64]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint64)
 
 
 def jaccard(first: Hashes, second: Hashes) -> float:

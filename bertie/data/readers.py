@@ -301,6 +301,11 @@ def _first_line(stream: TextIO) -> str:
     return first or ""
 
 
+def begins_with_object(stream: TextIO) -> bool:
+    """Whether the first line that is not blank is a JSON object, as of JSON lines; rewinds the stream."""
+    return _is_object(_first_line(stream))
+
+
 def _is_object(line: str) -> bool:
     """Whether the line is JSON, and not a text that begins with a brace."""
     try:

@@ -25,6 +25,9 @@ from bertie.data.times import time_split
 
 DEV_ROWS = 2000
 """A dev set that is split off has at most this many rows: enough to choose by, and it is scored often."""
+TEST_ROWS = 10_000
+"""A test set that is split off has at most this many: its interval is within a point, and it is answered several times
+over, in the same time budget."""
 SHARE = 0.1
 """Part of the rows that a dev or a test set gets when it is split off."""
 HUB = "hub:"
@@ -74,8 +77,8 @@ def load_splits(
 ) -> Splits:
     """Train, dev and test rows, with labels of one kind. What is missing is split off, duplicates on one side.
 
-    A single file gives 80/10/10; where a test set exists only dev is split off. DataError: nothing to train on, no rows
-    left for dev, or only one class.
+    A single file gives 80/10/10, a large one less to dev and test; where a test set exists only dev is split off.
+    DataError: nothing to train on, no rows left for dev, or only one class.
     """
     options = options or ReadOptions()
     parts = hub_parts(str(data), options) if str(data).startswith(HUB) else _from_disk(Path(data), options)
@@ -203,8 +206,8 @@ def _complete(parts: Parts, seed: int, by: By) -> tuple[Parts, list[str]]:
             "no test set: the result is judged on dev, which also chose the model"
         ]
     whole = parts["train"]
-    dev = min(SHARE, DEV_ROWS / len(whole))
-    fractions = [1 - dev, dev] if "test" in parts else [1 - dev - SHARE, dev, SHARE]
+    dev, test = min(SHARE, DEV_ROWS / len(whole)), min(SHARE, TEST_ROWS / len(whole))
+    fractions = [1 - dev, dev] if "test" in parts else [1 - dev - test, dev, test]
     names = ["train", "dev"] if "test" in parts else ["train", "dev", "test"]
     indices, how = divide(whole, fractions, seed, by)
     made = {name: whole.take(part) for name, part in zip(names, indices, strict=True) if part}

@@ -13,8 +13,9 @@ from typing import Any
 
 from bertie.core.errors import UsageError
 from bertie.data.rows import Rows
+from bertie.evaluation.mistakes import scored_and_mistakes
 from bertie.metrics.intervals import Interval, mean_interval, paired_difference
-from bertie.tasks.base import Answer, Scores, Task
+from bertie.tasks.base import Answer, Mistake, Scores, Task
 
 METRICS_SHOWN = 12
 
@@ -38,7 +39,8 @@ class Judgement:
     scores: Scores
     interval: Interval
     floors: dict[str, Floor]
-    answers: list[Answer] = field(repr=False)
+    mistakes: list[Mistake] = field(default_factory=list, repr=False)
+    """The hardest, where whole answers were judged."""
 
 
 def judge(
@@ -55,7 +57,15 @@ def judge(
     """
     scores = _by(metric, task.score(answers, rows))
     judged = {name: _floor(scores, _by(metric, task.score(said, rows))) for name, said in floors}
-    return Judgement(task.name, len(rows), scores, interval(scores), judged, list(answers))
+    return Judgement(task.name, len(rows), scores, interval(scores), judged)
+
+
+def judge_stream(
+    task: Task, rows: Rows, answers: Iterable[Answer], floors: Iterable[tuple[str, Sequence[Answer]]]
+) -> Judgement:
+    """`judge` of whole answers as they come, with the hardest mistakes. Of an answer only what is scored is held."""
+    scored, mistakes = scored_and_mistakes(task, rows, answers)
+    return replace(judge(task, rows, scored, floors), mistakes=mistakes)
 
 
 def interval(scores: Scores) -> Interval:

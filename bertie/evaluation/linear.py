@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from bertie.core.errors import DataError
+from bertie.metrics import labels as label_metrics
 from bertie.metrics.labels import f1_of_counts
 from bertie.tasks.base import Answer
 
@@ -30,7 +31,6 @@ Places = NDArray[np.int64]
 FOLDS = 5
 ONE_FOLD_FROM = 3000
 """From so many rows on, one fold of five is held out instead of each in turn: its noise is below a point."""
-THRESHOLDS = np.arange(0.05, 0.96, 0.05)
 PRECISION = {"ftol": 1e-7, "gtol": 1e-5}
 """When L-BFGS ends; float32 sums tell no smaller difference."""
 SCALES = np.geomspace(0.3, 30.0, 25)
@@ -137,7 +137,7 @@ def best_threshold(scores: Floats, targets: Targets) -> float:
     """The probability from which one of several labels is given, by micro F1; 0.5 for one label, where it is unused."""
     if not targets.several:
         return 0.5
-    return float(max(THRESHOLDS, key=lambda threshold: (quality(scores, targets, threshold), -abs(threshold - 0.5))))
+    return label_metrics.best_threshold(scores, targets.matrix > 0)
 
 
 def quality(scores: Floats, targets: Targets, threshold: float = 0.5) -> float:

@@ -127,7 +127,15 @@ PHRASES: dict[str, tuple[str, str]] = {
     "learning": ("How it learned", "学习过程"),
     "loss": ("Training loss", "训练损失"),
     "dev_score": ("Score on the development rows", "开发集得分"),
-    "best_at": ("best: {value} at step {step}, kept", "最佳：第 {step} 步，{value}，已保留"),
+    "kept_at": ("kept: {value} at step {step}", "保留：第 {step} 步，{value}"),
+    "highest_within_chance": (
+        "The highest is {value} at step {step}, by no more than chance: less than its standard error.",
+        "最高：第 {step} 步，{value}；差距不超过偶然（小于其标准误）。",
+    ),
+    "highest_not_chosen": (
+        "The highest is {value} at step {step}; the last weights were kept without choosing by these rows.",
+        "最高：第 {step} 步，{value}；未按这些数据选择，保留的是最后的权重。",
+    ),
     "step": ("step", "步"),
     "per_class": ("Each label", "各标签"),
     "weakest": ("The {shown} weakest of {count} labels.", "共 {count} 个标签，只列出最弱的 {shown} 个。"),

@@ -73,7 +73,10 @@ class Report:
     dev_scores: Sequence[tuple[float, float]] = ()
     """(step, primary metric on the development rows)."""
     kept_step: float | None = None
-    """The step whose weights are the model; not always the first with the best score, as ties are broken."""
+    """The step whose weights are the model; not always one with the best score (`keeps_last`, the rule of one standard
+    error, ties that are broken)."""
+    keeps_last: bool = False
+    """Whether the last weights were kept whatever their score."""
     mistakes: Sequence[Mistake] = ()
     data: Sequence[DataPart] = ()
     chosen: Sequence[str] = ()
@@ -101,7 +104,7 @@ def render(report: Report) -> str:
         intervals=_intervals(report, words["this_model"]),
         **_learning(report, words),
         **_labels(report),
-        best=_kept(report),
+        kept=_kept(report, words),
         judged_on=words["judged_on_dev" if report.on_dev else "judged_on"].format(rows=f"{report.rows:,}"),
     )
 
@@ -121,7 +124,26 @@ def _intervals(report: Report, own: str) -> Markup:
     return charts.intervals(bars, percent=report.metric in phrases.METRICS)
 
 
-def _kept(report: Report) -> charts.Point | None:
+def _kept(report: Report, words: Mapping[str, str]) -> list[str]:
+    """What is said under the curve of the step that was kept, and of a higher one."""
+    kept = _kept_point(report)
+    if kept is None:
+        return []
+    lines = [_at(words["kept_at"], kept, report.metric)]
+    highest = max(
+        (point for point in report.dev_scores if point[1] > kept[1]), key=lambda point: point[1], default=kept
+    )
+    if phrases.figure(report.metric, highest[1]) != phrases.figure(report.metric, kept[1]):
+        why = "highest_not_chosen" if report.keeps_last else "highest_within_chance"
+        lines.append(_at(words[why], highest, report.metric))
+    return lines
+
+
+def _at(phrase: str, point: charts.Point, metric: str) -> str:
+    return phrase.format(value=phrases.figure(metric, point[1]), step=f"{point[0]:,.0f}")
+
+
+def _kept_point(report: Report) -> charts.Point | None:
     """Step and score of the model on the development rows."""
     return next((point for point in report.dev_scores if point[0] == report.kept_step), None)
 
@@ -131,7 +153,7 @@ def _learning(report: Report, words: Mapping[str, str]) -> dict[str, Markup | No
     loss = charts.line(report.losses, words["loss"]) if report.losses else None
     score = None
     if report.dev_scores:
-        score = charts.line(report.dev_scores, words["dev_score"], percent=percent, mark=_kept(report))
+        score = charts.line(report.dev_scores, words["dev_score"], percent=percent, mark=_kept_point(report))
     return {"loss_chart": loss, "score_chart": score}
 
 

@@ -30,6 +30,7 @@ def few_shot(
         settings: changes of the recipe by their dotted names, such as `{"contrast.temperature": 0.05}`.
         say: told what is chosen and done, a line at a time; otherwise stderr is.
         options: the other fields of `FewShotRequest` and `Reading`: examples, by, descriptions, model, test, out, ...
+            What belongs to a training alone (folds, seeds, budget, groups, times, another task) is a UsageError.
 
     Returns:
         The folder of the bundle, its evaluation (the object of `evaluate --json`), and a predictor.

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from bertie.bundle.checksums import RUN_FOLDER
 from bertie.core.runtime import seed_everything
-from bertie.evaluation.judge import judge, to_json
+from bertie.evaluation.judge import judge_stream, to_json
 from bertie.learning.contrastive import learn_by_contrast
 from bertie.learning.few import Few, prepare_few
 from bertie.learning.pattern import learn_by_pattern
@@ -45,10 +45,11 @@ def run_few_shot(request: FewShotRequest, say: Callable[[str], None]) -> TrainRe
         few = LEARN[recipe.by](few, run, notes)
         prepared = few.prepared
         predictor = make_predictor(prepared, folder.name)
-        answers = predictor.predict(list(prepared.test))
-        judgement = judge(prepared.task, prepared.test, answers, prepared.floors.answers.items())
+        answers, floors = predictor.stream(prepared.test), prepared.floors.answers.items()
+        judgement = judge_stream(prepared.task, prepared.test, answers, floors)
         evaluation = to_json(judgement, time.monotonic() - began)
         training = prepared.recipe.training
         publish(prepared, predictor, Outcome(training, few.steps, judgement, evaluation), run, folder)
-        predictor = load_torch(folder)  # what is handed on is what was written, and has proved itself
+        # What is handed on is what was written, and has proved itself.
+        predictor = load_torch(folder, device=recipe.training.device)
     return TrainResult(folder, evaluation, predictor)

@@ -17,6 +17,18 @@ from bertie.workflow.request import Recipe, TrainRequest
 By = Literal["contrastive", "pattern", "descriptions"]
 WAYS: tuple[By, ...] = ("contrastive", "pattern", "descriptions")
 HOLE, MASK = "{text}", "{mask}"
+UNUSED: dict[str, object] = {
+    "task": "classification",
+    "dev": None,
+    "folds": 0,
+    "seeds": 1,
+    "combine": None,
+    "budget": None,
+    "translate": None,
+    "group_column": None,
+    "time_column": None,
+}
+"""What may be asked of a training but not of a learning from few examples, with the value of who does not ask."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +121,16 @@ class FewShotRequest(TrainRequest):
     """Rows of each class; otherwise the recipe's."""
     descriptions: Path | None = None
     """File with `text,label`: what each label means, a line or more; otherwise its name."""
+
+    def __post_init__(self) -> None:
+        asked = {**vars(self), **vars(self.reading)}
+        for name, usual in UNUSED.items():
+            if asked[name] != usual:
+                raise UsageError(
+                    f"{name} is {asked[name]!r}, which `bertie fewshot` does not learn with; leave it out, or take "
+                    "`bertie train`"
+                )
+        super().__post_init__()
 
     @property
     def name(self) -> str:

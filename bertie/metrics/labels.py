@@ -21,6 +21,9 @@ from bertie.metrics.rows import check_collections, check_rows
 Counts = NDArray[np.int64]
 Kinds = NDArray[np.signedinteger[Any]]
 Floats = NDArray[np.float64]
+Table = NDArray[np.floating[Any]]
+THRESHOLDS = np.arange(5, 96, 5) / 100
+"""Candidates for the probability from which one of several labels is given."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,18 @@ def f1_of_counts(counts: Counts | Floats) -> Floats:
     right, extra, missed = counts[..., 0], counts[..., 1], counts[..., 2]
     total = 2 * right + extra + missed
     return np.where(total > 0, 2 * right / np.maximum(total, 1), 1.0)
+
+
+def best_threshold(scores: Table, truth: NDArray[np.bool_]) -> float:
+    """The probability from which labels are given that has the best micro F1 on scores (N, L) of which those of
+    `truth` (N, L) are right; of equally good ones that nearest to 0.5."""
+
+    def quality(threshold: float) -> tuple[float, float]:
+        guess = scores >= threshold
+        counts = np.array([(truth & guess).sum(), (guess & ~truth).sum(), (truth & ~guess).sum()])
+        return float(f1_of_counts(counts)), -abs(threshold - 0.5)
+
+    return float(max(THRESHOLDS.tolist(), key=quality))
 
 
 def micro_f1(counts: Counts | Floats) -> Floats:

@@ -242,8 +242,9 @@ def _weight_files(folder: Path, *, allow_pickle: bool) -> list[Path]:
         if allow_pickle:
             return [folder / PICKLE]
         raise ModelError(
-            f"{folder / PICKLE}: a pickle can run code, so it is not opened; take the {WEIGHTS} of this model, "
-            "or pass allow_pickle=True if you trust where it came from"
+            f"{folder / PICKLE}: a pickle can run code, so it is not opened; take the {WEIGHTS} of this model, or, if "
+            "you trust where it came from, let transformers write one: "
+            "AutoModel.from_pretrained(MODEL).save_pretrained(FOLDER)"
         )
     raise ModelError(f"{folder}: no {WEIGHTS} found; expected config.json and {WEIGHTS} in the folder of a checkpoint")
 

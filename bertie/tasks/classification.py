@@ -22,7 +22,7 @@ from bertie.core.errors import DataError, UsageError
 from bertie.data.batches import Batch, Example, stack
 from bertie.data.label_shift import label_shift
 from bertie.data.rows import Rows
-from bertie.metrics.labels import multi_label, single_label
+from bertie.metrics.labels import best_threshold, multi_label, single_label
 from bertie.metrics.samples import F1Sample
 from bertie.nn.encoder import Encoder
 from bertie.nn.heads import ClassificationHead
@@ -41,6 +41,10 @@ PAIR = ("text_a", "text_b")
 CLOSE = 0.06
 """Probabilities nearer to each other, or to the threshold, may change places in bfloat16: on 2,000 texts of two sets it
 moved none by more than 0.011, so a distance between two by at most 0.022, and labels only where it was below 0.02."""
+THRESHOLD = 0.5
+"""Probability from which one of several labels is given, where nobody has chosen another."""
+FEWEST_TO_CHOOSE = 100
+"""Dev rows from which on it is chosen by them: with fewer the best of so many candidates is luck."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,16 +67,17 @@ class ClassificationSettings(CalibratedSettings):
     of one label only."""
     focal_gamma: float = 2.0
     """Focusing exponent of the focal loss (Lin et al. 2017, equation 4)."""
-    threshold: float = 0.5
-    """Probability from which one of several labels is given."""
+    threshold: float = 0.0
+    """Probability from which one of several labels is given. 0: chosen on the dev rows after training, 0.5 where they
+    are fewer than 100 or `calibration` is none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("dropout", "label_smoothing"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 0 to below 1")
-        if not 0.0 < self.threshold < 1.0:
-            raise ValueError(f"threshold is {self.threshold}, expected a probability between 0 and 1")
+        if not 0.0 <= self.threshold < 1.0:
+            raise ValueError(f"threshold is {self.threshold}, expected a probability between 0 and 1, or 0")
         if not 0.0 <= self.focal_gamma < math.inf:
             raise ValueError(f"focal_gamma is {self.focal_gamma}, expected 0 or more")
         if self.loss == "focal" and self.label_smoothing:
@@ -248,15 +253,56 @@ class Classification(CalibratedTask):
         """One probability a label to the answer a person reads."""
         named = dict(zip(self.labels, scores, strict=True))
         if self.several:
-            chosen = [label for label, score in named.items() if score >= self.settings.threshold]
-            return {"labels": sorted(chosen, key=lambda label: -named[label]), "scores": named}
+            return {"labels": _given(named, self.threshold), "scores": named}
         best = max(named, key=lambda label: named[label])
         return {"label": best, "score": named[best], "scores": named}
+
+    @property
+    def threshold(self) -> float:
+        """Probability from which one of several labels is given."""
+        return self.settings.threshold or THRESHOLD
+
+    @property
+    def calibrates(self) -> bool:
+        if not self.several:
+            return super().calibrates
+        options = self.settings
+        return options.calibration == "dev" and options.class_weights == "none" and not options.threshold
+
+    def recalibrated(self, answers: Sequence[Answer], rows: Rows) -> list[Answer]:
+        if not self.several:
+            return super().recalibrated(answers, rows)
+        threshold = self._chosen_threshold(answers, rows)
+        if threshold is None:
+            return list(answers)
+        return [{**answer, "labels": _given(answer["scores"], threshold)} for answer in answers]
+
+    def calibrate(self, answers: Sequence[Answer], rows: Rows) -> list[str]:
+        if not self.several:
+            return super().calibrate(answers, rows)
+        threshold = self._chosen_threshold(answers, rows)
+        if threshold is None:
+            return []
+        self.settings = replace(self.settings, threshold=threshold)
+        return [
+            f"a label is given from a probability of {threshold:g} on, which has the best micro F1 on {len(rows)} dev "
+            f"rows; --set task.threshold={THRESHOLD:g} gives it from there on"
+        ]
+
+    def _chosen_threshold(self, answers: Sequence[Answer], rows: Rows) -> float | None:
+        """The best one on these rows; None where it is not to be chosen by them."""
+        if not self.calibrates or len(rows) < FEWEST_TO_CHOOSE:
+            return None
+        gold = [set(labels) for labels in rows.column("label")]
+        # A label that training never saw is missed at any threshold, and counts.
+        names = [*self.labels, *sorted(set[str]().union(*gold).difference(self.labels))]
+        scores = np.array([[answer["scores"].get(name, 0.0) for name in names] for answer in answers])  # (R, C)
+        return best_threshold(scores, np.array([[name in labels for name in names] for labels in gold]))
 
     def unsure(self, answer: Answer) -> bool:
         scores = sorted(answer["scores"].values(), reverse=True)
         if self.several:
-            return any(abs(score - self.settings.threshold) < CLOSE for score in scores)
+            return any(abs(score - self.threshold) < CLOSE for score in scores)
         return bool(scores[0] - scores[1] < CLOSE)
 
     def kept(self, answer: Answer) -> Answer:
@@ -298,6 +344,11 @@ class Classification(CalibratedTask):
         if self.several:
             return [self.index[one] for one in label if one in self.index]
         return self.index.get(label)
+
+
+def _given(scores: Mapping[str, float], threshold: float) -> list[str]:
+    """Labels with at least this probability, the likeliest first."""
+    return sorted((name for name, score in scores.items() if score >= threshold), key=lambda name: -scores[name])
 
 
 def _rightness(scores: Mapping[str, float], gold: str | Sequence[str]) -> float:

@@ -37,7 +37,8 @@ class CalibratedSettings(TaskSettings):
 
     calibration: Literal["dev", "none"] = "dev"
     """Set the probabilities of the labels right on the dev rows after training, which may move the border between two
-    labels too; never with class weights, which ask for another border."""
+    labels too; with several labels a row, choose the probability from which one is given. Never with class weights,
+    which ask for another border."""
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` weighs a label by rows / (labels * rows of the label) in the loss; where there are several a row, the
     yes of each by its noes / yeses."""

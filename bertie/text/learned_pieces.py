@@ -179,7 +179,7 @@ def _need_room(size: int, characters: int, wanted: list[str]) -> None:
         words = f" and {len(wanted):,} for words of your own" if wanted else ""
         raise UsageError(
             f"--size {size:,} has no room for {len(SPECIALS)} specials, {characters:,} pieces of one character{words}; "
-            f"give at least {least:,}"
+            f"give at least {least:,} (bertie pretrain: --set vocabulary={least}, or --new-vocabulary)"
         )
 
 

@@ -71,9 +71,12 @@ def make_accelerator(device: str, dtype: str) -> Accelerator:
     other in one Python may well differ, so the first one's state is dropped.
     """
     AcceleratorState._reset_state(reset_partial_state=PartialState().num_processes == 1)
+    chosen = choose_device(device)
+    if chosen.type == "cuda" and chosen.index is not None and processes.count() == 1:
+        torch.cuda.set_device(chosen)  # accelerate takes the current one; under a launcher each process has its own
     return Accelerator(
         mixed_precision="bf16" if dtype == "bfloat16" else "no",
-        cpu=choose_device(device).type == "cpu",
+        cpu=chosen.type == "cpu",
         # Of its own; accelerate's, from its launcher, would divide the loss once more.
         gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),
         # An encoder may have parts that a task does not ask (a pooler), and then no gradient for them.

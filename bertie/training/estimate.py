@@ -23,9 +23,12 @@ from bertie.training.out_of_memory import ADVICE, until_it_fits
 from bertie.training.settings import Training
 from bertie.training.shares import costs, epoch_steps, padded_tokens
 from bertie.training.state import random_state, set_random_state
+from bertie.training.used_rows import used_rows
 
 PLACES = (0.15, 0.5, 0.85)
 """Which batches are timed, as places among all batches sorted by their size."""
+FEW_STEPS = 10
+"""With time for fewer steps, the model stays what it starts as."""
 SCRATCH = 2_000_000
 """Numbers on which the optimiser is timed."""
 
@@ -47,17 +50,22 @@ class Estimate:
         if settings.seconds is None or whole <= settings.seconds:
             return line
         left, fitting = settings.seconds, settings.seconds / self.per_epoch
+        if left < FEW_STEPS * self.per_step:
+            return f"{line}; {left:.0f} s are left of the budget, NOT ENOUGH to learn anything: --budget gives more"
         return f"{line}; {left:.0f} s are left of the budget, for about {fitting:.1f} epochs: --budget gives more"
 
 
 def estimate_seconds(model: TrainingModel, examples: Sequence[Example], settings: Training) -> Estimate:
-    """Times forward and backward on a few batches of usual sizes, and the optimiser on numbers of its own."""
+    """Times forward and backward on a few batches of usual sizes, and the optimiser on numbers of its own.
+
+    As the training does, of a large vocabulary it computes gradients of the rows in use alone.
+    """
     row_costs = costs(examples)
     steps = epoch_steps(row_costs, settings, 0)
     batches = sorted((batch for step in steps for batch in step), key=lambda batch: padded_tokens(row_costs, [batch]))
     chosen = [batches[int(place * (len(batches) - 1))] for place in PLACES]
     dtype, _ = choose_dtype(choose_device(settings.device), settings.dtype)
-    generators, training = random_state(), model.training
+    device, generators, training = next(model.parameters()).device, random_state(), model.training
     gradients = [(p, p.grad) for p in model.parameters()]
     try:
         model.train()
@@ -65,24 +73,26 @@ def estimate_seconds(model: TrainingModel, examples: Sequence[Example], settings
 
         def timed() -> float:
             _backward(model, examples, chosen[1], dtype)  # the first one also claims memory
-            start = time.perf_counter()
+            start = _clock(device)
             for batch in chosen:
                 _backward(model, examples, batch, dtype)
-            return (time.perf_counter() - start) / padded_tokens(row_costs, chosen)
+            return (_clock(device) - start) / padded_tokens(row_costs, chosen)
 
         def smaller(reason: str) -> None:
             if max(map(len, chosen)) == 1:
                 raise BertieError(f"memory ran out with a single row at once ({reason}), before training; {ADVICE}")
             chosen[:] = [batch[: -(-len(batch) // 2)] for batch in chosen]
 
-        per_token = until_it_fits(timed, smaller)
+        with used_rows(model, examples, settings.optimizer):
+            per_token = until_it_fits(timed, smaller)
+            updating = optimizer_seconds(model, settings)
     finally:
         for parameter, gradient in gradients:
             parameter.grad = gradient
         model.train(training)
         set_random_state(generators)
     tokens = sum(padded_tokens(row_costs, step) for step in steps)
-    per_step = per_token * tokens / len(steps) / processes.count() + optimizer_seconds(model, settings)
+    per_step = per_token * tokens / len(steps) / processes.count() + updating
     return Estimate(per_step, per_step * len(steps), len(steps))
 
 
@@ -95,10 +105,18 @@ def optimizer_seconds(model: TrainingModel, settings: Training) -> float:
     group = {"params": [scratch], "name": "scratch", "lr": 0.0, "base_rate": 0.0, "weight_decay": 0.0}
     optimizer = make_optimizer([group], settings.optimizer)
     optimizer.step()
-    start = time.perf_counter()
+    start = _clock(device)
     for _ in range(3):
         optimizer.step()
-    return (time.perf_counter() - start) / 3 * trained / SCRATCH
+    return (_clock(device) - start) / 3 * trained / SCRATCH
+
+
+def _clock(device: torch.device) -> float:
+    """Seconds, once the device has done what it was given: a GPU works on while Python is already further."""
+    waits = {"cuda": torch.cuda.synchronize, "mps": torch.mps.synchronize}
+    if device.type in waits:
+        waits[device.type]()
+    return time.perf_counter()
 
 
 def _backward(

@@ -111,21 +111,31 @@ class TensorBoard(Hook):
     """Losses, rates and scores as TensorBoard reads them."""
 
     def __init__(self, run: RunFolder) -> None:
-        self._writer = SummaryWriter(str(run.tensorboard))
+        self._folder = str(run.tensorboard)
+        self._writer: SummaryWriter | None = None
+
+    def begin(self, optimizer: torch.optim.Optimizer, done: int, total: int) -> None:
+        """Hides what an earlier session wrote of steps after its last checkpoint: they are done again."""
+        self._writer = SummaryWriter(self._folder, purge_step=done + 1)
 
     def after_step(self, step: Step) -> None:
         """Loss, learning rate and gradient norm."""
         for name, value in (("loss", step.loss), ("rate", step.rate), ("gradient_norm", step.norm)):
-            self._writer.add_scalar(f"train/{name}", value, step.number)
+            self._write(f"train/{name}", value, step.number)
 
     def after_evaluation(self, step: int, evaluation: Evaluation) -> None:
         """Score and metrics."""
         for name, value in {"score": evaluation.score, **evaluation.metrics}.items():
-            self._writer.add_scalar(f"dev/{name}", value, step)
+            self._write(f"dev/{name}", value, step)
 
     def close(self) -> None:
-        """Writes what is buffered."""
-        self._writer.close()
+        """Writes what is buffered; a run that had ended before has nothing."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def _write(self, name: str, value: float, step: int) -> None:
+        assert self._writer is not None, "a session begins before it has a step"
+        self._writer.add_scalar(name, value, step)
 
 
 class Tracker(Hook):
@@ -134,7 +144,8 @@ class Tracker(Hook):
     def __init__(self, name: str, run: RunFolder) -> None:
         if name not in {str(one) for one in get_available_trackers()}:
             raise UsageError(
-                f"tracker {name!r} is not installed; pip install 'bertie[track]', or take it out of trackers"
+                f"tracker {name!r} is not installed; in the folder of Bertie's code, pip install -e '.[track]', or "
+                "take it out of trackers"
             )
         where = {"logging_dir": str(run.path)} if name == "mlflow" else {"dir": str(run.path)}
         self._tracker: GeneralTracker = LOGGER_TYPE_TO_CLASS[name]("bertie", **where)

@@ -59,6 +59,8 @@ class FitResult:
     """Number format and threads, and why."""
     warnings: tuple[str, ...] = ()
     """Damaged checkpoints that were passed over, and the like."""
+    before: float = 0.0
+    """Of the seconds, those of earlier sessions."""
 
 
 def fit(
@@ -83,7 +85,7 @@ def fit(
     Raises:
         Stopped: a signal came; the state is saved.
         UsageError: the folder holds a run of other settings or rows.
-        BertieError: ten steps in a row without a finite loss.
+        BertieError: ten steps in a row without a finite loss, or a score that is not finite.
     """
     if not isinstance(examples, Rounds) and not examples:
         raise DataError("there is nothing to train on: 0 rows; give a file with labelled rows")
@@ -201,4 +203,5 @@ def _result(session: Session, end: End, decisions: Decisions) -> FitResult:
         end=end,
         decisions=decisions,
         warnings=tuple(session.warnings),
+        before=session.budget.before,
     )

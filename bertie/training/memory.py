@@ -3,6 +3,7 @@
     weights      are there already
     gradients    as large as what is trained
     optimiser    twice that for Adam
+    copies       of what is trained: an average of the weights, and a gradient that a method takes on the way
     activations  what the largest batch keeps for the way back: measured on its longest row, once and, where it has
                  more rows, twice
 
@@ -18,13 +19,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from bertie.core.runtime import autocast, choose_device, choose_dtype, free_memory
 from bertie.data.batches import Example
+from bertie.training.kept_tensors import KeptTensors
 from bertie.training.model import TrainingModel
 from bertie.training.out_of_memory import until_it_fits
+from bertie.training.regularizing import copies
 from bertie.training.settings import Optimizer, Training
 from bertie.training.shares import costs, epoch_steps, padded_tokens
 from bertie.training.state import random_state, set_random_state
@@ -48,17 +50,20 @@ class Memory:
     """None: memory ran out when one or two rows went through the model to measure them."""
     free: int | None
     """Before the training; None: the system does not tell."""
+    copies: int = 0
+    """What is held against over-fitting, as large as what is trained, beside the activations."""
 
     @property
     def needed(self) -> int:
         """What is still to be asked for: the weights are there. At least so much, where activations are not known."""
-        return self.gradients + self.optimizer + (self.activations or 0)
+        return self.gradients + self.optimizer + self.copies + (self.activations or 0)
 
     def line(self) -> str:
         """What a person is told before the start."""
         about, kept = "more than", "activations more than could be measured"
         if self.activations is not None:
             about, kept = "about", f"activations {_mb(self.activations)}"
+        kept = f"copies {_mb(self.copies)}, {kept}" if self.copies else kept
         parts = f"gradients {_mb(self.gradients)}, optimiser {_mb(self.optimizer)}, {kept}"
         line = f"memory: {about} {_mb(self.needed)} MB ({parts}) beside {_mb(self.weights)} MB of weights"
         if self.activations is not None and (self.free is None or self.needed <= self.free):
@@ -88,8 +93,8 @@ def estimate_memory(model: TrainingModel, examples: Sequence[Example], settings:
             activations = until_it_fits(
                 lambda: None if refused else _largest(model, examples, settings), smaller=refused.append
             )
-            states = optimizer_bytes(trained, settings.optimizer)
-            return Memory(weights, sum(map(_bytes, trained)), states, activations, free)
+            once, states = sum(map(_bytes, trained)), optimizer_bytes(trained, settings.optimizer)
+            return Memory(weights, once, states, activations, free, copies(settings) * once)
     finally:
         for parameter, gradient in gradients:
             parameter.grad = gradient
@@ -131,7 +136,7 @@ def _kept(model: TrainingModel, examples: Sequence[Example], settings: Training)
 
 
 def _saved(model: TrainingModel, examples: Sequence[Example], settings: Training) -> tuple[int, int]:
-    """Bytes of all tensors that autograd keeps beside parameters, and of the largest one.
+    """Bytes of the tensors that autograd keeps at once beside parameters, and of the largest one.
 
     With activation checkpointing it keeps none of a layer's. One layer at a time is computed again; the uppermost is so
     here, which is trained where any is: all layers at once might need memory that the training never will.
@@ -139,14 +144,7 @@ def _saved(model: TrainingModel, examples: Sequence[Example], settings: Training
     device = next(model.parameters()).device
     dtype, _ = choose_dtype(device, settings.dtype)
     own = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
-    found: dict[int, int] = {}
-    came_in: list[tuple[Any, ...]] = []
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            found[storage.data_ptr()] = storage.nbytes()
-        return tensor
+    kept, came_in = KeptTensors(own), list[tuple[Any, ...]]()
 
     def watch(_: nn.Module, given: tuple[Any, ...]) -> None:
         came_in[:] = [given]
@@ -156,15 +154,15 @@ def _saved(model: TrainingModel, examples: Sequence[Example], settings: Training
     model.checkpoint_activations(settings.activation_checkpointing)
     try:
         batch = model.collate(examples).to(device)
-        with autocast(device, dtype), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        with autocast(device, dtype), kept.watched():
             loss = model(batch)
             watching.remove()
             again = uppermost(*came_in[0]) if settings.activation_checkpointing and came_in else None
-        del loss, again  # not before: what is freed gives its address to others
+        del loss, again  # not before: they are held at the same time
     finally:
         watching.remove()
         model.checkpoint_activations(before)
-    return sum(found.values()), max(found.values(), default=0)
+    return kept.most, kept.largest
 
 
 def _bytes(tensor: Tensor) -> int:

@@ -70,6 +70,12 @@ def averaging(settings: Training, model: nn.Module, optimizer: torch.optim.Optim
     return Averaging(average, {name: p for name, p in model.named_parameters() if id(p) in trained})
 
 
+def copies(settings: Training) -> int:
+    """How many times what is trained is held once more beside the activations of a step."""
+    regularizer = _named(REGULARIZERS, settings.regularization, "training.regularization")
+    return int(regularizer is not None and regularizer.takes_gradients) + bool(settings.average)
+
+
 def announce(settings: Training, task: Task, method: Method | None = None) -> list[str]:
     """Told once, before anything is computed: lines for a person on what is done against over-fitting.
 

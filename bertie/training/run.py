@@ -1,7 +1,8 @@
 """The folder of a run: the truth about it, for a resume and for a person.
 
 In:  a path
-Out: run/lock, log.jsonl, decisions.json, result.json, best/, checkpoints/, tensorboard/, part-NAME/
+Out: run/lock, log.jsonl, choice.json, plan.json, sessions.json, decisions.json, result.json, best/, checkpoints/,
+     tensorboard/, part-NAME/
 Knows nothing of models; what is written comes from the loop.
 """
 

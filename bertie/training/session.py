@@ -128,7 +128,7 @@ class Session:
     def judge(self) -> None:
         """Evaluates without a trace in the random numbers, and keeps the model where it is the best so far.
 
-        Where weights are averaged, the average is what is judged and kept.
+        Where weights are averaged, the average is what is judged and kept. BertieError: its score is not finite.
         """
         start = time.monotonic()
         with self.average.shown():
@@ -146,10 +146,16 @@ class Session:
         self.model.train(training)
         set_random_state(generators)
         score = float(evaluation.score)
+        if not math.isfinite(score):
+            before = "" if self.state.best_score is None else f"; the weights before that are in {self.run.best_path}"
+            raise BertieError(
+                f"the model's answers after step {self.state.step} are no finite numbers (score {score}), which more "
+                f"steps do not mend; start again with a lower training.optimizer.rate{before}"
+            )
         # The last weights are those that the schedule has settled; dev rows often put others before them by luck alone
         # (the one-standard-error rule, Breiman et al. 1984, section 3.4.3).
         settled = self.ended() in ("epochs", "time")
-        better = self.state.judge(-math.inf if math.isnan(score) else score, evaluation.error if settled else 0.0)
+        better = self.state.judge(score, evaluation.error if settled else 0.0)
         if better or self.settings.keep == "last":
             self._keep(score)
         return evaluation
@@ -244,6 +250,7 @@ class Session:
             return None
         end: End = found.pop("end")
         self.state = State(**found)
+        self.budget = Budget(None, before=self.state.seconds)
         return end
 
     def finish(self, end: End) -> None:

@@ -17,7 +17,6 @@ from typing import Any
 
 import optuna
 from optuna.exceptions import DuplicatedStudyError, StorageInternalError, UpdateFinishedTrialError
-from optuna.pruners import MedianPruner
 from optuna.samplers import TPESampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -25,6 +24,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from bertie.core.errors import DataError, StorageError, UsageError
+from bertie.trials.pruning import Median
 from bertie.trials.space import METHODS, SMOOTHING, VARIED, Variation
 
 STUDY = "bertie"
@@ -34,8 +34,6 @@ PATIENCE = 60.0
 TRIES = 20
 MEANWHILE = ("already exists", "duplicate key", "UNIQUE constraint")
 """What a database says where another worker has just made the tables."""
-FIRST = 3
-"""Finished trials before another one may be stopped because it lags behind them."""
 KILLS = 2
 """Workers that a trial may kill; no third one tries it."""
 
@@ -186,7 +184,8 @@ def open_storage(url: str) -> RDBStorage:
         return _opened(url, {"connect_args": {"timeout": PATIENCE}} if sqlite else {})
     except ImportError as error:
         raise UsageError(
-            f"--storage {shown!r}: its driver is not installed; pip install 'bertie[postgresql]', or take sqlite"
+            f"--storage {shown!r}: its driver is not installed; in the folder of Bertie's code, "
+            "pip install -e '.[postgresql]', or take sqlite"
         ) from error
     except (SQLAlchemyError, StorageInternalError, RuntimeError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
@@ -209,11 +208,10 @@ def open_ledger(url: str, seed: int) -> tuple[Ledger, bool]:
     """The search in a storage, and whether this worker is the one that made it and sets it up."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = open_storage(url)
-    pruner = MedianPruner(n_startup_trials=FIRST, n_warmup_steps=1)
     options: dict[str, Any] = {
         "storage": storage,
         "sampler": _sampler(seed),
-        "pruner": pruner,
+        "pruner": Median(),
     }
     shown = make_url(url).render_as_string(hide_password=True)
     try:

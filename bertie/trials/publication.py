@@ -7,6 +7,7 @@ Knows nothing of how trials are made or divided among workers.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from bertie.bundle import golden, linear
 from bertie.core.errors import BertieError, UsageError
 from bertie.evaluation.front import SearchOutcome, Tried
-from bertie.evaluation.judge import Judgement, interval, judge, to_json
+from bertie.evaluation.judge import Judgement, interval, judge_stream, to_json
 from bertie.evaluation.model_card import model_card
 from bertie.evaluation.report import render
 from bertie.metrics.intervals import Interval
@@ -132,18 +133,18 @@ def _tried(one: Finished, costs: Costs) -> Tried:
     return Tried(names=one.variation.names, score=interval(one.scores), latency=taken, megabytes=size / 2**20)
 
 
-def _judged(field: Field, model: str, answers: list[Answer], without: str = "") -> tuple[Judgement, Floors]:
+def _judged(field: Field, model: str, answers: Iterable[Answer], without: str = "") -> tuple[Judgement, Floors]:
     """On the test rows, the only time that they are looked at; beside the floors, but not beside itself."""
     ground, floors = field.ground(model), field.standing(model).floors
     said = {floor.name: floor.kept(field.test, ground) for floor in floors if floor.name != without}
-    return judge(ground.task, field.test, answers, said.items()), Floors(floors, said)
+    return judge_stream(ground.task, field.test, answers, said.items()), Floors(floors, said)
 
 
 def _publish_tuned(field: Field, chosen: Finished, outcome: SearchOutcome, seconds: float) -> dict[str, Any]:
     run = RunFolder(chosen.folder)
     with run:
         trained = train(field, chosen.variation, run, None, [])
-        judgement, floors = _judged(field, chosen.variation.model, trained.predictor.predict(list(field.test)))
+        judgement, floors = _judged(field, chosen.variation.model, trained.predictor.stream(field.test))
         evaluation = to_json(judgement, seconds) | {"search": outcome.as_json()}
         prepared = replace(trained.prepared, floors=floors)
         told = Outcome(trained.training, trained.fitted.best_step, judgement, evaluation, outcome)
@@ -155,8 +156,7 @@ def _publish_linear(field: Field, chosen: Finished, outcome: SearchOutcome, seco
     model, folder = linear_model(field), field.request.folder
     predictor = LinearPredictor(model)
     model = replace(model, golden=golden.record(predictor.predict, golden_rows(predictor, field.splits.dev)))
-    answers = predictor.predict(list(field.test))
-    judgement, _ = _judged(field, field.models[0], answers, without="tfidf")
+    judgement, _ = _judged(field, field.models[0], predictor.stream(field.test), without="tfidf")
     evaluation = to_json(judgement, seconds) | {"search": outcome.as_json()}
     prepared = field.prepared(field.default)
     words = (folder.resolve().name, "")

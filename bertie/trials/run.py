@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from bertie.bundle.checksums import RUN_FOLDER
 from bertie.core.errors import BertieError, Stopped
@@ -45,6 +45,9 @@ from bertie.workflow.preparation import Notes
 from bertie.workflow.request import Say
 
 BEGUN = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+IN_VAIN = 15
+"""Trainings over --max-memory, with none within it, after which no more are tried: methods, batches and encoders that
+take little have had their turn by then."""
 
 
 def run_search(request: SearchRequest, say: Say, *, quiet: bool = False) -> SearchResult:
@@ -75,7 +78,8 @@ def _published(session: Session, run: Path, worker: Worker, say: Say) -> SearchR
         ledger.write("published", chosen_from)
     evaluation = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     session.seen()
-    return SearchResult(folder, evaluation, evaluation["search"]["lines"], load(folder))
+    device = session.field.recipe.training.device
+    return SearchResult(folder, evaluation, evaluation["search"]["lines"], load(folder, device=device))
 
 
 class Search:
@@ -109,6 +113,9 @@ class Search:
             return None
         if waiting is None and not self.field.allowed:
             return None
+        if waiting is None and self._in_vain():
+            self.say(f"{IN_VAIN} trainings took more than --max-memory allows, and none less: no more are tried")
+            return None
         seconds = self._seconds(waiting)
         if seconds is None:
             self.say(f"{self.session.left():.0f} s are left: too few for another trial and the bundle")
@@ -138,12 +145,27 @@ class Search:
         costs = self._costs[model]
         return frozen_seconds(costs) + (0.0 if self.field.stands(model) else floors_seconds(self.field, costs))
 
-    def _default_seconds(self) -> float:
-        """What the training of the default recipe took; while another worker is at it, what it would take."""
-        for one in self.ledger.trials(TrialState.COMPLETE):
-            if one.user_attrs["variation"] == self.field.default.as_json():
-                return float(one.user_attrs["training_seconds"])
-        return self.session.costs.least
+    def _in_vain(self) -> bool:
+        """Whether enough was tried to know that no training is within --max-memory."""
+        limit = self.field.request.memory_bytes
+        if limit is None:
+            return False
+        ended = [one for one in self.ledger.trials(TrialState.COMPLETE, TrialState.PRUNED) if _tuned(one)]
+        over = [one.state == TrialState.PRUNED and one.user_attrs["peak_memory"] > limit for one in ended]
+        return len(over) >= IN_VAIN and all(over)
+
+    def _default_seconds(self) -> float | None:
+        """What the training of the default recipe took; while another worker is at it, what it would take.
+
+        Where it was stopped, as it takes too much memory, what the longest of the others took; None where none has
+        ended, so that the next one may take the time that was the default recipe's.
+        """
+        found = self.ledger.trials(TrialState.COMPLETE, TrialState.RUNNING, TrialState.WAITING)
+        tuned = [one.user_attrs for one in found if _tuned(one)]
+        for facts in tuned:
+            if facts["variation"] == self.field.default.as_json():
+                return float(facts.get("training_seconds", self.session.costs.least))
+        return max((float(facts["training_seconds"]) for facts in tuned if "training_seconds" in facts), default=None)
 
     def _suggest(self, trial: Trial) -> Variation:
         return suggest(trial, self.field.allowed, self._varied)
@@ -230,3 +252,8 @@ class Search:
         with suppress(FileExistsError):
             folder.mkdir(parents=True)
         return folder
+
+
+def _tuned(trial: FrozenTrial) -> bool:
+    """Whether it trains an encoder; one that has just begun does not say yet."""
+    return bool(trial.user_attrs.get("variation", {}).get("kind") == "tuned")

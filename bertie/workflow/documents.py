@@ -18,7 +18,6 @@ import torch
 from bertie.core.version import __version__
 from bertie.data.rows import Rows
 from bertie.evaluation.judge import Judgement
-from bertie.evaluation.mistakes import hardest_mistakes
 from bertie.evaluation.phrases import language_of
 from bertie.evaluation.report import DataPart, Report
 from bertie.evaluation.verdict import FloorFigure
@@ -54,7 +53,7 @@ def report_of(
         losses=[(entry["step"], entry["loss"]) for entry in log if "loss" in entry],
         dev_scores=[(entry["step"], entry[scores.primary]) for entry in log if "score" in entry],
         kept_step=kept_step,
-        mistakes=hardest_mistakes(task, prepared.test, judgement.answers),
+        mistakes=judgement.mistakes,
         data=data_parts(prepared),
         chosen=prepared.notes,
         recipe=words[1],

@@ -204,7 +204,7 @@ def _notes(model: Model, task: Classification, how: ExportedClassifier) -> list[
     if task.several:
         notes.append(
             "Several labels a text (`problem_type` is `multi_label_classification`): scores are independent, "
-            f"and a label is given from {task.settings.threshold:g} on."
+            f"and a label is given from {task.threshold:g} on."
         )
     if how.pooling_layer:
         notes.append(

@@ -26,13 +26,14 @@ from bertie.data.sources import Splits
 from bertie.data.times import Fold, time_folds
 from bertie.tasks.base import Answer, Task
 from bertie.training.run import RunFolder
-from bertie.workflow.preparation import Notes, Prepared, assemble, make_task
+from bertie.workflow.floor_rows import FloorRows
+from bertie.workflow.preparation import Chosen, Notes, Prepared, assemble, draw_head, make_task
 from bertie.workflow.request import Recipe, Say, TrainRequest
-from bertie.workflow.train import begin, chosen_by, dev_answers, make_predictor, plan, tune
+from bertie.workflow.train import begin, chosen_by, dev_answers, foresee, make_predictor, plan, tune
 
 ANSWERS, BUNDLE, REFIT = "answers", "bundle", "refit"
 MARGIN = 5.0
-"""Seconds of each training for what is estimated before its first step, and for writing its bundle."""
+"""Seconds of each training for writing its bundle, beside what is planned."""
 MORE_ROWS = {"class": "add some", "group": "add some in other groups", "time": "add earlier ones"}
 """What helps where a fold has no row with a label to learn from, by what the rows are divided by."""
 
@@ -136,10 +137,12 @@ def jobs_of(request: TrainRequest, prepared: Prepared, folds: list[Fold], say: S
 
 
 def fresh(prepared: Prepared, seed: int) -> Prepared:
-    """The same parts for one more training, with its seed; the weights are its own."""
+    """The same parts for one more training, with its seed, by which its head is drawn; the weights are its own."""
     recipe = replace(prepared.recipe, training=replace(prepared.recipe.training, seed=seed))
     start = replace(prepared.start, encoder=copy.deepcopy(prepared.start.encoder))
-    return replace(prepared, start=start, task=copy.deepcopy(prepared.task), recipe=recipe)
+    task = copy.deepcopy(prepared.task)
+    draw_head(task, start.encoder, seed)
+    return replace(prepared, start=start, task=task, recipe=recipe)
 
 
 def prepare_fold(prepared: Prepared, fold: Fold, say: Say) -> Prepared:
@@ -160,7 +163,9 @@ def prepare_fold(prepared: Prepared, fold: Fold, say: Say) -> Prepared:
     say(f"rows: {len(train)} train, {len(dev)} dev, {len(held)} to be judged")
     for note in task.expect(train, dev):
         say(note)
-    return assemble(splits, task, prepared.start, prepared.recipe, notes, prepared.augmenter, prepared.dtype)
+    most = FloorRows(decided=prepared.floors.sizes, seed=prepared.recipe.training.seed)
+    chosen = Chosen(prepared.start, prepared.recipe, prepared.augmenter, most, prepared.dtype)
+    return assemble(splits, task, chosen, notes)
 
 
 def train_member(job: Job, request: TrainRequest, share: float, part: RunFolder, say: Say) -> Trained:
@@ -180,18 +185,21 @@ def _train(job: Job, request: TrainRequest, part: RunFolder, say: Say) -> dict[s
     prepared = job.prepare()
     predictor = make_predictor(prepared, job.name)
     model = begin(prepared, say)
+    expected = foresee(prepared, model, say)
     training = plan(prepared, predictor, part, request, began, reserve=MARGIN)
+    say(f"training: {expected.forecast(training)}")
     fitted = tune(prepared, model, predictor, training, part, say)
     bundle.save(predictor.model, part.path / BUNDLE, {})
     task, dev = prepared.task, prepared.splits.dev
     answers = dev_answers(predictor, dev)
     evaluation = chosen_by(task, answers, dev)
-    if task.calibrates:
+    calibrates = task.calibrates  # a task that has chosen a threshold chooses no other one
+    if calibrates:
         task.calibrate(answers, dev)
     found = {
         "chosen": evaluation.score,
         "metrics": evaluation.metrics,
-        "dev": answers if task.calibrates else [],
+        "dev": answers if calibrates else [],
         "judged": predictor.predict(list(prepared.test)),
         "floors": {} if job.fold is None else prepared.floors.answers,
         "kept_step": fitted.best_step,

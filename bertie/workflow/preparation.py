@@ -8,7 +8,7 @@ Knows nothing of the loop or of the bundle that comes out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ import torch
 from bertie.bundle.folder import METHODS, TASKS
 from bertie.core.config import from_dict
 from bertie.core.errors import DataError
-from bertie.core.runtime import DTYPES, choose_device, choose_dtype
+from bertie.core.runtime import DTYPES, choose_device, choose_dtype, seed_everything
 from bertie.data.augmentation import Augmenter
 from bertie.data.batches import Example, Examples
 from bertie.data.kinds import LABELS
@@ -26,6 +26,7 @@ from bertie.data.sources import ReadOptions, Splits, load_splits
 from bertie.data.split import as_numbers
 from bertie.evaluation.floor_files import FLOORS
 from bertie.evaluation.floors.base import Floor, Ground, of_task
+from bertie.nn.encoder import Encoder
 from bertie.tasks.base import Answer, Task
 from bertie.training.regularizing import announce
 from bertie.training.run import RunFolder
@@ -33,6 +34,7 @@ from bertie.tuning.base import Method
 from bertie.workflow.augmentation import augmented, make_augmenter
 from bertie.workflow.choose import Start, choose_start, load_start
 from bertie.workflow.claim import same_terms, terms
+from bertie.workflow.floor_rows import ALL_ROWS, FLOORS_SHARE, Fitted, FloorRows, told
 from bertie.workflow.request import Reading, Recipe, Say, TrainRequest
 
 LONG = 512
@@ -56,11 +58,18 @@ class Notes:
 
 @dataclass(frozen=True)
 class Floors:
-    """The task's floors, fitted on the same training rows as the model."""
+    """The task's floors, fitted on the same training rows as the model, or on as many of them as the time allows."""
 
     fitted: list[Floor]
     answers: dict[str, list[Answer]]
     """What each answers to the test rows, as far as it is scored."""
+    drawn: list[Fitted] = field(default_factory=list)
+    """The same floors, with how many rows each learned from."""
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """By which the same rows are drawn for each floor again."""
+        return {one.floor.name: one.size for one in self.drawn}
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,17 @@ class Prepared:
     """What was chosen for the person, each with its reason."""
     augmenter: Augmenter | None
     """What made the copies among the examples; of the rows of a fold it makes others."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What was chosen before anything was computed; a fold has it from the whole."""
+
+    start: Start
+    recipe: Recipe
+    augmenter: Augmenter | None
+    floor_rows: FloorRows
+    dtype: torch.dtype
 
 
 Look = Callable[[Splits, Task], None]
@@ -119,18 +139,27 @@ def prepare_rows(
     augmenter = make_augmenter(recipe.augmentation, task.kind, recipe.training.seed, request.translate)
     model = request.model or chosen.get("model")
     same_terms(run, chosen.get("terms", {}), terms(recipe, str(model), task))
-    limit = request.seconds_or(60 * task.defaults.minutes) * CHOOSING_SHARE
+    budget = request.seconds_or(60 * task.defaults.minutes)
+    why = Notes(say)
     start = (
         load_start(model, han_isolated=task.han_isolated)
         if model
-        else choose_start(splits.train, task, recipe, limit, say)
+        else choose_start(splits.train, task, recipe, budget * CHOOSING_SHARE, why.say)
     )
+    reasons = why.lines or chosen.get("reasons", [])
+    if not why.lines:
+        notes.lines += reasons  # an earlier session has said them
     method.refuse(start.encoder.config)
     if not request.resume:
         run.clear()  # not before: what is refused above costs no earlier run
     name = start.source.name
-    run.write("choice", {"model": name, "rows": rows, "terms": terms(recipe, name, task)})
-    return assemble(splits, task, start, recipe, notes, augmenter, number_format(request, recipe, run))
+    run.write("choice", {"model": name, "rows": rows, "terms": terms(recipe, name, task), "reasons": reasons})
+    # In each fold they are fitted once more.
+    most = FloorRows(budget * FLOORS_SHARE / (1 + request.folds), run.read("floors") or {}, recipe.training.seed)
+    everything = Chosen(start, recipe, augmenter, most, number_format(request, recipe, run))
+    prepared = assemble(splits, task, everything, notes)
+    run.write("floors", prepared.floors.sizes)
+    return prepared
 
 
 def number_format(request: TrainRequest, recipe: Recipe, run: RunFolder) -> torch.dtype:
@@ -141,16 +170,9 @@ def number_format(request: TrainRequest, recipe: Recipe, run: RunFolder) -> torc
     return choose_dtype(choose_device(recipe.training.device), recipe.training.dtype)[0]
 
 
-def assemble(
-    splits: Splits,
-    task: Task,
-    start: Start,
-    recipe: Recipe,
-    notes: Notes,
-    augmenter: Augmenter | None,
-    dtype: torch.dtype,
-) -> Prepared:
+def assemble(splits: Splits, task: Task, chosen: Chosen, notes: Notes) -> Prepared:
     """The rest, once rows, task and encoder are known: lengths, examples, floors. Of the encoder no weight changes."""
+    start, recipe, augmenter, dtype = chosen.start, chosen.recipe, chosen.augmenter, chosen.dtype
     length = bring_together(task, start, recipe)
     recipe = replace(recipe, max_length=length)
     ground = Ground(task, start.encoder, start.tokenizer, length, dtype)
@@ -160,7 +182,9 @@ def assemble(
     say_cut(examples, length, start, notes.say)
     test = splits.test if splits.test is not None else splits.dev
     # A floor says what the rows themselves are worth, so that what copies bring is seen beside it.
-    floors = fit_floors(learned, test, ground)
+    floors = fit_floors(learned, test, ground, chosen.floor_rows)
+    for line in told(floors.drawn, len(learned)):
+        notes.say(line)
     grown = augmented(examples, learned, augmenter, encode, notes.say)
     method = make_method(recipe.method, recipe.tuning)
     return Prepared(
@@ -204,9 +228,15 @@ def bring_together(task: Task, start: Start, recipe: Recipe) -> int:
     if recipe.dropout is not None:
         start.encoder.set_dropout(recipe.dropout)
     task.settle(start.source.prefix, start.source.pooling)
-    task.build_head(start.encoder.config.hidden_size)
-    task.to(device)
+    draw_head(task, start.encoder, recipe.training.seed)
     return min(recipe.max_length or task.defaults.max_length, start.encoder.config.max_length)
+
+
+def draw_head(task: Task, encoder: Encoder, seed: int) -> None:
+    """A new head beside the encoder; its first weights depend on the seed alone, not on what was drawn before."""
+    seed_everything(seed)
+    task.build_head(encoder.config.hidden_size)
+    task.to(next(encoder.parameters()).device)
 
 
 def read_splits(request: TrainRequest, seed: int, say: Say) -> Splits:
@@ -263,14 +293,15 @@ def make_method(name: str, settings: dict[str, Any]) -> Method:
     return from_dict(METHODS.get(name), settings, "tuning")
 
 
-def fit_floors(train: Rows, test: Rows, ground: Ground) -> Floors:
-    """Every floor of the task, fitted on the training rows, with its answers to the test rows."""
-    fitted = fitted_floors(train, ground)
-    return Floors(fitted, {floor.name: floor.kept(test, ground) for floor in fitted})
+def fit_floors(train: Rows, test: Rows, ground: Ground, most: FloorRows = ALL_ROWS) -> Floors:
+    """Every floor of the task, fitted on the training rows within their bound, with its answers to the test rows."""
+    drawn = most.fit(of_task(list(FLOORS.classes().values()), ground.task), train, ground)
+    fitted = [one.floor for one in drawn]
+    return Floors(fitted, {floor.name: floor.kept(test, ground) for floor in fitted}, drawn)
 
 
 def fitted_floors(train: Rows, ground: Ground, *, reading: bool = False) -> list[Floor]:
     """Every floor of the task that has something to say about such rows; `reading`: of those that read the encoder."""
     kinds = of_task(list(FLOORS.classes().values()), ground.task)
     kinds = [kind for kind in kinds if kind.reads_encoder or not reading]
-    return [floor for kind in kinds if (floor := kind.fit(train, ground)) is not None]
+    return [one.floor for one in ALL_ROWS.fit(kinds, train, ground)]

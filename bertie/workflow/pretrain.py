@@ -68,7 +68,7 @@ def run_pretraining(request: PretrainRequest, say: Callable[[str], None]) -> Tra
     """Pre-trains and leaves a bundle in the request's folder. Stopped by a signal, it saves and `resume` goes on."""
     run = RunFolder(request.folder / RUN_FOLDER)
     device = request.settings().training.device
-    return together(lambda: _pretrain(request, run, say), lambda: published(request.folder), device)
+    return together(lambda: _pretrain(request, run, say), lambda: published(request.folder, device), device)
 
 
 def _pretrain(request: PretrainRequest, run: RunFolder, say: Callable[[str], None]) -> TrainResult:
@@ -114,7 +114,7 @@ def _pretrain(request: PretrainRequest, run: RunFolder, say: Callable[[str], Non
             result["forgetting"] = forgetting.as_json()
         outcome = Outcome(judgement, result, fitted.best_step, notes.lines, rows, forgetting)
         publish(predictor, ready.corpus, ready.recipe, outcome, run, folder)
-        predictor = load_torch(folder)
+        predictor = load_torch(folder, device=ready.recipe.training.device)
     return TrainResult(folder, result, predictor)
 
 

@@ -7,12 +7,14 @@ Knows nothing of encoders, of objectives or of what the text is for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from bertie.core.errors import DataError, UsageError
 from bertie.core.files import write_text
-from bertie.data.corpus import Corpus, CorpusOptions, prepare_corpus
+from bertie.data.corpus import Corpus, CorpusOptions, Shards, prepare_corpus
 from bertie.data.general_text import news_articles_en, newspaper_zh
 from bertie.data.passages import FEWEST, readable
 from bertie.text.tokenizer import Tokenizer
@@ -63,6 +65,40 @@ def read_general(
         f"{len(corpus.held_out):,} with {corpus.held_out.tokens:,} held out"
     )
     return corpus
+
+
+def apart(general: Corpus, corpus: Corpus, say: Callable[[str], None]) -> Corpus:
+    """The general text without documents that stand on the other side of the corpus: what is trained on does not tell
+    what was forgotten, and what the corpus is judged by is not replayed.
+
+    DataError: no document is left that is long enough to be read.
+    """
+    learned, judged = _shared(general.held_out, corpus.train), _shared(corpus.held_out, general.train)
+    if not learned and not judged:
+        return general
+    fingerprint = f"{general.fingerprint} without {corpus.fingerprint}"
+    held_out, train = _without(general.held_out, learned), _without(general.train, judged)
+    made = replace(general, train=train, held_out=held_out, fingerprint=fingerprint)
+    say(
+        f"general text: {len(general.held_out) - len(held_out):,} of its held-out documents are left out, as the "
+        f"corpus learns from them, and {len(general.train) - len(train):,} others that are held out of the corpus"
+    )
+    if not len(readable(train)) or not len(readable(held_out)):
+        raise DataError("general text: all of it stands in the corpus too, expected other text; name it with --general")
+    return made
+
+
+def _shared(some: Shards, others: Shards) -> set[bytes]:
+    return set(_keys(some)).intersection(_keys(others))
+
+
+def _without(documents: Shards, gone: set[bytes]) -> Shards:
+    return documents.only([number for number, key in enumerate(_keys(documents)) if key not in gone])
+
+
+def _keys(documents: Shards) -> Iterator[bytes]:
+    """Eight bytes that stand for the pieces of each document."""
+    return (hashlib.blake2b(one.ids.tobytes(), digest_size=8).digest() for one in documents)
 
 
 def write_carried(chinese: bool, folder: Path, say: Callable[[str], None]) -> Path | None:

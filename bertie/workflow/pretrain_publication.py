@@ -58,6 +58,7 @@ def publish(
     settings = tomli_w.dumps(to_dict(replace(recipe, task=predictor.task.description()["settings"])))
     parts = data_parts(corpus)
     report = report_of(predictor, outcome, run.entries(), (folder.resolve().name, settings), parts)
+    report = replace(report, keeps_last=recipe.training.keep == "last")
     documents = {
         "recipe.toml": settings,
         "metrics.json": as_json({**outcome.evaluation, "held_out": _last(run.entries())}),

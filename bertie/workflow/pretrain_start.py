@@ -33,7 +33,7 @@ from bertie.text.shared_pieces import shared_pieces
 from bertie.text.tokenizer import Tokenizer
 from bertie.training.run import RunFolder
 from bertie.workflow.preparation import Notes
-from bertie.workflow.pretrain_general import read_general, refuse_unreadable
+from bertie.workflow.pretrain_general import apart, read_general, refuse_unreadable
 from bertie.workflow.pretrain_request import PretrainRecipe, PretrainRequest, shape
 from bertie.workflow.probe import in_chinese
 from bertie.workflow.vocabulary import VocabularyRequest, read_words, run_vocabulary
@@ -109,6 +109,7 @@ def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, no
     chinese = in_chinese(tokenizer, corpus.held_out)
     if loaded and general is None:
         general = read_general(request, recipe, tokenizer, run, notes.say, chinese=chinese)
+    general = general and apart(general, corpus, notes.say)
     if loaded is None:
         encoder = Encoder(shape(request.preset, tokenizer.vocab_size, tokenizer.pad_id, recipe.dropout))
     else:
@@ -217,12 +218,14 @@ def read_corpus(
 
 
 def learn_vocabulary(request: PretrainRequest, size: int, folder: Path, say: Callable[[str], None]) -> None:
-    """A vocabulary of the corpus in `folder`, of as many pieces as it gives where that is fewer."""
+    """A vocabulary of the corpus in `folder`, of as many pieces as it gives where that is fewer.
+
+    The person's words are hidden as a whole and are no pieces for that: most of a dictionary the text may never have.
+    """
     asked = VocabularyRequest(
         corpus=request.corpus,
         out=folder,
         size=size,
-        words=request.words,
         text_column=request.text_column,
         encoding=request.encoding,
     )

@@ -56,7 +56,7 @@ def publish(prepared: Prepared, predictor: Predictor, outcome: Outcome, run: Run
     settings = tomli_w.dumps(to_dict(recipe))
     words, seconds = (folder.resolve().name, settings), outcome.evaluation["seconds"]
     report = report_of(prepared, outcome.judgement, run.entries(), words, seconds, outcome.kept_step)
-    report = replace(report, search=outcome.search)
+    report = replace(report, search=outcome.search, keeps_last=outcome.training.keep == "last")
     documents = {
         "recipe.toml": settings,
         "metrics.json": as_json(outcome.evaluation),

@@ -21,7 +21,7 @@ from bertie.core.errors import UsageError
 from bertie.data.rows import Rows
 from bertie.data.sources import Splits
 from bertie.data.times import Fold
-from bertie.evaluation.judge import Judgement, judge, to_json
+from bertie.evaluation.judge import Judgement, judge_stream, to_json
 from bertie.predict import Predictor, load_torch
 from bertie.tasks.base import Task
 from bertie.training.company import together
@@ -55,7 +55,7 @@ def run_trainings(request: TrainRequest, say: Say) -> TrainResult:
         return run_training(request, say)
     run = RunFolder(request.folder / RUN_FOLDER)
     device = request.settings().training.device
-    return together(lambda: _train(request, run, say), lambda: published(request.folder), device)
+    return together(lambda: _train(request, run, say), lambda: published(request.folder, device), device)
 
 
 def _train(request: TrainRequest, run: RunFolder, say: Say) -> TrainResult:
@@ -179,8 +179,8 @@ def _publish(
     """Judges the combined model on the test rows and writes its bundle."""
     mixed, trained = made
     predictor = Predictor(mixed.model, request.folder.name, prepared.dtype)
-    answers = predictor.predict(list(prepared.test))
-    judgement = judge(prepared.task, prepared.test, answers, prepared.floors.answers.items())
+    answers, floors = predictor.stream(prepared.test), prepared.floors.answers.items()
+    judgement = judge_stream(prepared.task, prepared.test, answers, floors)
     about |= {"members": _members(request, trained, mixed, prepared, judgement)}
     evaluation = {**to_json(judgement, time.monotonic() - began), **about}
     training = fill(prepared.recipe.training, Extent.of(prepared), prepared.task.defaults, prepared.method)
@@ -188,7 +188,7 @@ def _publish(
     log = run if again is None else run.part(REFIT)
     outcome = Outcome(training, again.kept_step if again else 0, judgement, evaluation)
     publish(prepared, predictor, outcome, log, request.folder)
-    return TrainResult(request.folder, evaluation, load_torch(request.folder))
+    return TrainResult(request.folder, evaluation, load_torch(request.folder, device=training.device))
 
 
 def _metrics(metrics: Mapping[str, float]) -> str:

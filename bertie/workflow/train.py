@@ -17,17 +17,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from bertie.bundle.checksums import RUN_FOLDER
 from bertie.bundle.folder import Model
 from bertie.core.errors import UsageError
 from bertie.core.runtime import seed_everything
 from bertie.data.batches import of_epoch
 from bertie.data.rows import Rows
-from bertie.evaluation.judge import judge, to_json
+from bertie.evaluation.judge import judge_stream, to_json
 from bertie.predict import Predictor, load_torch
 from bertie.tasks.base import Answer, Defaults, Task
 from bertie.training.company import lead, together
-from bertie.training.estimate import estimate_seconds
+from bertie.training.estimate import Estimate, estimate_seconds
 from bertie.training.hooks import Teller, reporters
 from bertie.training.loop import FitResult
 from bertie.training.memory import estimate_memory
@@ -85,13 +87,13 @@ def run_training(request: TrainRequest, say: Callable[[str], None]) -> TrainResu
     """Trains and leaves a bundle in the request's folder. Stopped by a signal, it saves and `resume` goes on."""
     run = RunFolder(request.folder / RUN_FOLDER)
     device = request.settings().training.device
-    return together(lambda: _train(request, run, say), lambda: published(request.folder), device)
+    return together(lambda: _train(request, run, say), lambda: published(request.folder, device), device)
 
 
-def published(folder: Path) -> TrainResult:
-    """What a training has left."""
+def published(folder: Path, device: str) -> TrainResult:
+    """What a training on this device has left."""
     evaluation = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    return TrainResult(folder, evaluation, load_torch(folder))
+    return TrainResult(folder, evaluation, load_torch(folder, device=device))
 
 
 def _train(request: TrainRequest, run: RunFolder, say: Callable[[str], None]) -> TrainResult:
@@ -103,16 +105,28 @@ def _train(request: TrainRequest, run: RunFolder, say: Callable[[str], None]) ->
         prepared = prepare(request, recipe, run, notes)
         predictor = make_predictor(prepared, folder.name)
         model = begin(prepared, notes.say)
+        expected = foresee(prepared, model, notes.say)
         training = plan(prepared, predictor, run, request, began)
+        notes.say(f"training: {expected.forecast(training)}")
+        before = prepared_before(run, time.monotonic() - began)  # not before: the plan may refuse to go on
         fitted = tune(prepared, model, predictor, training, run, notes.say)
+        before += fitted.before
         for note in calibrate(predictor, prepared):
             notes.say(note)
-        answers = predictor.predict(list(prepared.test))
-        judgement = judge(prepared.task, prepared.test, answers, prepared.floors.answers.items())
-        evaluation = to_json(judgement, time.monotonic() - began)
+        answers, floors = predictor.stream(prepared.test), prepared.floors.answers.items()
+        judgement = judge_stream(prepared.task, prepared.test, answers, floors)
+        evaluation = to_json(judgement, before + time.monotonic() - began)
         publish(prepared, predictor, Outcome(training, fitted.best_step, judgement, evaluation), run, folder)
-        predictor = load_torch(folder)  # what is handed on is what was written, and has proved itself
+        # What is handed on is what was written, and has proved itself.
+        predictor = load_torch(folder, device=recipe.training.device)
     return TrainResult(folder, evaluation, predictor)
+
+
+def prepared_before(run: RunFolder, seconds: float) -> float:
+    """Seconds in which earlier sessions of the run prepared; writes down those of this one beside them."""
+    before = float((run.read("sessions") or {}).get("preparing", 0.0))
+    run.write("sessions", {"preparing": before + seconds})
+    return before
 
 
 def begin(prepared: Prepared, say: Callable[[str], None]) -> TrainingModel:
@@ -128,6 +142,17 @@ def begin(prepared: Prepared, say: Callable[[str], None]) -> TrainingModel:
     return TrainingModel(encoder, prepared.task, wrappers)
 
 
+def foresee(prepared: Prepared, model: TrainingModel, say: Callable[[str], None]) -> Estimate:
+    """How long the training will take; says what memory it will hold. It is asked before the time of the training is
+    planned: with a large encoder this alone takes a minute of the budget.
+    """
+    training = fill(prepared.recipe.training, Extent.of(prepared), prepared.task.defaults, prepared.method)
+    examples = of_epoch(prepared.examples, 0)
+    model.eval()  # as it is found it is left, and the predictor, which is timed afterwards, answers without dropout
+    say(estimate_memory(model, examples, training).line())
+    return estimate_seconds(model, examples, training)
+
+
 def tune(
     prepared: Prepared,
     model: TrainingModel,
@@ -138,9 +163,6 @@ def tune(
 ) -> FitResult:
     """The training itself, after `begin`; a stopped one goes on, of a finished one the result is given again."""
     encoder, method = prepared.start.encoder, prepared.method
-    examples = of_epoch(prepared.examples, 0)
-    say(estimate_memory(model, examples, training).line())
-    say(f"training: {estimate_seconds(model, examples, training).forecast(training)}")
     hooks = [Tuner(method, encoder), Teller(say), *reporters(training, run)]
     fitted = lead(model, prepared.examples, training, run, dev_score(predictor, prepared), hooks)
     method.settle(encoder)
@@ -162,9 +184,22 @@ def dev_score(predictor: Predictor, prepared: Prepared) -> Callable[[], Evaluati
 
     def evaluate() -> Evaluation:
         dev = prepared.splits.dev
-        return chosen_by(prepared.task, dev_answers(predictor, dev), dev)
+        answers = dev_answers(predictor, dev)
+        # A label can be right by luck, and a metric would blame the rows; the loop ends what has no score.
+        return chosen_by(prepared.task, answers, dev) if finite(answers) else Evaluation(math.nan)
 
     return evaluate
+
+
+def finite(value: Any) -> bool:
+    """Whether all numbers in an answer, or in a list of them, are finite."""
+    if isinstance(value, dict):
+        return all(map(finite, value.values()))
+    if isinstance(value, list):
+        return all(map(finite, value))
+    if isinstance(value, np.ndarray):
+        return bool(np.isfinite(value).all())
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def chosen_by(task: Task, answers: list[Answer], dev: Rows) -> Evaluation:

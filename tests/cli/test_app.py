@@ -61,7 +61,8 @@ def test_without_its_packages_a_server_says_what_to_install(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "uvicorn" else found(name))
     assert run(["serve", "no-such-bundle"]) == 2
     assert capsys.readouterr().err == (
-        "error: serving needs uvicorn, which is not installed: pip install 'bertie[serve]'\n"
+        "error: serving needs uvicorn, which is not installed: in the folder of Bertie's code, "
+        "pip install -e '.[serve]'\n"
     )
 
 

@@ -68,6 +68,9 @@ def test_overrides_reach_nested_fields_and_keep_types() -> None:
         ("steps", "expected NAME=VALUE"),
         ("steps.more=1", "'steps' is a value"),
         ("parts=1", "expected a list"),
+        ("limit=inf", "--set.limit: found inf, expected a finite number"),
+        ("inner.rate=nan", "rate: found nan, expected a finite number"),
+        ("free.k=-inf", "free.k: found -inf, expected a finite number"),
     ],
 )
 def test_what_does_not_fit_is_named(assignment: str, words: str) -> None:

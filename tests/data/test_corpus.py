@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import random
 import shutil
 import signal
@@ -64,6 +65,15 @@ def test_documents_are_what_the_tokenizer_gives(source: Path, tmp_path: Path) ->
     with pytest.raises(IndexError):
         corpus.train[52]
     assert all(one.marks[0] == 3 for one in corpus.train)
+
+
+def test_another_process_is_sent_no_tokens(source: Path, tmp_path: Path) -> None:
+    train = prepare(source, tmp_path / "c").train
+    unread = len(pickle.dumps(train))
+    ids = [one.ids.tolist() for one in train]
+    sent = pickle.dumps(train)
+    assert len(sent) == unread
+    assert [one.ids.tolist() for one in pickle.loads(sent)] == ids
 
 
 def test_several_processes_give_the_same_bytes(source: Path, tmp_path: Path) -> None:

@@ -14,9 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from bertie.core.errors import DataError
+from bertie.core.lock import FolderLock
 from bertie.data import hub_rows
 from bertie.data.corpus_cleaning import NearlySeen, Seen, clean, fingerprints
 from bertie.data.corpus_reader import open_sources
+from bertie.data.near_duplicates import near_duplicates
 
 
 def texts(*names: object, column: str | None = None, encoding: str | None = None) -> list[str]:
@@ -50,6 +52,36 @@ def test_tables_and_folders(tmp_path: Path) -> None:
     pq.write_table(pa.table({"text": ["three"], "title": ["no"]}), tmp_path / "c.parquet")
     assert texts(tmp_path) == ["one", "", "two\nlines", "plain", "three"]
     assert texts(tmp_path / "c.parquet", column="title") == ["no"]
+
+
+@pytest.mark.parametrize("name", ["wiki_00", "corpus.txt", "dump.log"])
+def test_json_lines_are_told_by_their_first_line(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text('\n{"id": 1, "text": "\\u4eca\\u5929"}\n{"id": 2, "text": "two"}\n')
+    assert texts(tmp_path / name) == ["今天", "two"]
+    (tmp_path / name).write_text("{1} is a set\nof numbers\n")
+    assert texts(tmp_path / name) == ["{1} is a set", "of numbers"]
+
+
+def test_the_column_is_that_of_most_records_not_of_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"title": "A"}\n' + '{"title": "B", "text": "long"}\n' * 3)
+    assert texts(path) == ["", "long", "long", "long"]
+    path.write_text('{"id": 1}\n{"id": 2, "body": "long"}\n')
+    assert texts(path, column="body") == ["", "long"]
+    path.write_text('{"content": "long"}\n' * 9 + '{"content": "long", "text": "note"}\n')
+    assert texts(path) == ["long"] * 10
+
+
+def test_models_tokenizers_and_trainings_in_a_folder_are_no_texts(tmp_path: Path) -> None:
+    for name in ("a.txt", "model/bundle.json", "model/README.md", "tok/tokenizer.json", "tok/vocab.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("text\n")
+    with FolderLock(tmp_path / "runs" / "one" / "run"):
+        (tmp_path / "runs" / "one" / "run" / "general-zh.txt").write_text("other\n")
+        assert texts(tmp_path) == ["text"]
+    (tmp_path / "a.txt").unlink()
+    with pytest.raises(DataError, match="beside models, tokenizers and trainings"):
+        texts(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -125,3 +157,10 @@ def test_near_copies_by_their_signatures() -> None:
     assert not nearly.new(copies).any()
     assert nearly.new(["短的话", "短的话"]).all(), "short texts are never near copies"
     assert len(set(fingerprints(originals).tolist())) == 50
+
+
+def test_a_near_copy_in_which_another_script_prevails() -> None:
+    text = "".join(chr(0x4E00 + 7 * n) for n in range(101)) + "".join(chr(97 + n * n % 26) for n in range(100))
+    for pair in ([text, text + " v2"], [text + " v2", text]):
+        assert NearlySeen().new(pair).tolist() == [True, False]
+        assert [(found.first, found.second) for found in near_duplicates(pair)] == [(0, 1)]

@@ -9,6 +9,7 @@ import datasets
 import pytest
 
 from bertie.core.errors import DataError
+from bertie.data import sources
 from bertie.data.columns import Columns
 from bertie.data.sources import ReadOptions, Splits, load_splits, read
 from bertie.data.split import text_key
@@ -70,6 +71,13 @@ def test_dev_is_split_off_train_where_only_test_is_there(tmp_path: Path) -> None
 def test_a_split_dev_set_has_at_most_2000_rows(tmp_path: Path) -> None:
     folder(tmp_path, train_dot_csv=table(30_000), test_dot_csv=table(10, 40_000))
     assert sizes(load_splits(tmp_path)) == (28_000, 2000, 10)
+
+
+def test_so_has_a_split_test_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (sources.DEV_ROWS, sources.TEST_ROWS) == (2000, 10_000)
+    monkeypatch.setattr(sources, "TEST_ROWS", 20)
+    folder(tmp_path, data_dot_csv=table(400))
+    assert sizes(load_splits(tmp_path / "data.csv")) == (340, 40, 20)
 
 
 def test_named_files_come_before_those_of_the_folder(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from bertie.core.errors import UsageError
 from bertie.data.rows import Rows
-from bertie.evaluation.judge import judge, readable, to_json
+from bertie.evaluation.judge import judge, judge_stream, readable, to_json
 from bertie.tasks.base import Answer
 from bertie.tasks.classification import Classification
 from bertie.tasks.regression import Regression
@@ -46,6 +46,15 @@ def test_any_metric_can_be_the_primary_one(rows: Rows, metrics: list[str]) -> No
         assert beside["difference"]["low"] > 0
         assert found == to_json(judge(task, rows, model, [("tfidf", floor)], metric), 1.0)
         assert "the model is better" in readable(found)
+
+
+@pytest.mark.parametrize("rows", [ONE, SEVERAL], ids=["one label", "several labels"])
+def test_answers_that_pass_by_are_judged_alike(rows: Rows) -> None:
+    task = Classification.from_rows(rows, {})
+    model = answers(task, rows, 0.2)
+    whole, passed = judge(task, rows, model, []), judge_stream(task, rows, iter(model), [])
+    assert to_json(passed, 1.0) == to_json(whole, 1.0)
+    assert len(passed.mistakes) == min(20, sum(task.mistake(*one) is not None for one in zip(rows, model, strict=True)))
 
 
 @pytest.mark.parametrize("metric", ["macro_f2", "unseen_labels"])

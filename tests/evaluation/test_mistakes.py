@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bertie.data.rows import Rows
-from bertie.evaluation.mistakes import hardest_mistakes
+from bertie.evaluation.mistakes import hardest_mistakes, scored_and_mistakes
 from bertie.tasks.base import Mistake
 from bertie.tasks.classification import Classification, ClassificationSettings
 
@@ -21,6 +21,14 @@ def test_the_surest_wrong_answers_come_first() -> None:
     found = hardest_mistakes(task(), rows, [single("b", 0.6), single("a", 0.99), single("b", 0.9)])
     assert found == [Mistake("z", "a", "b", 0.9), Mistake("x", "a", "b", 0.6)]
     assert hardest_mistakes(task(), rows, [single("b", 0.5)] * 3, most=1) == [Mistake("x", "a", "b", 0.5)]
+
+
+def test_of_answers_that_pass_by_only_what_is_scored_is_held() -> None:
+    rows = Rows([{"text": text, "label": "a"} for text in "xyz"])
+    answers = [single("b", 0.6), single("a", 0.99), single("b", 0.9)]
+    scored, mistakes = scored_and_mistakes(task(), rows, iter(answers))
+    assert scored == [{"label": "b"}, {"label": "a"}, {"label": "b"}]
+    assert mistakes == hardest_mistakes(task(), rows, answers)
 
 
 def test_both_texts_of_a_pair_are_shown() -> None:

@@ -105,11 +105,25 @@ def test_a_report_with_only_what_is_needed_renders() -> None:
 def test_the_step_that_is_named_is_the_one_that_was_kept() -> None:
     scores = [(0.0, 0.5), (450.0, 0.91), (900.0, 0.91)]
     page = Page(render(replace(REPORT, dev_scores=scores, kept_step=900.0)))
-    assert "best: 91.0% at step 900, kept" in page.text
+    assert "kept: 91.0% at step 900" in page.text and "The highest" not in page.text
     marks = [attributes["cx"] for tag, attributes in page.elements if attributes.get("class") == "mark"]
     dots = [attributes["cx"] for tag, attributes in page.elements if attributes.get("class") == "dot"]
     assert marks == [dots[-1]]
-    assert "best:" not in Page(render(replace(REPORT, kept_step=None))).text
+    assert "kept:" not in Page(render(replace(REPORT, kept_step=None))).text
+
+
+@pytest.mark.parametrize(
+    ("language", "kept", "chance", "not_chosen"),
+    [
+        ("en", "kept: 90.0% at step 900", "91.0% at step 450, by no more than chance", "the last weights were kept"),
+        ("zh", "保留：第 900 步，90.0%", "最高：第 450 步，91.0%；差距不超过偶然", "保留的是最后的权重"),
+    ],
+)
+def test_a_step_that_scored_higher_is_not_passed_over(language: str, kept: str, chance: str, not_chosen: str) -> None:
+    report = replace(REPORT, language=language, kept_step=900.0)  # type: ignore[arg-type]
+    chosen, last = Page(render(report)).text, Page(render(replace(report, keeps_last=True))).text
+    assert kept in chosen and chance in chosen and not_chosen not in chosen
+    assert kept in last and chance not in last and not_chosen in last
 
 
 @pytest.mark.parametrize(

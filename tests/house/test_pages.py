@@ -49,7 +49,9 @@ def test_commands_and_links(page: Path) -> None:
     assert [link for link in LINK.findall(text) if not (page.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("english", ["README.md", *(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/en/*.md"))])
+@pytest.mark.parametrize(
+    "english", ["README.md", *(p.relative_to(ROOT).as_posix() for p in ROOT.glob("docs/en/**/*.md"))]
+)
 def test_both_languages_say_the_same_commands(english: str) -> None:
     chinese = english.replace("docs/en/", "docs/zh/").replace("README.md", "README.zh-CN.md")
 

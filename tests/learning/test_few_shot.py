@@ -12,6 +12,7 @@ import pytest
 
 import bertie
 from bertie.cli.app import run
+from bertie.core.errors import UsageError
 from bertie.learning.few_shot import run_few_shot
 from bertie.learning.request import FewShotRecipe, FewShotRequest
 from bertie.learning.settings import fill
@@ -163,6 +164,19 @@ REFUSED = {
     ),
     "nothing to tune": (TWO, ["--method", "frozen"], "every parameter of encoder and head is frozen"),
 }
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"seeds": 5}, {"folds": 5}, {"combine": "average"}, {"dev": "d.csv"}, {"budget": "1m"}),
+        *({"time_column": "t"}, {"group_column": "g"}, {"task": "regression"}, {"task": None}),
+    ],
+)
+def test_what_a_training_alone_can_do_is_refused(options: dict[str, Any]) -> None:
+    (name,) = options
+    with pytest.raises(UsageError, match=rf"^{name} is {options[name]!r}, which `bertie fewshot` does not learn with"):
+        bertie.few_shot("no-such-file.csv", **options)
 
 
 @pytest.mark.parametrize("case", REFUSED)

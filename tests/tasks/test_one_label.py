@@ -77,10 +77,35 @@ def test_nothing_is_moved_where_somebody_decided(settings: dict[str, Any]) -> No
     assert torch.equal(task.last_layer.weight, before)
 
 
-def test_several_labels_a_row_are_not_calibrated() -> None:
-    rows = Rows([{"text": "a", "label": ["x", "y"]}, {"text": "b", "label": ["y"]}], "rows.csv")
-    task = Classification.from_rows(rows, {})
-    assert not task.calibrates and task.calibrate([], rows) == []
+def several(count: int, **settings: Any) -> tuple[Classification, list[Answer], Rows]:
+    """A model that is right in what it gives 0.32 and wrong in what it gives 0.22; one row in ten has a new label."""
+    labels = [["x", "y"], ["y"]] * (count // 2)
+    rows = Rows([{"text": f"{i}", "label": [*one, "new"] if i % 10 == 0 else one} for i, one in enumerate(labels)])
+    task = Classification.from_rows(Rows([{"text": "a", "label": ["x", "y"]}, {"text": "b", "label": ["y"]}]), settings)
+    answers = [task.answer_from([0.32 if "x" in one else 0.22, 0.7]) for one in labels]
+    return task, answers, rows
+
+
+def test_from_which_probability_labels_are_given_is_chosen_on_the_dev_rows() -> None:
+    task, answers, dev = several(100)
+    assert all(answer["labels"] == ["y"] for answer in answers)
+    foretold = task.recalibrated(answers, dev)
+    assert [answer["labels"] for answer in foretold[:2]] == [["y", "x"], ["y"]]
+    assert task.score(foretold, dev).value > task.score(answers, dev).value + 0.1
+    [note] = task.calibrate(answers, dev)
+    assert note.startswith("a label is given from a probability of 0.3 on") and "100 dev rows" in note
+    again = Classification.from_description(task.description())
+    assert again.answer_from([0.32, 0.7]) == foretold[0] and again.unsure(foretold[0])
+
+
+@pytest.mark.parametrize(
+    ("count", "settings"),
+    [(98, {}), (100, {"threshold": 0.5}), (100, {"calibration": "none"}), (100, {"class_weights": "balanced"})],
+)
+def test_it_is_not_chosen_by_few_rows_or_where_somebody_decided(count: int, settings: dict[str, Any]) -> None:
+    task, answers, dev = several(count, **settings)
+    assert task.recalibrated(answers, dev) == answers and task.calibrate(answers, dev) == []
+    assert task.threshold == 0.5
 
 
 def test_a_relation_is_calibrated_as_well() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
 from bertie.core.errors import UsageError
@@ -12,6 +13,8 @@ from bertie.training.hooks import ProgressBar, Saver, Step, reporters
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
 from bertie.training.state import Evaluation
+
+NO_OPTIMIZER = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 1.0)
 
 
 def step(number: int) -> Step:
@@ -22,6 +25,7 @@ def test_tensorboard_is_told_losses_and_scores(tmp_path: Path) -> None:
     with RunFolder(tmp_path) as run:
         hooks = reporters(Training(), run)
         assert len(hooks) == 1, "no progress bar where there is no terminal"
+        hooks[0].begin(NO_OPTIMIZER, 0, 10)
         hooks[0].after_step(step(1))
         hooks[0].after_evaluation(1, Evaluation(0.75, {"accuracy": 0.75}))
         hooks[0].close()
@@ -31,8 +35,30 @@ def test_tensorboard_is_told_losses_and_scores(tmp_path: Path) -> None:
     assert names == {"train/loss", "train/rate", "train/gradient_norm", "dev/score", "dev/accuracy"}
 
 
+def test_tensorboard_shows_steps_that_are_done_again_once(tmp_path: Path) -> None:
+    with RunFolder(tmp_path) as run:
+        for done in (0, 2):  # killed after step 4, its checkpoint was of step 2
+            [hook] = reporters(Training(), run)
+            hook.begin(NO_OPTIMIZER, done, 10)
+            for number in range(done + 1, done + 5):
+                hook.after_step(step(number))
+            hook.close()
+            for file in run.tensorboard.glob("events.out.tfevents.1*"):  # they are read in the order of their names
+                file.rename(file.with_name(f"events.out.tfevents.000000000{done}"))
+        events = EventAccumulator(str(run.tensorboard))
+        events.Reload()
+    assert [event.step for event in events.Scalars("train/loss")] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_run_that_had_ended_has_nothing_for_tensorboard(tmp_path: Path) -> None:
+    with RunFolder(tmp_path) as run:
+        [hook] = reporters(Training(), run)
+        hook.close()
+        assert not run.tensorboard.exists()
+
+
 def test_a_tracker_that_is_not_installed_says_how(tmp_path: Path) -> None:
-    with RunFolder(tmp_path) as run, pytest.raises(UsageError, match=r"'wandb' is not installed; pip install"):
+    with RunFolder(tmp_path) as run, pytest.raises(UsageError, match=r"'wandb' is not installed; .* -e '.\[track\]'"):
         reporters(Training(trackers=("wandb",)), run)
 
 

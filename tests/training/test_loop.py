@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -229,6 +229,20 @@ def test_ten_in_a_row_end_it_and_name_the_rows(tmp_path: Path) -> None:
         run_fit(tmp_path, TrainingModel(plain.encoder, plain.task, [sick(3, 99)]), replace(SETTINGS, save_steps=2))
 
 
+@pytest.mark.parametrize("keep", ["last", "best"])
+@pytest.mark.parametrize("score", [math.nan, -math.inf])
+def test_a_score_that_is_no_number_ends_it_and_the_weights_before_stay(
+    score: float, keep: Literal["last", "best"], tmp_path: Path
+) -> None:
+    model, scores = toy_model(), iter([0.5, score])
+    start = weights(model)
+    with pytest.raises(BertieError, match=r"answers after step 8 .*lower training.optimizer.rate; .*model.safetensors"):
+        run_fit(tmp_path, model, replace(SETTINGS, keep=keep), lambda: Evaluation(next(scores)))
+    best, _ = load_tensors(tmp_path / "best" / "model.safetensors")
+    assert all(torch.equal(best[name], tensor) for name, tensor in start.items())
+    assert not (tmp_path / "result.json").exists()
+
+
 def test_a_budget_is_kept_and_the_rate_reaches_zero(tmp_path: Path) -> None:
     settings = replace(SETTINGS, epochs=100_000, seconds=4.0, evaluations_per_epoch=1)
     start = time.monotonic()
@@ -266,6 +280,15 @@ def test_a_resume_with_another_limit_plans_again(
     (tmp_path / "decisions.json").write_text(json.dumps({**decisions, **plan}))
     result = run_fit(tmp_path, toy_model(), replace(settings, seconds=seconds))
     assert (result.steps, result.end) == ((total, "time") if seconds == 1000.0 else (16, "epochs"))
+
+
+def test_what_earlier_sessions_took_is_told_apart(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, save_steps=1)
+    with pytest.raises(KeyboardInterrupt):
+        run_fit(tmp_path, toy_model(), settings, hooks=[At(2, interrupt)])
+    resumed = run_fit(tmp_path, toy_model(), settings)
+    assert 0.0 < resumed.before < resumed.seconds
+    assert run_fit(tmp_path, toy_model(), settings).before == resumed.seconds, "it had ended"
 
 
 def test_steps_that_are_done_again_know_the_total_that_was_planned_then(tmp_path: Path) -> None:

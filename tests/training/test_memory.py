@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from bertie.nn.encoder import Encoder
 from bertie.training.memory import Memory, estimate_memory, optimizer_bytes
 from bertie.training.model import StepLoss, TrainingModel
 from bertie.training.optimizer import make_optimizer, parameter_groups, parameters
+from bertie.training.regularizing import regularized
 from bertie.training.settings import Optimizer, Training
 from bertie.training.state import random_state
 from tests.house.source import ROOT
@@ -71,6 +73,22 @@ def test_methods_and_settings_show() -> None:
     assert kept[3] < 0.7 * kept[0] and kept[4] > 1.5 * kept[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "passes", "copies"), [("fgm", 1, 1), ("pgd", 1, 1), ("freelb", 1, 1), ("rdrop", 2, 0), ("vat", 2, 0)]
+)
+@pytest.mark.parametrize("average", [{}, {"name": "ema"}])
+def test_what_lives_at_once_counts(name: str, passes: int, copies: int, average: dict[str, Any]) -> None:
+    settings = replace(SETTINGS, regularization={"name": name}, average=average)
+    model, examples = toy_model(), toy_examples()
+    plain = estimate_memory(model, examples, SETTINGS)
+    wrapped = TrainingModel(model.encoder, model.task, regularized(settings, model.task))
+    found = estimate_memory(wrapped, examples, settings)
+    assert found.activations is not None and plain.activations is not None
+    assert passes - 0.3 < found.activations / plain.activations < passes + 0.2
+    assert found.copies == (copies + bool(average)) * found.gradients
+    assert found.needed == plain.needed + found.copies + found.activations - plain.activations
+
+
 def test_words_that_are_not_used_count_as_weights_alone() -> None:
     large = toy_model(vocabulary=5000)
     found = estimate_memory(large, toy_examples(), SETTINGS)
@@ -82,6 +100,11 @@ def test_the_line_compares_with_what_is_free() -> None:
     assert found.line() == ("memory: about 503 MB (gradients 1, optimiser 2, activations 500) beside 100 MB of weights")
     assert replace(found, free=600 * 2**20).line().endswith("; 600 MB are free")
     assert "400 MB are free, which is LESS: --set training.activation" in replace(found, free=400 * 2**20).line()
+
+
+def test_copies_are_said_where_there_are_some() -> None:
+    found = Memory(100 * 2**20, 2**20, 2 * 2**20, 500 * 2**20, None, copies=2**20)
+    assert found.line().startswith("memory: about 504 MB (gradients 1, optimiser 2, copies 1, activations 500) beside")
 
 
 def test_activations_that_could_not_be_measured_are_too_many() -> None:

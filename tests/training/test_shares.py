@@ -8,15 +8,20 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from bertie.core.config import field_docs, from_dict
 from bertie.core.errors import ConfigError
-from bertie.training import budget
+from bertie.data.batches import Batch
+from bertie.nn.encoder import Encoder
+from bertie.training import budget, estimate
 from bertie.training.budget import Budget
 from bertie.training.estimate import Estimate, estimate_seconds
+from bertie.training.model import StepLoss, TrainingModel
 from bertie.training.settings import Optimizer, Schedule, Training
 from bertie.training.shares import costs, count_steps, epoch_steps, padded_tokens, shares
 from bertie.training.state import random_state
+from bertie.training.used_rows import UsedRows
 from tests.training.toy import toy_examples, toy_model
 
 LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=80)
@@ -97,11 +102,43 @@ def test_an_estimate_changes_nothing() -> None:
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
+def test_of_a_large_vocabulary_the_rows_in_use_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they are trained: no gradient is as large as the table, and the optimiser passes over none of the rest."""
+    plain, counted = toy_model(vocabulary=5000), list[int]()
+
+    def watched(step_loss: StepLoss) -> StepLoss:
+        def loss(encoder: Encoder, batch: Batch) -> Tensor:
+            assert isinstance(encoder.embeddings.word_embeddings, UsedRows)
+            return step_loss(encoder, batch)
+
+        return loss
+
+    def updating(model: TrainingModel, settings: Training) -> float:
+        counted.append(sum(p.numel() for p in model.parameters() if p.requires_grad))
+        return 1000.0
+
+    monkeypatch.setattr(estimate, "optimizer_seconds", updating)
+    model = TrainingModel(plain.encoder, plain.task, [watched])
+    found = estimate_seconds(model, toy_examples(), Training(rows_per_batch=8))
+    assert counted[0] < 5000 * 16 and found.per_step > 1000.0
+    table = plain.encoder.embeddings.word_embeddings
+    assert isinstance(table, torch.nn.Embedding) and table.weight.requires_grad and table.weight.grad is None
+
+
+def test_a_gpu_is_waited_for_before_the_clock_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = list[str]()
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: waited.append("cuda"))
+    for name in ("cpu", "cuda", "cpu"):
+        estimate._clock(torch.device(name))
+    assert waited == ["cuda"]
+
+
 def test_a_forecast_says_what_a_budget_holds() -> None:
     found = Estimate(per_step=0.5, per_epoch=60.0, steps_per_epoch=120)
     assert found.forecast(Training(epochs=3)) == "about 60 s an epoch, 180 s for 3 epochs and what judging takes"
     assert found.forecast(Training(epochs=3, seconds=200.0)) == found.forecast(Training(epochs=3))
     assert "90 s are left of the budget, for about 1.5 epochs" in found.forecast(Training(epochs=3, seconds=90.0))
+    assert "1 s are left of the budget, NOT ENOUGH" in found.forecast(Training(epochs=3, seconds=1.0))
 
 
 def test_costs_count_every_sequence_of_a_row() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from optuna.trial import TrialState
 
 from bertie.core.errors import Stopped
 from bertie.training.checkpoints import Checkpoint, save
@@ -18,11 +19,12 @@ from bertie.trials.budget import Costs
 from bertie.trials.ledger import open_ledger
 from bertie.trials.measure import floors_seconds, frozen_seconds
 from bertie.trials.run import Search
-from bertie.trials.space import Variation
+from bertie.trials.space import Kind, Variation
 
 COSTS = Costs(trial=5.0, least=34.0, finish=10.0)
 SLOW = Costs(trial=9.0, least=312.0, finish=100.0)
 DEFAULT = Variation(model="m")
+KINDS: tuple[Kind, Kind] = ("frozen", "tuned")
 
 
 class Fields:
@@ -89,15 +91,55 @@ def test_a_frozen_encoder_is_read_only_where_that_fits(tmp_path: Path, monkeypat
     assert search(tmp_path, COSTS.finish + 1)._seconds(Variation(kind="words")) == pytest.approx(1.0)
 
 
+def ended(variation: Variation, state: TrialState = TrialState.COMPLETE, **facts: Any) -> Any:
+    return SimpleNamespace(state=state, user_attrs={"variation": variation.as_json(), **facts})
+
+
+def knowing(one: Any, trials: list[Any]) -> Any:
+    """The search with these trials in its ledger."""
+    one.ledger = SimpleNamespace(trials=lambda *states: [trial for trial in trials if trial.state in states])
+    return one
+
+
+def test_without_the_default_recipe_others_have_the_time_of_the_longest(tmp_path: Path) -> None:
+    other, frozen = Variation(model="slow"), ended(Variation(kind="frozen", model="m"), training_seconds=900.0)
+    stopped, one = ended(DEFAULT, TrialState.PRUNED, peak_memory=9e9), search(tmp_path, 2000.0)
+    assert knowing(one, [frozen, ended(DEFAULT, training_seconds=60.0)])._default_seconds() == 60.0
+    assert knowing(one, [frozen, ended(DEFAULT, TrialState.RUNNING)])._default_seconds() == COSTS.least
+    assert knowing(one, [frozen, stopped])._default_seconds() is None
+    assert one._seconds(None) == pytest.approx((2000.0 - COSTS.finish) * 0.95 - COSTS.trial), "all that is left"
+    both = [ended(other, training_seconds=300.0), ended(other, training_seconds=200.0)]
+    assert knowing(one, [frozen, stopped, *both])._default_seconds() == 300.0
+    assert one._seconds(None) == pytest.approx(450.0)
+
+
+def test_no_more_is_tried_where_everything_was_over_the_memory(tmp_path: Path) -> None:
+    one, said = search(tmp_path, 2000.0), list[str]()
+    one.say = said.append
+    over = [ended(DEFAULT, TrialState.PRUNED, peak_memory=2e9) for _ in range(run.IN_VAIN)]
+    frozen, lagging = (ended(Variation(kind=kind, model="m"), TrialState.PRUNED, peak_memory=1e8) for kind in KINDS)
+
+    def more(trials: list[Any], limit: float | None = 1e9) -> bool:
+        one.field.request = SimpleNamespace(memory_bytes=limit, trials=None)
+        knowing(one, trials).ledger.waiting = lambda: None
+        return one._next() is not None
+
+    assert more(over[1:]) and more([*over, lagging]) and not said
+    assert more(over, None) and more(over, 3e9), "a resume may allow more"
+    assert not more([*over, frozen])
+    assert said == ["15 trainings took more than --max-memory allows, and none less: no more are tried"]
+
+
 def test_another_limit_publishes_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     published: list[float] = []
     monkeypatch.setattr(run, "conclude", lambda field, ledger, trials, seconds: published.append(seconds))
-    monkeypatch.setattr(run, "load", lambda folder: None)
+    monkeypatch.setattr(run, "load", lambda folder, device: None)
     (tmp_path / "metrics.json").write_text(json.dumps({"search": {"lines": []}}))
     ledger, _ = open_ledger(f"sqlite:///{tmp_path / 'trials.db'}", 0)
     for limit in (None, None, 0.005, 0.005):
         request = SimpleNamespace(folder=tmp_path, latency_seconds=limit)
-        field = SimpleNamespace(request=request)
+        recipe = SimpleNamespace(training=SimpleNamespace(device="cpu"))
+        field = SimpleNamespace(request=request, recipe=recipe)
         session: Any = SimpleNamespace(field=field, ledger=ledger, used=lambda: 1.0, seen=lambda: None)
         worker: Any = SimpleNamespace(others=set)
         run._published(session, tmp_path, worker, lambda line: None)

@@ -80,7 +80,11 @@ def refused(request: TrainRequest, kind: type[BertieError], words: str) -> None:
 
 def test_stopped_and_resumed_equals_one_go(again: TrainRequest, tmp_path: Path) -> None:
     assert (again.folder / "run" / "checkpoints" / "step-00000017").is_dir()
+    sessions = again.folder / "run" / "sessions.json"
+    assert json.loads(sessions.read_text())["preparing"] > 0.0
+    sessions.write_text('{"preparing": 1000.0}')
     resumed = train(replace(again, resume=True))
+    assert resumed.evaluation["seconds"] > 1000.0, "of all sessions"
     straight = train(replace(again, out=tmp_path / "straight"))
     assert sums(resumed) == sums(straight)
     assert content(resumed.folder)["run/log.jsonl"] == content(straight.folder)["run/log.jsonl"]

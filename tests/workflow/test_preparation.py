@@ -1,10 +1,12 @@
-"""Preparation: what an encoder can read decides the length, and quantities are no classes."""
+"""Preparation: what an encoder can read decides the length, quantities are no classes, a seed draws one head."""
 
 from __future__ import annotations
 
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from bertie.core.runtime import choose_dtype
 from bertie.data import rows as rows_module
 from bertie.data.readers import read_rows
 from bertie.data.rows import Rows
+from bertie.data.sources import Splits
 from bertie.evaluation.floors.base import Ground
 from bertie.evaluation.floors.frozen import FrozenFloor
 from bertie.evaluation.floors.tfidf import TfidfFloor
@@ -30,10 +33,22 @@ from bertie.training.run import RunFolder
 from bertie.training.settings import Training
 from bertie.workflow import preparation
 from bertie.workflow.choose import load_start
-from bertie.workflow.preparation import Notes, bring_together, fit_floors, fitted_floors, make_task, prepare, studied
+from bertie.workflow.members import fresh
+from bertie.workflow.preparation import (
+    Notes,
+    Prepared,
+    assemble,
+    bring_together,
+    draw_head,
+    fit_floors,
+    fitted_floors,
+    make_task,
+    prepare,
+    studied,
+)
 from bertie.workflow.request import Recipe, TrainRequest
 from bertie.workflow.sample_rows import EIGHT
-from bertie.workflow.train import dev_answers
+from bertie.workflow.train import begin, dev_answers, dev_score
 from tests.workflow.rows import write
 
 
@@ -68,6 +83,22 @@ def test_positions_that_a_family_keeps_for_itself_hold_no_tokens(tiny_model: Pat
     )
 
 
+def test_a_resume_knows_why_the_model_was_chosen(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def choose(rows: Rows, task: Any, recipe: Recipe, limit: float, say: Any) -> Any:
+        say("model: tiny, the best frozen floor")
+        return load_start(str(tiny_model))
+
+    monkeypatch.setattr(preparation, "choose_start", choose)
+    request, said = TrainRequest(data=str(write(tmp_path / "data.csv", 60)), out=tmp_path / "m"), list[str]()
+    with RunFolder(tmp_path / "m" / "run") as run:
+        for resume in (False, True, True):
+            prepared = prepare(replace(request, resume=resume), Recipe(), run, Notes(said.append))
+            assert prepared.notes.count("model: tiny, the best frozen floor") == 1
+    assert said.count("model: tiny, the best frozen floor") == 1
+
+
 def test_quantities_are_a_regression_unless_they_are_asked_for_as_classes() -> None:
     rows = Rows([{"text": f"t{i}", "label": f"{i}.5"} for i in range(40)], "prices.csv", list(range(2, 42)))
     assert make_task(None, rows, Recipe()).name == "regression"
@@ -80,7 +111,9 @@ def test_a_resumed_run_is_judged_in_the_format_of_its_first_session(tmp_path: Pa
     """Beside another job the first session's bfloat16 was timed as too slow, and other weights were kept."""
     run = RunFolder(tmp_path / "run")
     request = TrainRequest(data="x.csv", out=tmp_path)
-    assert preparation.number_format(replace(request, resume=True), Recipe(), run) == choose_dtype(torch.device("cpu"))[0]
+    assert (
+        preparation.number_format(replace(request, resume=True), Recipe(), run) == choose_dtype(torch.device("cpu"))[0]
+    )
     run.write("decisions", {"dtype": "bfloat16"})
     assert preparation.number_format(replace(request, resume=True), Recipe(), run) is torch.bfloat16
     other = Recipe(training=Training(dtype="float32"))
@@ -104,6 +137,39 @@ def test_task_and_encoder_are_on_the_device(name: str, tiny_model: Path, monkeyp
     bring_together(task, start, Recipe())
     assert all(parameter.is_meta for parameter in start.encoder.parameters())
     assert all(tensor.is_meta for tensor in (*task.parameters(), *task.buffers()))
+
+
+def assembled(tiny_model: Path, name: str, settings: dict[str, Any], seed: int) -> Prepared:
+    rows, recipe = EIGHT[name], Recipe(task=settings, training=Training(seed=seed))
+    start, task = load_start(str(tiny_model)), TASKS.get(name).from_rows(rows, settings)
+    return assemble(Splits(rows, rows, rows, []), task, start, recipe, Notes(lambda line: None), None)
+
+
+def head(prepared: Prepared) -> torch.Tensor:
+    return torch.cat([tensor.flatten() for tensor in prepared.task.parameters()])
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"), [("classification", {"pooling": "first"}), ("tagging", {}), ("relation", {"dense": True})]
+)
+def test_a_heads_first_weights_depend_on_the_seed_alone(name: str, settings: dict[str, Any], tiny_model: Path) -> None:
+    prepared = assembled(tiny_model, name, settings, 1)
+    own = head(prepared)
+    torch.rand(7)  # whatever came before in the same process
+    assert torch.equal(head(assembled(tiny_model, name, settings, 1)), own)
+    assert not torch.equal(head(assembled(tiny_model, name, settings, 2)), own)
+    several = [head(fresh(prepared, seed)) for seed in (2, 1)]
+    assert torch.equal(several[1], own) and not torch.equal(several[0], own)
+    assert torch.equal(several[0], head(assembled(tiny_model, name, settings, 2)))
+
+
+def test_a_linear_start_takes_the_place_of_what_was_drawn(tiny_model: Path) -> None:
+    prepared, found = assembled(tiny_model, "classification", {}, 1), []
+    for seed in (1, 2):
+        draw_head(prepared.task, prepared.start.encoder, seed)
+        begin(prepared, lambda line: None)
+        found.append((head(prepared), torch.rand(3)))
+    assert all(map(torch.equal, *found)), "the head, and what the training draws"
 
 
 def test_floors_answer_block_by_block_and_what_is_scored_is_held(
@@ -137,6 +203,19 @@ def test_of_dev_rows_that_only_choose_what_is_scored_is_held(tiny_model: Path) -
             assert all(isinstance(answer["vector"], np.ndarray) for answer in answers)
         else:
             assert all("scores" in answer for answer in answers), "by these it is calibrated"
+
+
+@pytest.mark.parametrize("name", ["classification", "regression", "embedding"])
+def test_answers_that_are_no_numbers_have_no_score(name: str, tiny_model: Path) -> None:
+    """The rows are right: the loop says that the model is not."""
+    start, task = load_start(str(tiny_model)), TASKS.get(name).from_rows(EIGHT[name], {})
+    length = bring_together(task, start, Recipe())
+    predictor = Predictor(Model(start.encoder, task, start.tokenizer, length))
+    prepared: Any = SimpleNamespace(task=task, splits=SimpleNamespace(dev=EIGHT[name]))
+    assert math.isfinite(dev_score(predictor, prepared)().score)
+    for parameter in start.encoder.parameters():
+        parameter.data.fill_(math.nan)
+    assert math.isnan(dev_score(predictor, prepared)().score)
 
 
 @pytest.mark.parametrize(("given", "rate"), [(None, 0.1), (0.0, 0.0), (0.3, 0.3)])

@@ -12,6 +12,7 @@ import pytest
 
 from bertie.core.errors import UsageError
 from bertie.tasks.base import Defaults
+from bertie.training.estimate import Estimate
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
 from bertie.workflow import train
@@ -41,6 +42,40 @@ def test_the_split_follows_that_seed(tmp_path: Path) -> None:
 def test_a_budget_that_is_no_time_is_refused_where_it_is_given(budget: str | float) -> None:
     with pytest.raises(UsageError, match="expected a time such as 90s, 10m or 2h"):
         TrainRequest(data="a.csv", budget=budget)
+
+
+def test_what_is_estimated_before_the_training_takes_of_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, tuned = [100.0], list[Training]()
+
+    def slow(*of: Any) -> Estimate:
+        now[0] += 80.0
+        return Estimate(per_step=1.0, per_epoch=60.0, steps_per_epoch=60)
+
+    def tune(*parts: Any) -> None:
+        tuned.append(parts[3])
+        raise KeyboardInterrupt
+
+    prepared: Any = SimpleNamespace(
+        recipe=Recipe(training=Training(epochs=3)), method=None, test=[0], splits=SimpleNamespace(dev=[0]),
+        task=SimpleNamespace(defaults=Defaults()), examples=[],
+    )  # fmt: skip
+    said, memory = list[str](), SimpleNamespace(line=lambda: "memory: enough")
+    monkeypatch.setattr(train, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    model = SimpleNamespace(eval=lambda: None)
+    parts = {"prepare": prepared, "make_predictor": None, "begin": model, "judging_seconds": 10.0}
+    for name, found in {**parts, "estimate_memory": memory}.items():
+        monkeypatch.setattr(train, name, lambda *of, found=found: found)
+    monkeypatch.setattr(train, "fill", lambda training, *of: training)
+    monkeypatch.setattr(train.Extent, "of", lambda prepared: None)
+    monkeypatch.setattr(train, "estimate_seconds", slow)
+    monkeypatch.setattr(train, "tune", tune)
+    with pytest.raises(KeyboardInterrupt):
+        train.run_training(TrainRequest(data="a.csv", budget=200, out=tmp_path / "m"), said.append)
+    left = 200 - 80 - train.RESERVE - 2 * 10
+    assert tuned[0].seconds == left
+    assert said[0] == "memory: enough" and f"; {left:.0f} s are left of the budget" in said[1]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import bertie
 from bertie.core.errors import DataError, UsageError
 from bertie.data.rows import Rows
 from bertie.predict import Predictor, load
+from bertie.tasks import classification
 from bertie.tasks.base import Task
 from bertie.tasks.classification import Classification
 from bertie.workflow import members, several
@@ -112,6 +113,15 @@ def test_how_they_are_combined_may_change_without_training_again(
     other = TrainRequest(data=str(data), model=str(tiny_model), out=out, overrides=SETTINGS, seeds=2, resume=True)
     with pytest.raises(UsageError, match="the budget of 600 s was divided when the trainings began"):
         run_trainings(replace(other, budget="20m"), lambda line: None)
+
+
+def test_members_keep_the_threshold_that_dev_rows_chose(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classification, "FEWEST_TO_CHOOSE", 1)
+    run(tiny_model, write(tmp_path / "data.csv", 60, "several"), tmp_path / "m", seeds=2, combine="average")
+    chosen = [described(tmp_path / "m" / "members" / str(n))["task"]["description"]["settings"] for n in (1, 2)]
+    assert all(one["threshold"] > 0.0 for one in chosen)
 
 
 def test_folds_are_judged_by_others_and_refitted(tiny_model: Path, tmp_path: Path) -> None:

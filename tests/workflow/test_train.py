@@ -14,6 +14,7 @@ import pytest
 import bertie
 from bertie.bundle import folder as bundle
 from bertie.core.errors import BundleError, ConfigError, DataError, UsageError
+from bertie.predict import Predictor, load_torch
 from bertie.training.company import lead
 from bertie.workflow import train
 from bertie.workflow.request import TrainRequest, seconds
@@ -91,7 +92,7 @@ def test_what_went_wrong_on_the_way_is_said(tiny_model: Path, tmp_path: Path, mo
     assert warning in page
     assert "模型也由这些数据选出" in page and "从未见过的数据" not in page
     kept = json.loads((tmp_path / "m" / "run" / "result.json").read_text())["best_step"]
-    assert f"最佳：第 {kept} 步" in page
+    assert f"保留：第 {kept} 步" in page
 
 
 def test_the_same_request_gives_the_same_weights(tiny_model: Path, tmp_path: Path) -> None:
@@ -140,6 +141,26 @@ def test_the_bundle_proves_itself_before_training_is_done(
     monkeypatch.setattr(bundle, "save", damaged)
     with pytest.raises(BundleError, match=r"model/config\.json was changed"):
         bertie.train(data, out=tmp_path / "n", **once)
+
+
+def test_what_was_trained_on_a_device_is_loaded_there(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices: list[str] = []
+
+    def loaded(folder: Path, device: str) -> Predictor:
+        devices.append(device)
+        return load_torch(folder, device=device)
+
+    monkeypatch.setattr(train, "load_torch", loaded)
+    settings = {"training.epochs": 1, "training.device": "cpu"}
+    bertie.train(
+        write(tmp_path / "data.csv", 60), model=str(tiny_model), out=tmp_path / "m", settings=settings, **SILENT
+    )
+    train.published(tmp_path / "m", "cpu")
+    assert devices == ["cpu", "cpu"]
+    with pytest.raises(UsageError, match="device 'cuda:99' does not exist on this machine"):
+        load_torch(tmp_path / "m", device="cuda:99")
 
 
 def test_errors_come_before_the_work(tmp_path: Path) -> None:

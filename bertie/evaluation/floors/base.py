@@ -95,6 +95,8 @@ class Floor(ABC):
     """Names of the tasks that it can answer."""
     reads_encoder: ClassVar[bool] = False
     """Whether it needs the encoder to answer; without it at hand such a floor is left out."""
+    bounds_rows: ClassVar[bool] = False
+    """Whether `fit` is quick for any number of rows, as it takes some of them where there are many."""
     compares_rows: ClassVar[bool] = False
     """Whether an answer hangs on the other rows too, which then must be there all at once."""
 

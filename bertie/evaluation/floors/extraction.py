@@ -95,6 +95,7 @@ class FrozenExtraction(Floor):
     name: ClassVar[str] = "frozen_extraction"
     tasks: ClassVar[tuple[str, ...]] = ("extraction",)
     reads_encoder: ClassVar[bool] = True
+    bounds_rows: ClassVar[bool] = True
     tags: FrozenTokens
     weight: Floats  # (K, 5 D) over `Extraction.pair_features`
     bias: Floats  # (K,)

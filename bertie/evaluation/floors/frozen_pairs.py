@@ -50,6 +50,7 @@ class FrozenPairs(Floor):
     name: ClassVar[str] = "frozen_pairs"
     tasks: ClassVar[tuple[str, ...]] = ("reranking",)
     reads_encoder: ClassVar[bool] = True
+    bounds_rows: ClassVar[bool] = True
     weight: NDArray[np.float32]  # (F,) over `pair_features`
     encoder: str
     """Fingerprint of the encoder whose features these are."""

@@ -62,6 +62,7 @@ class FrozenTokens(Floor):
     name: ClassVar[str] = "frozen_tokens"
     tasks: ClassVar[tuple[str, ...]] = ("tagging",)
     reads_encoder: ClassVar[bool] = True
+    bounds_rows: ClassVar[bool] = True
     weight: Floats  # (C, F) over `Tagging.features`
     bias: Floats  # (C,)
     encoder: str

@@ -37,6 +37,7 @@ class MatchPointer(Floor):
 
     name: ClassVar[str] = "match_pointer"
     tasks: ClassVar[tuple[str, ...]] = ("question_answering",)
+    bounds_rows: ClassVar[bool] = True
     weight: NDArray[np.float32]  # (2, F): start, end
 
     @classmethod

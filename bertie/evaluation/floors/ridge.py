@@ -17,7 +17,7 @@ from sklearn.linear_model import Ridge, RidgeCV
 from sklearn.model_selection import cross_val_predict
 
 from bertie.data.rows import Rows
-from bertie.evaluation.features import sequence_features
+from bertie.evaluation.features import pooled_features, sequence_features
 from bertie.evaluation.floors.base import Floor, Ground, State
 from bertie.evaluation.ngrams import sparse_features
 from bertie.metrics.correlation import spearman
@@ -108,9 +108,12 @@ class FrozenRidge(Floor):
 
 def _features(rows: Rows, ground: Ground) -> Floats:
     """What the head of the task would read (N, F)."""
-    assert isinstance(ground.task, Regression)
-    pooled = sequence_features(ground.encoder, ground.encode(rows), ground.tokenizer.pad_id, ground.dtype)  # (S, D)
-    found: Floats = features_of(torch.from_numpy(pooled), ground.task.compared).numpy()
+    task = ground.task
+    assert isinstance(task, Regression)
+    # Two sides that are compared are a vector each; the windows of a long text are one.
+    pool = sequence_features if task.compared else pooled_features
+    pooled = pool(ground.encoder, ground.encode(rows), ground.tokenizer.pad_id, ground.dtype)  # (S, D) or (N, D)
+    found: Floats = features_of(torch.from_numpy(pooled), task.compared).numpy()
     return found
 
 

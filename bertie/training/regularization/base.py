@@ -40,6 +40,8 @@ class Regularizer(ABC):
     name: ClassVar[str]
     about: ClassVar[str]
     """One line for a person: what it does."""
+    takes_gradients: ClassVar[bool] = False
+    """Whether the gradient of one pass is held while the next one is computed (`Taken`)."""
 
     def refuse(self, task: Task) -> None:  # noqa: B027
         """UsageError where the method cannot work with this task; told before anything is computed."""

@@ -26,6 +26,7 @@ class Fgm(Regularizer):
 
     name: ClassVar[str] = "fgm"
     about: ClassVar[str] = "one step against the text, and both losses"
+    takes_gradients: ClassVar[bool] = True
 
     epsilon: float = 0.03
     """Length of the shift as a part of that of the embedded text."""

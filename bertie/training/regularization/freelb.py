@@ -29,6 +29,7 @@ class FreeLb(Regularizer):
 
     name: ClassVar[str] = "freelb"
     about: ClassVar[str] = "the mean loss along several steps against the text, from a random start"
+    takes_gradients: ClassVar[bool] = True
 
     steps: int = 2
     """Passes of a step (K), each forward and back."""

@@ -29,6 +29,7 @@ class Pgd(Regularizer):
 
     name: ClassVar[str] = "pgd"
     about: ClassVar[str] = "several small steps against the text, and the losses at both ends"
+    takes_gradients: ClassVar[bool] = True
 
     steps: int = 3
     """Steps of the search (K); each costs about as much as a pass forward and one back."""

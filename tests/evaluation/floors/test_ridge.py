@@ -38,8 +38,8 @@ def pairs(count: int, seed: int) -> Rows:
     return Rows(made)
 
 
-def ground(rows: Rows, tiny_model: Path) -> Ground:
-    task = Regression.from_rows(rows, {})
+def ground(rows: Rows, tiny_model: Path, **settings: str) -> Ground:
+    task = Regression.from_rows(rows, settings)
     task.build_head(32)
     return Ground(task, checkpoint.load(tiny_model).encoder, Tokenizer.from_folder(tiny_model), 32)
 
@@ -60,6 +60,17 @@ def test_the_start_answers_as_the_floor(rows: type, tiny_model: Path) -> None:
     predictor = Predictor(Model(on.encoder, on.task, on.tokenizer, 32))
     found = [answer["value"] for answer in predictor.predict(list(test))]
     assert found == pytest.approx([answer["value"] for answer in floor.predict(test, on)], abs=1e-3)
+
+
+@pytest.mark.parametrize("rows", [singles, pairs])
+def test_all_of_a_long_text_is_read_as_one_row(rows: type, tiny_model: Path) -> None:
+    train = rows(20, 0)
+    longer = Rows([{name: f"{text} " * 9 if "text" in name else text for name, text in row.items()} for row in train])
+    on = ground(longer, tiny_model, long_texts="windows", pair="together")
+    assert all(len(example.sequences) > 1 for example in on.encode(longer))
+    floor = FrozenRidge.fit(longer, on)
+    assert len(floor.predict(longer, on)) == 20 and floor.start(on.task)
+    assert len(Predictor(Model(on.encoder, on.task, on.tokenizer, 32)).predict(list(longer))) == 20
 
 
 def test_from_a_bundle_it_answers_the_same(tiny_model: Path) -> None:

@@ -21,7 +21,7 @@ from bertie.bundle.linear import LinearModel
 from bertie.core.errors import DataError, UsageError
 from bertie.core.runtime import autocast, choose_device, choose_dtype
 from bertie.data.batches import Example, pack
-from bertie.data.rows import blocks
+from bertie.data.rows import blocks, check_several
 from bertie.tasks.base import Answer, Task
 from bertie.text.tokenizer import Encoded
 
@@ -45,11 +45,14 @@ class BasePredictor(ABC):
         """One answer per row that has been checked, in order."""
 
     def predict(self, rows: Sequence[str | Mapping[str, Any]]) -> list[Answer]:
-        """One answer per row, in order. A row is a text, or has the task's columns; DataError says what lacks."""
+        """One answer per row, in order. A row is a text, or has the task's columns; DataError says what lacks, or that
+        there is no list of rows.
+        """
         return list(self.stream(rows))
 
     def stream(self, rows: Iterable[str | Mapping[str, Any]]) -> Iterator[Answer]:
         """Answers in order, a block of rows at a time: memory does not grow with the number of rows."""
+        check_several(rows)
         done = 0
         for block in blocks(rows):
             yield from self._block([self._row(row, done + i) for i, row in enumerate(block)])
@@ -61,6 +64,10 @@ class BasePredictor(ABC):
             if len(columns) != 1:
                 raise DataError(f"row {index + 1}: found one text, expected the columns {', '.join(columns)}")
             row = {columns[0]: row}
+        if not isinstance(row, Mapping):
+            wanted = "a text, or a mapping" if len(columns) == 1 else "a mapping"
+            found = type(row).__name__
+            raise DataError(f"row {index + 1}: found a {found}, expected {wanted} with the columns {', '.join(columns)}")
         try:
             return self.task.asked(row)
         except DataError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -99,6 +100,33 @@ def test_a_stream_is_not_read_ahead_of_a_chunk(predictor: Predictor) -> None:
     assert len(first) == 3
 
 
+class Frame:
+    """What a loop over a data frame of pandas gives: the names of its columns."""
+
+    ndim = 2
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["text"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("服务很好", r"found one text, expected a list of texts; put it into one: \[text\]"),
+        ("", "found one text"),
+        ({"text": "good"}, r"found one row, expected a list of rows; put it into one: \[row\]"),
+        (Frame(), r"found a Frame of 2 dimensions, expected a list of texts or of rows; .*to_dict\('records'\)"),
+        (["good", ("good", "bad")], "row 2: found a tuple, expected a text, or a mapping with the columns text"),
+        ([None], "row 1: found a NoneType, expected a text"),
+    ],
+)
+def test_what_is_no_list_of_rows_is_refused(rows: Any, words: str, predictor: Predictor) -> None:
+    with pytest.raises(DataError, match=words):
+        predictor.predict(rows)
+    with pytest.raises(DataError, match=words):
+        next(predictor.stream(rows))
+
+
 def test_rows_that_lack_a_column_are_named(tiny_model: Path, predictor: Predictor) -> None:
     with pytest.raises(DataError, match="row 2: column 'text' is missing or no text"):
         predictor.predict([{"text": "good"}, {"txt": "bad"}])
@@ -106,3 +134,5 @@ def test_rows_that_lack_a_column_are_named(tiny_model: Path, predictor: Predicto
     assert pairs.predict([{"text_a": "good", "text_b": "bad"}])[0]["label"] in ("same", "other")
     with pytest.raises(DataError, match="found one text, expected the columns text_a, text_b"):
         pairs.predict(["good"])
+    with pytest.raises(DataError, match="row 1: found a tuple, expected a mapping with the columns text_a, text_b"):
+        pairs.predict([("good", "bad")])  # type: ignore[list-item]

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, overload
 
+from bertie.core.errors import DataError
+
 Row = dict[str, Any]
 T = TypeVar("T", bound="str | Mapping[str, Any]")
 ROWS_PER_BLOCK = 4096
@@ -88,6 +90,21 @@ class Rows(Sequence[Row]):
         for row in self.rows:
             digest.update(json.dumps(row, sort_keys=True, ensure_ascii=True, default=str).encode() + b"\n")
         return digest.hexdigest()
+
+
+def check_several(rows: object) -> None:
+    """DataError where one text, one row or a data frame stands for a list: a loop over it would give characters or the
+    names of columns, each of which gets a plausible answer.
+    """
+    if isinstance(rows, str):
+        raise DataError("found one text, expected a list of texts; put it into one: [text]")
+    if isinstance(rows, Mapping):
+        raise DataError("found one row, expected a list of rows; put it into one: [row]")
+    if getattr(rows, "ndim", 1) != 1:
+        raise DataError(
+            f"found a {type(rows).__name__} of {getattr(rows, 'ndim', 1)} dimensions, expected a list of texts or of "
+            "rows; of a data frame take frame.to_dict('records')"
+        )
 
 
 def blocks(rows: Iterable[T]) -> Iterator[list[T]]:

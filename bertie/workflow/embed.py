@@ -23,7 +23,7 @@ from bertie.bundle.folder import Model
 from bertie.core.errors import UsageError
 from bertie.core.files import new_file
 from bertie.core.runtime import choose_device, choose_dtype
-from bertie.data.rows import ROWS_PER_BLOCK
+from bertie.data.rows import ROWS_PER_BLOCK, check_several
 from bertie.predict import Predictor, load_torch
 from bertie.tasks.embedding import Embedding, EmbeddingSettings
 from bertie.workflow.choose import load_start
@@ -64,7 +64,9 @@ def embed(model: str | Path | Predictor, texts: Sequence[str], *, size: int | No
     """Vectors of texts, (N, D) of length one; `size`: their first numbers alone, brought to length one again.
 
     `model` is a bundle, an alias, a folder or a hub name; or what `embedder` made of one, which is loaded only once.
+    DataError: one text stands where a list is expected.
     """
+    check_several(texts)
     predictor = model if isinstance(model, Predictor) else embedder(model)
     check_size(predictor, size)
     found = np.empty((len(texts), width_of(predictor, size)), dtype=np.float32)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertie.core.errors import UsageError
+from bertie.data.rows import check_several
 from bertie.metrics.ranking import ndcg
 from bertie.predict import Predictor, load_torch
 from bertie.tasks.reranking import Reranking
@@ -58,7 +59,10 @@ class Retriever:
     def of(
         cls, embedding: str | Path | Predictor, texts: Sequence[str], reranking: str | Path | Predictor | None = None
     ) -> Retriever:
-        """Embeds the texts, each once. Models as `bertie embed` takes them; UsageError: one of another task."""
+        """Embeds the texts, each once. Models as `bertie embed` takes them; UsageError: one of another task. DataError,
+        as from a search: one text stands where a list is expected.
+        """
+        check_several(texts)
         first = embedding if isinstance(embedding, Predictor) else embedder(embedding)
         second = reranking if isinstance(reranking, Predictor) or reranking is None else load_torch(reranking)
         if second is not None and not isinstance(second.task, Reranking):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import bertie
 from bertie.bundle import folder as bundle
 from bertie.bundle.folder import Model
-from bertie.core.errors import UsageError
+from bertie.core.errors import DataError, UsageError
 from bertie.data.rows import Rows
 from bertie.nn import checkpoint
 from bertie.predict import Predictor
@@ -96,6 +96,12 @@ def test_texts_of_a_file_in_its_order(tiny_model: Path, tmp_path: Path) -> None:
     (tmp_path / "texts.jsonl").write_text('{"question": "good food", "n": 1}\n{"question": "服务很好"}\n', "utf-8")
     write(tiny_model, tmp_path / "v.npy", str(tmp_path / "texts.jsonl"))
     assert np.load(tmp_path / "v.npy") == pytest.approx(bertie.embed(tiny_model, TEXTS), abs=1e-6)
+
+
+def test_one_text_is_no_list_of_them(tiny_model: Path) -> None:
+    for text in ("good food", ""):
+        with pytest.raises(DataError, match=r"found one text, expected a list of texts; put it into one: \[text\]"):
+            bertie.embed(tiny_model, text)
 
 
 def test_what_cannot_be_done_is_refused(tiny_model: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bertie.bundle.folder import Model
-from bertie.core.errors import UsageError
+from bertie.core.errors import DataError, UsageError
 from bertie.data.rows import Rows
 from bertie.nn import checkpoint
 from bertie.predict import Predictor
@@ -65,6 +65,16 @@ def test_models_of_another_task_are_refused(tiny_model: Path, second: Predictor)
         Retriever.of(tiny_model, [])
     with pytest.raises(UsageError, match="is a model of embedding, expected one of reranking"):
         Retriever.of(tiny_model, TEXTS, Retriever.of(tiny_model, TEXTS).first)
+
+
+def test_one_text_is_no_list_of_them(tiny_model: Path) -> None:
+    with pytest.raises(DataError, match="found one text, expected a list of texts"):
+        Retriever.of(tiny_model, "good food")
+    made = Retriever.of(tiny_model, TEXTS)
+    with pytest.raises(DataError, match="found one text, expected a list of texts"):
+        made.search("好吃")
+    with pytest.raises(DataError, match="found one text, expected a list of texts"):
+        made.weigh("好吃", [[TEXTS[0]], [TEXTS[1]]])
 
 
 def test_equal_scores_say_nothing() -> None:

@@ -69,7 +69,13 @@ def demo(
 def train(
     data: options.Data,
     dev: Annotated[str | None, typer.Option(help="Rows to choose the best model by; otherwise split off.")] = None,
-    test: Annotated[str | None, typer.Option(help="Rows to judge it by at the end; otherwise split off.")] = None,
+    test: Annotated[
+        str | None,
+        typer.Option(
+            help="Rows to judge it by at the end; otherwise split off, or with --dev alone the dev rows, which chose "
+            "it: too good a score."
+        ),
+    ] = None,
     task: options.Task = None,
     model: options.Model = None,
     method: options.Method = None,

@@ -22,7 +22,13 @@ Latency = Annotated[str | None, typer.Option(help="Longest time in which the mod
 Time = Annotated[str | None, typer.Option(help="Time of the whole search, such as 10m or 2h; otherwise 30m.")]
 Trials = Annotated[int | None, typer.Option(help="Most trials; otherwise as many as fit.")]
 Dev = Annotated[str | None, typer.Option(help="Rows to choose by; otherwise split off.")]
-Test = Annotated[str | None, typer.Option(help="Rows that judge the chosen one, once; otherwise split off.")]
+Test = Annotated[
+    str | None,
+    typer.Option(
+        help="Rows that judge the chosen one, once; otherwise split off, or with --dev alone the dev rows, which chose "
+        "it: too good a score."
+    ),
+]
 Model = Annotated[str | None, typer.Option(help="The only model; otherwise all at hand for the language.")]
 Recipe = Annotated[Path | None, typer.Option(help="A TOML file of settings, the recipe to start from.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of the bundle; otherwise runs/search-NAME.")]

@@ -28,7 +28,8 @@ class SearchRequest(RunRequest):
     dev: str | None = None
     """Rows to choose by; otherwise split off."""
     test: str | None = None
-    """Rows to judge the chosen model by, once; otherwise split off where `data` is one file."""
+    """Rows to judge the chosen model by, once; otherwise split off where `data` is one file and `dev` is not given,
+    else the dev rows, whose score is too good: they chose the model."""
     task: str | None = None
     """Name of the task; otherwise the columns tell."""
     model: str | None = None

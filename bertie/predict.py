@@ -58,7 +58,7 @@ class BasePredictor(ABC):
             yield from self._block([self._row(row, done + i) for i, row in enumerate(block)])
             done += len(block)
 
-    def _row(self, row: str | Mapping[str, Any], index: int) -> dict[str, Any]:
+    def _row(self, row: object, index: int) -> dict[str, Any]:
         columns = self.task.columns
         if isinstance(row, str):
             if len(columns) != 1:
@@ -67,7 +67,9 @@ class BasePredictor(ABC):
         if not isinstance(row, Mapping):
             wanted = "a text, or a mapping" if len(columns) == 1 else "a mapping"
             found = type(row).__name__
-            raise DataError(f"row {index + 1}: found a {found}, expected {wanted} with the columns {', '.join(columns)}")
+            raise DataError(
+                f"row {index + 1}: found a {found}, expected {wanted} with the columns {', '.join(columns)}"
+            )
         try:
             return self.task.asked(row)
         except DataError as error:

@@ -1,7 +1,8 @@
 """A bundle on disk: written whole or not at all, and proved when it is loaded.
 
     bundle.json       format, version, engine and dtype, task with its labels, maximal length, origin of the encoder
-    model/            the encoder in the Hugging Face format, and its tokenizer
+    model/            the encoder in the Hugging Face format, and its tokenizer; of a model that gives vectors also how
+                      it is pooled and what is put before a text, as sentence-transformers reads it
     head.safetensors  the task's own weights
     tuning.safetensors  what a tuning method added to the encoder, if it did; where it merges, model/ has it in it too
     members/N/        of an ensemble, in the place of these four: bundles of their own; perhaps stack.safetensors
@@ -35,6 +36,7 @@ from bertie.core.errors import BundleError, UsageError
 from bertie.core.files import new_folder, remove_leftovers, storage_errors
 from bertie.core.registry import Registry
 from bertie.core.version import __version__
+from bertie.data import vector_files
 from bertie.nn import checkpoint
 from bertie.nn.encoder import Encoder
 from bertie.objectives.pattern import PatternTask
@@ -142,7 +144,16 @@ def _write_weights(model: Model, making: Path) -> None:
     added = additions(model.encoder)
     plain = model.tuning.merge(model.encoder) if model.tuning and model.tuning.merges else bare(model.encoder)
     checkpoint.save(plain, making / "model", heads=model.task.heads())
-    model.tokenizer.save(making / "model")
+    model.tokenizer.save(making / "model", segments=plain.config.type_vocab_size > 1)
+    if model.task.gives_vectors:
+        vector_files.write(
+            making / "model",
+            pooling=model.task.pooling_name,
+            prefix=model.task.prefix,
+            width=plain.config.hidden_size,
+            max_length=model.max_length,
+            complete=model.tuning is None or model.tuning.merges,
+        )
     _save_head(model, making)
     if added:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in added.items()}, making / TUNING)

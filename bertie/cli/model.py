@@ -20,6 +20,13 @@ from bertie.cli.results import show, show_place
 from bertie.core import processes
 from bertie.core.errors import UsageError
 
+Test = Annotated[
+    str | None,
+    typer.Option(
+        help="Rows to judge it by at the end; otherwise split off, or with --dev alone the dev rows, which chose it: "
+        "too good a score."
+    ),
+]
 SHARED = ("train", "pretrain")
 """Commands that several processes do together."""
 
@@ -69,13 +76,7 @@ def demo(
 def train(
     data: options.Data,
     dev: Annotated[str | None, typer.Option(help="Rows to choose the best model by; otherwise split off.")] = None,
-    test: Annotated[
-        str | None,
-        typer.Option(
-            help="Rows to judge it by at the end; otherwise split off, or with --dev alone the dev rows, which chose "
-            "it: too good a score."
-        ),
-    ] = None,
+    test: Test = None,
     task: options.Task = None,
     model: options.Model = None,
     method: options.Method = None,

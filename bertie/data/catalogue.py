@@ -9,7 +9,6 @@ carries the weights as files; the hub's cache on this disk; the hub. Packages ar
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,9 @@ from typing import Literal
 from bertie.core.errors import ModelError
 from bertie.data import hub
 from bertie.data.e5_small import cached_folder
+from bertie.data.vector_files import Pooling, pooling_of, prefix_of
 
 Origin = Literal["folder", "cache", "hub", "package"]
-POOLING = "1_Pooling/config.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,24 +59,24 @@ class ModelSource:
     folder: Path
     origin: Origin
     alias: str | None = None
-    prefix: str = ""
+    known_prefix: str = ""
+    """What the catalogue knows of its prefix."""
     revision: str | None = None
     """The hub's commit; None for folders and packages."""
 
     @property
-    def pooling(self) -> Literal["mean", "first"]:
-        """How it was trained to make a vector of a text's states, as sentence-transformers writes it down: the first
-        token's state, or their mean, which is also taken where nothing is said. ModelError: what is said is no JSON.
+    def prefix(self) -> str:
+        """Put before a text whose embedding is wanted: what the catalogue knows, else what the folder says. ModelError:
+        that cannot be read.
         """
-        path = self.folder / POOLING
-        if not path.is_file():
-            return "mean"
-        try:
-            modes = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, TypeError, ValueError, RecursionError) as error:
-            raise ModelError(f"{path}: {error}; expected a JSON object; correct the file or delete it") from error
-        first = modes.get("pooling_mode_cls_token") and not modes.get("pooling_mode_mean_tokens")
-        return "first" if first else "mean"
+        return self.known_prefix or prefix_of(self.folder)
+
+    @property
+    def pooling(self) -> Pooling:
+        """How it was trained to make a vector of a text's states: the first token's state, or their mean, which is also
+        taken where the folder says nothing. ModelError: what it says cannot be read.
+        """
+        return pooling_of(self.folder)
 
 
 CATALOGUE: dict[str, CatalogueEntry] = {
@@ -138,7 +137,7 @@ def resolve(
     def found(folder: Path, origin: Origin) -> ModelSource:
         commit = None if origin == "package" else folder.name
         alias = entry.name if entry else None
-        return ModelSource(name=text, folder=folder, origin=origin, alias=alias, prefix=prefix, revision=commit)
+        return ModelSource(name=text, folder=folder, origin=origin, alias=alias, known_prefix=prefix, revision=commit)
 
     if _is_path(text):
         raise ModelError(f"{text}: no such folder; {_what_is_here()}")

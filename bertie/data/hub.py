@@ -30,6 +30,7 @@ FILES = [
     "special_tokens_map.json",
     "vocab.txt",
     "1_Pooling/config.json",
+    "config_sentence_transformers.json",
 ]
 PATIENCE = 3.0
 """Seconds after which a hub that does not answer counts as out of reach, for the rest of the process."""

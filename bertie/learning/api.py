@@ -14,6 +14,7 @@ from typing import Any
 from bertie.learning.few_shot import run_few_shot
 from bertie.learning.request import FewShotRequest
 from bertie.workflow.api import assignments, to_stderr
+from bertie.workflow.options import check_options
 from bertie.workflow.request import Reading, Say
 from bertie.workflow.train import TrainResult
 
@@ -38,6 +39,7 @@ def few_shot(
     Raises:
         BertieError: with what was found, where, what was expected and what to do.
     """
+    check_options("few_shot", options, FewShotRequest, Reading)
     reading = Reading(**{one.name: options.pop(one.name) for one in fields(Reading) if one.name in options})
     options |= {name: Path(options[name]) for name in PATHS if options.get(name) is not None}
     options |= {"test": str(options["test"])} if options.get("test") is not None else {}

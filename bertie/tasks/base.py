@@ -155,6 +155,8 @@ class Task(nn.Module, ABC):
     """What stands before a text whose vector is wanted."""
     pooling_name: VectorPooling = "mean"
     """How the states of such a text become one vector."""
+    gives_vectors: ClassVar[bool] = False
+    """Whether its answer is that vector at length one, and so the encoder's alone."""
     compares_rows: bool = False
     """Whether its loss compares rows of a batch with each other: then none is cut for several processes."""
 

@@ -61,7 +61,8 @@ class EmbeddingSettings(TaskSettings):
     matryoshka: tuple[int, ...] = ()
     """Sizes whose leading numbers alone must serve too (Kusupati et al. 2022, equation 1), such as 64 and 128."""
     prefix: str = "auto"
-    """Put before every text; `auto`: what the model was trained with, `query: ` for e5."""
+    """Put before every text; `auto`: what the model was trained with, `query: ` for e5, where the catalogue or its
+    folder says so (`config_sentence_transformers.json`)."""
     mined_negatives: int = 0
     """Texts that look like the positive and are not, found once before training and told apart in each row beside
     those of the batch; each costs as much as the positive."""
@@ -94,6 +95,7 @@ class Embedding(Task):
     name = "embedding"
     kind = "embedding"
     columns = ("text",)
+    gives_vectors = True
     compares_rows = True
 
     def __init__(self, *, prefix: str, settings: EmbeddingSettings) -> None:

@@ -94,12 +94,22 @@ class Tokenizer:
             spec = _isolate_han(spec)
         return cls(spec, _special_names(settings), str(where))
 
-    def save(self, folder: str | Path) -> None:
-        """Write tokenizer.json and tokenizer_config.json, readable by `from_folder` and by transformers."""
+    def save(self, folder: str | Path, *, segments: bool | None = None, max_length: int | None = None) -> None:
+        """Write tokenizer.json and tokenizer_config.json, readable by `from_folder` and by transformers.
+
+        Args:
+            folder: made if it is missing.
+            segments: whether the model takes type ids; None: not said, then versions of transformers differ.
+            max_length: where transformers cuts a text that is to be cut; None: not said.
+        """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        settings = {f"{role}_token": token for role, token in self.specials.items()}
+        settings: dict[str, object] = {f"{role}_token": token for role, token in self.specials.items()}
         settings["tokenizer_class"] = "PreTrainedTokenizerFast"
+        if segments is not None:
+            settings["model_input_names"] = ["input_ids", *["token_type_ids"] * segments, "attention_mask"]
+        if max_length is not None:
+            settings["model_max_length"] = max_length
         (folder / "tokenizer.json").write_text(self._rust.to_str(), encoding="utf-8")
         (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=1, sort_keys=True), encoding="utf-8")
 

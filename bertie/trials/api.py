@@ -17,6 +17,7 @@ from bertie.core.extras import check_installed
 from bertie.predict import BasePredictor
 from bertie.trials.request import SearchRequest
 from bertie.workflow.api import assignments
+from bertie.workflow.options import check_options
 from bertie.workflow.request import Reading, Say
 
 
@@ -44,6 +45,7 @@ def search(
         say: told what is chosen and done, a line at a time; otherwise stderr is.
         options: the other fields of `SearchRequest` and `Reading`: out, budget, storage, max_latency, trials, ...
     """
+    check_options("search", options, SearchRequest, Reading)
     names = {field.name for field in fields(Reading)}
     reading = Reading(**{name: options.pop(name) for name in names & set(options)})
     options |= {name: Path(options[name]) for name in ("out", "recipe") if options.get(name) is not None}

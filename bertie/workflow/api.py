@@ -17,6 +17,7 @@ import tomli_w
 
 from bertie.core.errors import ConfigError
 from bertie.workflow.evaluate import run_evaluation
+from bertie.workflow.options import check_options
 from bertie.workflow.pretrain import run_pretraining
 from bertie.workflow.pretrain_request import PretrainRequest
 from bertie.workflow.rate import RateRequest, RateResult, run_rate
@@ -45,6 +46,7 @@ def train(
     Raises:
         BertieError: with what was found, where, what was expected and what to do.
     """
+    check_options("train", options, TrainRequest, Reading)
     return run_trainings(_request(data, settings, options), say or to_stderr)
 
 
@@ -56,6 +58,7 @@ def find_rate(
     `options` may also be the fields of `RateRequest`: lowest, highest, steps, plot. The result's `curve.suggestion` is
     the rate, or None where none was too high.
     """
+    check_options("find_rate", options, RateRequest, TrainRequest, Reading)
     own = {name: options.pop(name) for name in (_names(RateRequest) - {"training"}) & set(options)}
     if own.get("plot") is not None:
         own["plot"] = Path(own["plot"])
@@ -70,6 +73,7 @@ def pretrain(
     `options` are the other fields of `PretrainRequest`: objective, model, general (a path or several), task, preset,
     tokenizer, out, budget, seed, ...
     """
+    check_options("pretrain", options, PretrainRequest)
     general = options.pop("general", None) or ()
     options["general"] = tuple(map(str, [general] if isinstance(general, str | Path) else general))
     if options.get("task") is not None:
@@ -82,6 +86,7 @@ def pretrain(
 
 def evaluate(model: str | Path, data: str | Path, *, metric: str | None = None, **options: Any) -> dict[str, Any]:
     """Judges a bundle on labelled rows; `options` are the fields of `Reading`. The object of `evaluate --json`."""
+    check_options("evaluate", options, Reading)
     return run_evaluation(model, str(data), Reading(**options), metric=metric, say=to_stderr)
 
 

@@ -7,7 +7,6 @@ Knows nothing of the command line, of training, or of how a format stores weight
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +30,6 @@ TOLERANCE = 1e-3
 """Largest change of a logit."""
 PROBES = ("Short.", "A text of middling length, with numbers: 1, 2, 3.", "一段中文，用来检验两边的结果是否相同。\n" * 4)
 """Checked beside the golden examples; of different lengths, so that padding is always part of the proof."""
-SETTINGS = "tokenizer_config.json"
 
 
 def run_export(model: str | Path, format_: str, out: Path) -> str:
@@ -71,7 +69,7 @@ def huggingface(predictor: Predictor, folder: Path, source: Path) -> str:
         )
     problem = "multi_label_classification" if task.several else "single_label_classification"
     how = save_classifier(model.encoder, task.head, folder, labels=task.labels, problem=problem)
-    _save_tokenizer(model, folder)
+    model.tokenizer.save(folder, segments=model.encoder.config.type_vocab_size > 1, max_length=model.max_length)
     (folder / "README.md").write_text(_readme(predictor.name, model, task, how), encoding="utf-8")
     difference = _prove(predictor, folder)
     code = ", needs trust_remote_code=True" if how.remote_code else ""
@@ -111,16 +109,6 @@ def _free(out: Path) -> None:
     found = sorted(path.name for path in out.glob("*"))
     if found:
         raise UsageError(f"{out}: holds {', '.join(found[:5])}; choose a new or empty folder with --out")
-
-
-def _save_tokenizer(model: Model, folder: Path) -> None:
-    """The tokenizer with what transformers wants to know besides: where to cut, and what the model takes."""
-    model.tokenizer.save(folder)
-    settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    segments = ["token_type_ids"] if model.encoder.config.type_vocab_size > 1 else []
-    settings["model_input_names"] = ["input_ids", *segments, "attention_mask"]
-    settings["model_max_length"] = model.max_length
-    (folder / SETTINGS).write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _prove(predictor: Predictor, folder: Path) -> float:

@@ -22,6 +22,7 @@ from bertie.data.corpus_reader import Source, open_sources
 from bertie.data.encoding import lines_of
 from bertie.text.tokenizer import Tokenizer
 from bertie.text.vocabulary import VocabularyOptions, save_vocabulary, train_vocabulary
+from bertie.workflow.options import check_options
 from bertie.workflow.request import Say
 
 FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt")
@@ -86,6 +87,7 @@ def train_tokenizer(
     Raises:
         BertieError: with what was found, where, what was expected and what to do.
     """
+    check_options("train_tokenizer", options, VocabularyRequest)
     names = [corpus] if isinstance(corpus, str | Path) else corpus
     if options.get("words") is not None:
         options["words"] = Path(options["words"])

@@ -23,11 +23,13 @@ from bertie.data.catalogue import CATALOGUE, available, default_model, package_f
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 MODEL = {"config.json": b"{}", "model.safetensors": b"\x02\0\0\0\0\0\0\0{}", "tokenizer.json": b"{}"}
+PROMPTS = {"config_sentence_transformers.json": b'{"prompts": {"s": "text: "}, "default_prompt_name": "s"}'}
 SERVED = MODEL | {"pytorch_model.bin": b"a program", "modeling.py": b"raise SystemExit"}
 REPOSITORIES = {
     "someone/tiny": SERVED,
     "someone/pickled": {"config.json": b"{}", "pytorch_model.bin": b"a program"},
     "someone/broken": MODEL,
+    "someone/prompted": SERVED | PROMPTS,
     "sentence-transformers/all-MiniLM-L6-v2": SERVED,
 }
 
@@ -208,6 +210,12 @@ def test_the_hub_gives_data_and_no_programs(tmp_path: Path, asked: list[str]) ->
     assert sorted(path.name for path in source.folder.iterdir()) == sorted(MODEL)
     assert not [path for path in asked if path.endswith((".bin", ".py"))]
     assert resolve("someone/tiny", cache_dir=tmp_path).origin == "cache"
+
+
+def test_the_hub_also_gives_what_is_put_before_a_text(tmp_path: Path, asked: list[str]) -> None:
+    for origin in ("hub", "cache"):
+        source = resolve("someone/prompted", cache_dir=tmp_path)
+        assert (source.origin, source.prefix) == (origin, "text: ")
 
 
 def test_an_alias_is_its_package_whatever_the_hub_and_its_cache_have(tmp_path: Path, asked: list[str]) -> None:

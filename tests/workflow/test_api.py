@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 import bertie
-from bertie.core.errors import ConfigError
+from bertie.core.errors import ConfigError, UsageError
 from bertie.workflow import api
 from bertie.workflow.request import TrainRequest
 
@@ -43,3 +45,41 @@ def test_a_budget_may_be_a_number_of_seconds(asked: list[TrainRequest]) -> None:
     bertie.train("a.csv", budget=1.5)
     bertie.train("a.csv", budget="2m")
     assert [request.seconds for request in asked] == [600.0, 1.5, 120.0]
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "own"),
+    [
+        (bertie.train, {"data": "a.csv"}, "folds"),
+        (bertie.find_rate, {"data": "a.csv"}, "lowest"),
+        (bertie.search, {"data": "a.csv"}, "max_latency"),
+        (bertie.few_shot, {"data": "a.csv"}, "examples"),
+        (bertie.pretrain, {}, "objective"),
+    ],
+    ids=["train", "find_rate", "search", "few_shot", "pretrain"],
+)
+def test_an_unknown_option_is_told_where_settings_go(
+    function: Callable[..., object], arguments: dict[str, str], own: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        function(**arguments, epochs=3, seed=1, batch_size=16)
+    name, said = function.__name__, str(caught.value)
+    assert f"bertie.{name}: found epochs, batch_size, expected no other options than " in said
+    assert f"{own}, " in said and ' as settings={"training.epochs": 3}' in said
+    listed = said.partition("options than ")[2].partition(";")[0].split(", ")
+    assert not {"data", "corpus", "reading", "training"} & set(listed)
+
+
+def test_an_unknown_option_where_there_are_no_settings() -> None:
+    with pytest.raises(UsageError, match=r"bertie\.evaluate: found seed, .* than text_column, .*, time_column$"):
+        bertie.evaluate("model", "a.csv", seed=1)
+    with pytest.raises(
+        UsageError, match=r"bertie\.train_tokenizer: found epochs, .* than out, size, kind, .*, overwrite$"
+    ):
+        bertie.train_tokenizer("a.txt", out="v", size=100, epochs=3)
+
+
+def test_every_field_of_a_request_is_still_an_option(asked: list[TrainRequest]) -> None:
+    bertie.train("a.csv", overrides=("training.epochs=2",), text_column="t", dev="d.csv", seed=3, settings={})
+    assert (asked[0].dev, asked[0].seed, asked[0].reading.text_column) == ("d.csv", 3, "t")
+    assert asked[0].settings().training.epochs == 2

@@ -154,7 +154,15 @@ class Session:
             self._keep(score)
         return evaluation
 
-    def stepped(self, step: Step, tokens: int, batches: Sequence[Sequence[int]]) -> None:
+    def timed(self, row_costs: Sequence[int], batches: Sequence[Sequence[int]]) -> tuple[int, float]:
+        """Tokens and seconds of the step that was just done, which count for the speed of the run."""
+        seconds = self.budget.stepped(padded_tokens(row_costs, batches))
+        tokens = sum(row_costs[i] for batch in batches for i in batch)
+        self.state.tokens += tokens
+        self.state.stepping += seconds
+        return tokens, seconds
+
+    def stepped(self, step: Step, batches: Sequence[Sequence[int]]) -> None:
         """Logs a step that was done, or left out because its loss or gradient is not finite."""
         fine = math.isfinite(step.loss) and math.isfinite(step.norm)
         state = self.state
@@ -164,7 +172,6 @@ class Session:
         state.skipped_in_a_row = 0 if fine else state.skipped_in_a_row + 1
         loss = {"loss": step.loss, "norm": step.norm} if fine else {"skipped": True}
         self.run.log({"step": step.number, "epoch": step.epoch, "rate": step.rate, **loss})
-        self.budget.stepped(tokens)
         if state.skipped_in_a_row >= PATIENCE_WITH_NAN:
             raise BertieError(
                 f"loss or gradient was not finite in {PATIENCE_WITH_NAN} steps in a row, the last at step "

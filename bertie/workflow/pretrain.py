@@ -40,6 +40,7 @@ from bertie.training.settings import Training
 from bertie.workflow.claim import claim_folder, claim_run
 from bertie.workflow.forgetting import begin
 from bertie.workflow.preparation import Notes
+from bertie.workflow.pretrain_checks import check_text
 from bertie.workflow.pretrain_judging import evaluation, judged
 from bertie.workflow.pretrain_publication import Outcome, publish
 from bertie.workflow.pretrain_request import PretrainRecipe, PretrainRequest, shape
@@ -87,6 +88,7 @@ def _pretrain(request: PretrainRequest, run: RunFolder, say: Callable[[str], Non
         ready = prepare(request, recipe, run, notes)
         for note in announce(recipe.training, ready.task):
             notes.say(note)
+        check_text(ready, request.corpus[0])
         same_terms(ready, request, asked, run)
         probe = usual_probe(ready.tokenizer, ready.chinese, notes.say, ready.encoder.config.max_length)
         meter = begin(ready, request, (probe, asked), run, notes.say)

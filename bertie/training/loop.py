@@ -137,7 +137,7 @@ def train(session: Session, examples: Examples) -> End:
             session.judge()
             stopper.look(state.step)
         while (end := session.ended()) is None:
-            row_costs = costs(drawn := of_epoch(examples, state.epoch))
+            row_costs = costs(drawn := of_epoch(examples, state.epoch, session.fitting()))
             steps = epoch_steps(row_costs, settings, state.epoch)
             work = partial(accumulate, session.model, session.trained, accelerator, drawn)
             for batches in steps[state.position :]:

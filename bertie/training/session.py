@@ -208,6 +208,11 @@ class Session:
         decisions = self.run.read("decisions") or {}
         self.run.write("decisions", {**decisions, "plan": self.plan.corners, "seconds": self.settings.seconds})
 
+    def fitting(self) -> float:
+        """Part of the planned epochs that fits into the time, as it was known when the epoch at hand began: a resume in
+        the middle of it reads the same rows, whatever has been planned since."""
+        return self.plan.total_at(self.state.step - self.state.position) / self.plan.total_at(0)
+
     def _keep_limits(self, limits: list[tuple[int, int]]) -> None:
         self.run.write("decisions", {**(self.run.read("decisions") or {}), "at_once": limits})
 

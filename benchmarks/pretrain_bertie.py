@@ -77,7 +77,7 @@ class OneRound:
     passages: TimedPassages
     fingerprint: str = "pretrain_speed"
 
-    def at(self, epoch: int) -> Sequence[Example]:
+    def at(self, epoch: int, fitting: float = 1.0) -> Sequence[Example]:
         """The same ones, as there is but one."""
         return self.passages
 

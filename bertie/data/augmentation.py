@@ -179,7 +179,7 @@ class AugmentedRounds:
         self.fingerprint = f"{rows.fingerprint()} {augmenter.fingerprint}"
         self._epoch, self._drawn = -1, list[Example]()
 
-    def at(self, epoch: int) -> list[Example]:
+    def at(self, epoch: int, fitting: float = 1.0) -> list[Example]:
         """The rows' own examples, and behind them those of the epoch's copies."""
         if epoch != self._epoch:
             added = self.augmenter.added(self.rows, epoch)

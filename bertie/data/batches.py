@@ -44,17 +44,18 @@ class Rounds(Protocol):
     def fingerprint(self) -> str:
         """Of what they are made from: equal ones give equal examples."""
 
-    def at(self, epoch: int) -> Sequence[Example]:
-        """Those of an epoch, counted from 0; the same whenever it is asked."""
+    def at(self, epoch: int, fitting: float = 1.0) -> Sequence[Example]:
+        """Those of an epoch, counted from 0; the same whenever it is asked. `fitting` is the part of all planned epochs
+        that fits into the time, as it was known when this one began."""
 
 
 Examples = Sequence[Example] | Rounds
 """What a training reads."""
 
 
-def of_epoch(examples: Examples, epoch: int) -> Sequence[Example]:
-    """The examples of one epoch."""
-    return examples.at(epoch) if isinstance(examples, Rounds) else examples
+def of_epoch(examples: Examples, epoch: int, fitting: float = 1.0) -> Sequence[Example]:
+    """The examples of one epoch; `fitting` as in `Rounds`."""
+    return examples.at(epoch, fitting) if isinstance(examples, Rounds) else examples
 
 
 @dataclass(frozen=True)

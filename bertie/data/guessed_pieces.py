@@ -72,6 +72,14 @@ class Guesses:
             own = row == r
             self._add(self.rows[r], scores[own], gold[own])
 
+    def go_on(self, scores: Tensor, row: Tensor) -> None:
+        """Scores (M, V) of what follows texts read from their beginning, and of which row each is (M,); of several of a
+        row the last one counts."""
+        for r, one in zip(row.tolist(), scores, strict=True):
+            passage = self.rows[r].passage
+            assert isinstance(passage, Begun), "another text has no end to go on from"
+            self.rows[r].next = self._next(one, passage.spell)
+
     def answers(self) -> list[dict[str, Any]]:
         """One a row."""
         return [self._answer(row) for row in self.rows]
@@ -85,12 +93,9 @@ class Guesses:
         row.right += int((scores.argmax(dim=-1) == gold).sum())
         row.unigram -= float(self.log_shares[gold].sum())
         row.unigram_right += int((gold == self.log_shares.argmax()).sum())
-        if isinstance(row.passage, Begun):
-            row.next = self._next(scores[-1], row.passage.spell)
 
     def _next(self, last: Tensor, spell: Spell) -> list[dict[str, Any]]:
-        """The likeliest pieces behind the last place so far. Specials are left out: where a passage of the training
-        ended tells nothing of a text."""
+        """The likeliest pieces there. Specials are left out: nothing that is foretold is one."""
         last = last.clone()  # (V,)
         last[self.specials] = -torch.inf
         return _named(last, spell)

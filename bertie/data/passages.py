@@ -26,11 +26,14 @@ from bertie.text.tokenizer import Encoded
 # T tokens, M masked ones
 Join = Literal["next", "order"]
 """How two parts are joined: the part that follows or one of another text; in their order or swapped."""
-NEIGHBOURS = 200
-"""A part of another text is taken from one of about the same length, so many places away in order of length: else its
-length alone would tell that it does not belong."""
+NEIGHBOURS, NEAR, NEAREST = 200, 40, 5
+"""A part of another text is taken from one of about the same length, at most so many places away in order of length:
+else its length alone would tell that it does not belong. Of few passages that is one in so many, and at least so many
+places."""
 FEWEST = 4
 """Tokens from which a piece of text is worth reading."""
+SEVERAL = 8
+"""Documents of a round, at least, where rounds are made of whole ones; and passages, where they are not."""
 
 
 class Document(Protocol):
@@ -119,12 +122,19 @@ class Passages(Sequence[Example]):
     """One round over some documents. Made lazily: of a passage only its place and its length are held."""
 
     def __init__(
-        self, documents: Documents, chosen: Sequence[int], how: Arrangement, seed: Sequence[int], every: int = 1
+        self,
+        documents: Documents,
+        chosen: Sequence[int],
+        how: Arrangement,
+        seed: Sequence[int],
+        every: int = 1,
+        part: tuple[int, int] = (0, 1),
     ) -> None:
         """`chosen` names the documents; `seed` the run, the round and what else makes the draws different. Of `every`
-        so many passages that follow each other one is kept."""
+        so many passages that follow each other one is kept. `part` (k, n) takes only the k-th of each n, from 0."""
         self.documents, self.how, self.seed = documents, how, tuple(seed)
-        chunks = (chunk for index in chosen for chunk in self._cut(int(index), how.room))
+        stretches = (stretch for index in chosen for stretch in self._stretches(int(index), how.room))
+        chunks = (self._chunk(*stretch) for stretch in islice(stretches, part[0], None, part[1]))
         self.chunks = _spread(chunks, every, np.random.default_rng((*self.seed, 2)))
         self.seconds, self.joined = self._joined(np.random.default_rng((*self.seed, 0)), how.room)
 
@@ -154,16 +164,16 @@ class Passages(Sequence[Example]):
         sequence = Encoded(seen.tolist(), types.tolist(), [(0, 0)] * len(seen), side, False)
         return Example((sequence,), (Passage(plain, places, self.joined[index]),))
 
-    def _cut(self, index: int, room: int) -> list[Chunk]:
-        """A document in equal chunks of at most `room` tokens."""
+    def _stretches(self, index: int, room: int) -> Iterator[tuple[int, int, int]]:
+        """A document in equal parts of at most `room` tokens: its number, start and end of each."""
         length = int(self.documents.lengths[index])
         count = max(1, -(-length // room))
-        edges = [length * k // count for k in range(count + 1)]
-        stretches = [(a, b) for a, b in pairwise(edges) if b - a >= FEWEST]
-        if not self.how.join:
-            return [Chunk(index, start, end, end) for start, end in stretches]
-        marks = np.asarray(self.documents[index].marks)
-        return [Chunk(index, start, _middle(marks, start, end), end) for start, end in stretches]
+        edges = (length * k // count for k in range(count + 1))
+        return ((index, start, end) for start, end in pairwise(edges) if end - start >= FEWEST)
+
+    def _chunk(self, index: int, start: int, end: int) -> Chunk:
+        middle = _middle(np.asarray(self.documents[index].marks[start:end])) if self.how.join else end - start
+        return Chunk(index, start, start + middle, end)
 
     def _joined(self, random: np.random.Generator, room: int) -> tuple[list[tuple[int, int, int]], list[int]]:
         """The second part of each passage as (document, start, end), and whether it is the one that belongs there."""
@@ -176,26 +186,18 @@ class Passages(Sequence[Example]):
             return own, joined
         pairs = [i for i, chunk in enumerate(self.chunks) if chunk.parts == 2]
         pairs.sort(key=lambda i: self.chunks[i].end - self.chunks[i].start)
+        documents = np.array([self.chunks[i].document for i in pairs])
         seconds = list(own)
         for rank, i in enumerate(pairs):
             if joined[i] == 0:
-                other = self._stranger(pairs, rank, random)
+                other = _stranger(documents, rank, random)
                 if other is None:
                     joined[i] = 1  # there is no other text
                 else:
                     left = room - (self.chunks[i].middle - self.chunks[i].start)
-                    document, start, end = own[other]
+                    document, start, end = own[pairs[other]]
                     seconds[i] = (document, start, min(end, start + left))
         return seconds, joined
-
-    def _stranger(self, pairs: list[int], rank: int, random: np.random.Generator) -> int | None:
-        """A chunk of another document of about the same length."""
-        low, high = max(0, rank - NEIGHBOURS), min(len(pairs), rank + NEIGHBOURS + 1)
-        for _ in range(10):
-            other = pairs[int(random.integers(low, high))]
-            if self.chunks[other].document != self.chunks[pairs[rank]].document:
-                return other
-        return None
 
     def _ids(self, index: int) -> tuple[Ids, Ids, Flags, Flags]:
         """Ids, segments, which may be asked for, which begin a word; (T,) each."""
@@ -222,17 +224,29 @@ class Pace:
     short: tuple[int, float] = (64, 0.0)
     """Most tokens of a passage in the first rounds, and the part of all rounds that has so few."""
 
+    def is_short(self, epoch: int, fitting: float = 1.0) -> bool:
+        """Whether the passages of a round are short ones; `fitting` as in `Rounds`. The last round's never are: places
+        that no passage of the training had would have vectors that nobody trained."""
+        rounds = fitting * self.rounds
+        return epoch < min(self.short[1] * rounds, rounds - 1)
+
 
 def readable(documents: Documents) -> Ids:
     """The documents that are long enough to be read."""
     return np.flatnonzero(documents.lengths >= FEWEST)
 
 
+def most_rounds(documents: Documents, how: Arrangement) -> int:
+    """Into how many rounds one pass over the documents can be divided, each worth reading."""
+    lengths = documents.lengths[readable(documents)]
+    return max(1, len(lengths) // SEVERAL, int(lengths.sum()) // (SEVERAL * how.room))
+
+
 class Curriculum:
     """Rounds of pre-training: each reads its part of the documents; short passages come first.
 
     A round, which the loop takes for an epoch, is a part of a pass over all documents, so that a model is judged often
-    enough however large the corpus is.
+    enough however large the corpus is. Of few long documents each round reads some passages of every one.
     """
 
     def __init__(self, documents: Documents, how: Arrangement, seed: int, pace: Pace, fingerprint: str) -> None:
@@ -241,14 +255,16 @@ class Curriculum:
         self.readable = readable(documents)
         self.fingerprint = f"{fingerprint} {how} {seed} {pace}"
 
-    def at(self, epoch: int) -> Passages:
-        """The examples of a round, counted from 0."""
+    def at(self, epoch: int, fitting: float = 1.0) -> Passages:
+        """The examples of a round, counted from 0; `fitting` as in `Rounds`."""
         number, part = divmod(epoch, self.pace.a_pass)
         order = np.random.default_rng((self.seed, 2, number)).permutation(self.readable)
-        length, share = self.pace.short
-        how = self.how if epoch >= share * self.pace.rounds else replace(self.how, length=min(length, self.how.length))
-        chosen: list[int] = np.array_split(order, self.pace.a_pass)[part].tolist()
-        return Passages(self.documents, chosen, how, (self.seed, 3, epoch))
+        short = self.pace.is_short(epoch, fitting)
+        how = replace(self.how, length=min(self.pace.short[0], self.how.length)) if short else self.how
+        seed = (self.seed, 3, epoch)
+        if len(order) >= SEVERAL * self.pace.a_pass:
+            return Passages(self.documents, np.array_split(order, self.pace.a_pass)[part].tolist(), how, seed)
+        return Passages(self.documents, order.tolist(), how, seed, part=(part, self.pace.a_pass))
 
 
 def _spread(chunks: Iterator[Chunk], every: int, random: np.random.Generator) -> list[Chunk]:
@@ -261,10 +277,28 @@ def _spread(chunks: Iterator[Chunk], every: int, random: np.random.Generator) ->
     return kept
 
 
-def _middle(marks: NDArray[np.uint8], start: int, end: int) -> int:
-    """Where a chunk is parted: at the sentence nearest to its middle, else at the word; its end where there is none."""
+def _stranger(documents: NDArray[np.integer], rank: int, random: np.random.Generator) -> int | None:
+    """A passage of another document than the one at `rank` has, of about the same length; `documents` are those of all
+    passages in order of length. It is farther away where all about it are of its own document; None where all are."""
+    count = len(documents)
+    reach = min(NEIGHBOURS, max(NEAREST, count // NEAR))
+    while True:
+        low, high = max(0, rank - reach), min(count, rank + reach + 1)
+        for _ in range(10):
+            other = int(random.integers(low, high))
+            if documents[other] != documents[rank]:
+                return other
+        if high - low == count:
+            break
+        reach *= 2
+    others = np.flatnonzero(documents != documents[rank])
+    return int(random.choice(others)) if len(others) else None
+
+
+def _middle(marks: NDArray[np.uint8]) -> int:
+    """Where a chunk (T,) is parted: at the sentence nearest to its middle, else at the word; T where there is none."""
     for mark in (SENTENCE, WORD):
-        places = np.flatnonzero(marks[start + 1 : end] & mark) + start + 1
+        places = np.flatnonzero(marks[1:] & mark) + 1
         if len(places):
-            return int(places[np.abs(places - (start + end) / 2).argmin()])
-    return end
+            return int(places[np.abs(places - len(marks) / 2).argmin()])
+    return len(marks)

@@ -29,9 +29,9 @@ class Replay:
         self.readable = readable(others)
         self.fingerprint = f"{own.fingerprint} replay {share} {fingerprint}"
 
-    def at(self, epoch: int) -> Sequence[Example]:
-        """The examples of a round, counted from 0."""
-        own = self.own.at(epoch)
+    def at(self, epoch: int, fitting: float = 1.0) -> Sequence[Example]:
+        """The examples of a round, counted from 0; `fitting` as in `Rounds`."""
+        own = self.own.at(epoch, fitting)
         count = round(len(own) * self.share / (1.0 - self.share))
         return _Both(own, self._drawn(count, epoch, own.how), count)
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from bertie.evaluation import phrases
-from bertie.evaluation.report import Report, duration
+from bertie.evaluation.report import Report, facts
 from bertie.evaluation.search_phrases import search_phrases
 from bertie.evaluation.verdict import verdict
 
@@ -54,7 +54,7 @@ def model_card(report: Report) -> str:
         f"## {words['card_limits']}\n\n" + "\n".join(f"- {line}" for line in limits(report, words)),
         _listed(words["chosen"], report.chosen),
         _recipe(report, words),
-        _listed(words["environment"], _environment(report, words)),
+        _listed(words["environment"], [f"{name}: {value}" for name, value in facts(report).items()]),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -175,11 +175,6 @@ def _recipe(report: Report, words: Mapping[str, str]) -> str:
     """Indented, not fenced: a fence could be closed by what stands inside."""
     lines = "\n".join(f"    {line}" for line in report.recipe.splitlines())
     return f"## {words['recipe']}\n\n{lines}" if lines else ""
-
-
-def _environment(report: Report, words: Mapping[str, str]) -> list[str]:
-    took = f"{words['took']}: {duration(report.seconds, report.language)}"
-    return [*(f"{name}: {value}" for name, value in report.environment.items()), took]
 
 
 def _listed(heading: str, lines: Sequence[str]) -> str:

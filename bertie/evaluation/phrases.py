@@ -171,6 +171,8 @@ PHRASES: dict[str, tuple[str, str]] = {
     "chosen": ("What was chosen, and why", "所作选择及原因"),
     "recipe": ("Recipe", "配方"),
     "environment": ("Environment", "运行环境"),
+    "speed": ("Speed of training", "训练速度"),
+    "tokens_per_second": ("{value} tokens a second", "每秒 {value} 个词元"),
     "took": ("Time in all", "总用时"),
     "seconds": ("{value} s", "{value} 秒"),
     "minutes": ("{value} min", "{value} 分钟"),

@@ -86,6 +86,8 @@ class Report:
     environment: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     """Of the whole command."""
+    tokens_per_second: float = 0.0
+    """In the steps of the training; 0 where there were none."""
 
 
 def render(report: Report) -> str:
@@ -99,7 +101,7 @@ def render(report: Report) -> str:
         t=words,
         s=search_phrases(report.language),
         verdict=verdict(report.metric, report.figure, report.floors, report.language),
-        took=duration(report.seconds, report.language),
+        facts=facts(report),
         unit=phrases.unit(report.metric, report.language).strip(),
         intervals=_intervals(report, words["this_model"]),
         **_learning(report, words),
@@ -107,6 +109,14 @@ def render(report: Report) -> str:
         kept=_kept(report, words),
         judged_on=words["judged_on_dev" if report.on_dev else "judged_on"].format(rows=f"{report.rows:,}"),
     )
+
+
+def facts(report: Report) -> dict[str, str]:
+    """What computed the model, how fast and how long."""
+    words, found = phrases.phrases(report.language), dict(report.environment)
+    if report.tokens_per_second:
+        found[words["speed"]] = words["tokens_per_second"].format(value=f"{report.tokens_per_second:,.0f}")
+    return {**found, words["took"]: duration(report.seconds, report.language)}
 
 
 def duration(seconds: float, language: Language) -> str:

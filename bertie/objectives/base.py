@@ -94,6 +94,12 @@ class Views:
         device = self.batch.input_ids.device
         return torch.from_numpy(rows).to(device), torch.from_numpy(columns).to(device)
 
+    @cached_property
+    def foretold(self) -> tuple[Tensor, Tensor]:
+        """Rows and columns, (M,) each, of the pieces that something stands before: all but specials."""
+        rows, columns = self.askable[:, 1:].nonzero(as_tuple=True)
+        return rows, columns + 1
+
     @property
     def mask(self) -> Tensor:
         """(S, T) bool, True for tokens."""

@@ -1,7 +1,7 @@
 """Autoregressive language model: each piece is guessed from those before it (Radford et al. 2018, equation 1).
 
 In:  passages as they stand, read with a causal mask
-Out: nats of each piece but the first of a passage
+Out: nats of each piece; where a passage ends is not asked, as it was cut there
 Knows nothing of generation.
 """
 
@@ -26,8 +26,8 @@ class CausalLanguageModel(Objective):
         self.head = LanguageHead(config)
 
     def outcome(self, views: Views) -> Outcome:
-        rows, columns = views.mask[:, 1:].nonzero(as_tuple=True)  # (M,) each; what stands at columns + 1 is asked for
-        return Outcome.of(self.scores(views, rows, columns + 1), views.plain[rows, columns + 1])
+        rows, columns = views.foretold
+        return Outcome.of(self.scores(views, rows, columns), views.plain[rows, columns])
 
     def start_from_shares(self, log_shares: Tensor) -> None:
         self.head.start_from_shares(log_shares)

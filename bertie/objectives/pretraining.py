@@ -88,6 +88,8 @@ class Pretraining(Task):
         # Hidden pieces are asked for where any are: an objective that reads from the left does not see them.
         guessing.sort(key=lambda name: (classes[name].masks, classes[name].foretells), reverse=True)
         self.asking = next(iter(guessing), None)
+        # Whether that one fills in what is hidden, or else goes on from what stands before.
+        self.fills = self.asking is not None and classes[self.asking].masks
         # Of that one the loss is a perplexity; None where it learns something else, and guesses only beside that.
         self.foretelling = self.asking if self.asking and classes[self.asking].foretells else None
         self.register_buffer("log_shares", torch.zeros(shape.vocab_size))  # (V,)
@@ -237,11 +239,14 @@ class Pretraining(Task):
             raise UsageError(f"{', '.join(self.weights)}: guesses no pieces; pre-train with masked_lm or causal_lm too")
         objective = self.objective(self.asking)
         found = Guesses([example.target[0] for example in batch.examples], self.log_shares, self.vocabulary.specials)
-        for chosen in self._blocks(output, objective):
-            part = output.some(chosen)
-            rows, columns = part.places if objective.masks else _all_but_first(part)
+        for chosen in self._blocks(output):
+            part, row = output.some(chosen), batch.row[chosen].to(batch.input_ids.device)
+            rows, columns = part.places if self.fills else part.foretold
             scores = objective.scores(part, rows, columns).float()  # (M, V)
-            found.add(scores, part.plain[rows, columns], batch.row[chosen].to(rows.device)[rows])
+            found.add(scores, part.plain[rows, columns], row[rows])
+            rows, columns = _ends(part)
+            if len(rows):
+                found.go_on(objective.scores(part, rows, columns).float(), row[rows])
         return found.answers()
 
     def kept(self, answer: Answer) -> Answer:
@@ -257,7 +262,7 @@ class Pretraining(Task):
         loss = sum(answer["loss"] * answer["positions"] for answer in told) / places
         usual = sum(answer["unigram"] * answer["positions"] for answer in told) / places
         right = sum(answer["right"] for answer in told)
-        name = "masked_accuracy" if self.masks else "next_piece_accuracy"
+        name = "masked_accuracy" if self.fills else "next_piece_accuracy"
         metrics = {
             name: right / places,
             "loss": loss,
@@ -268,12 +273,12 @@ class Pretraining(Task):
         sample = RatioSample(name, [answer["right"] for answer in told], [answer["positions"] for answer in told])
         return Scores(name, metrics, {}, sample)
 
-    def _blocks(self, views: Views, objective: Objective) -> Iterator[slice]:
+    def _blocks(self, views: Views) -> Iterator[slice]:
         """Sequences that are read at once: a text of any length, which is one row, takes the memory of a batch."""
         longest, most = views.batch.input_ids.shape[1], SCORES // self.shape.vocab_size
         first = places = 0
         for s, passage in enumerate(views.passages):
-            asked = len(passage.places) if objective.masks else len(passage.plain) - 1
+            asked = len(passage.places) if self.fills else len(passage.plain) - 1
             if s > first and ((s + 1 - first) * longest > TOKENS or places + asked > most):
                 yield slice(first, s)
                 first, places = s, 0
@@ -282,7 +287,7 @@ class Pretraining(Task):
 
     def _example(self, windows: Sequence[Encoded], tokenizer: Tokenizer) -> Example:
         known, mask, spell = self.vocabulary, tokenizer.mask_id, partial(spelled, tokenizer)
-        asks = any(mask in window.ids for window in windows) and self.masks
+        asks = any(mask in window.ids for window in windows) and self.fills
         made: list[Encoded] = []
         targets: list[Passage] = []
         for window in windows:
@@ -294,11 +299,11 @@ class Pretraining(Task):
                 continue
             askable = np.array([side is not None for side in window.sequence])
             places = np.zeros(0, dtype=np.int64)
-            if self.masks and askable.any():
+            if self.fills and askable.any():
                 places = choose(askable, askable, self.settings.rate, "token", _random(ids))
                 if not len(places):  # a short text is asked for one piece at least
                     places = np.flatnonzero(askable)[:1]
-            targets.append(Passage(ids, places) if self.masks else Begun(ids, places, spell=spell))
+            targets.append(Passage(ids, places) if self.fills else Begun(ids, places, spell=spell))
             shown = hidden(ids, places, known).tolist()
             made.append(Encoded(shown, window.type_ids, window.offsets, window.sequence, window.truncated))
         return Example(tuple(made), tuple(targets))
@@ -339,10 +344,11 @@ def _random(ids: np.ndarray[Any, np.dtype[np.int64]]) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(hashlib.sha256(ids.tobytes()).digest()[:8], "little"))
 
 
-def _all_but_first(output: Views) -> tuple[Tensor, Tensor]:
-    """Rows and columns of all tokens behind the first of each passage."""
-    rows, columns = output.mask[:, 1:].nonzero(as_tuple=True)
-    return rows, columns + 1
+def _ends(output: Views) -> tuple[Tensor, Tensor]:
+    """Rows and columns of the last token of each passage that may go on: what is foretold there follows its text."""
+    found = [(s, len(one.plain) - 1) for s, one in enumerate(output.passages) if isinstance(one, Begun)]
+    rows, columns = torch.tensor(found, dtype=torch.long, device=output.batch.input_ids.device).view(-1, 2).unbind(1)
+    return rows, columns
 
 
 def _mean(outcome: Outcome) -> Tensor:

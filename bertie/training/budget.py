@@ -60,15 +60,17 @@ class Budget:
         """Whether only the last evaluation still fits."""
         return self.seconds is not None and self.used() + 1.1 * self.evaluation >= self.seconds
 
-    def stepped(self, tokens: int) -> None:
-        """Notes a step; what happened since the last one, checkpoints included, is its time."""
+    def stepped(self, tokens: int) -> float:
+        """Notes a step; returns its seconds: what happened since the last one, checkpoints included, is its time."""
         now = time.monotonic()
+        seconds = now - self._last
         if self._steps >= WARM:
             kept = math.exp((self._last - now) / MEMORY)
             self._tokens = self._tokens * kept + tokens
-            self._measured = self._measured * kept + now - self._last
+            self._measured = self._measured * kept + seconds
         self._steps += 1
         self._last = now
+        return seconds
 
     def evaluated(self, seconds: float) -> None:
         """Notes an evaluation, whose time is not the next step's."""

@@ -43,6 +43,20 @@ class Step:
     """Learning rate of the encoder."""
     rows: int
     """Rows of the step, over all processes."""
+    tokens: int = 0
+    """Tokens of these rows, without what pads a batch."""
+    seconds: float = 0.0
+    """From the step before; judgements are not in it."""
+
+    @property
+    def speed(self) -> float:
+        """Tokens a second; 0 where nothing was timed."""
+        return self.tokens / self.seconds if self.seconds else 0.0
+
+    def figures(self) -> dict[str, float]:
+        """What trackers are told, by its name there."""
+        told = {"loss": self.loss, "rate": self.rate, "gradient_norm": self.norm, "tokens_per_second": self.speed}
+        return {f"train/{name}": value for name, value in told.items()}
 
 
 class Hook:
@@ -119,9 +133,9 @@ class TensorBoard(Hook):
         self._writer = SummaryWriter(self._folder, purge_step=done + 1)
 
     def after_step(self, step: Step) -> None:
-        """Loss, learning rate and gradient norm."""
-        for name, value in (("loss", step.loss), ("rate", step.rate), ("gradient_norm", step.norm)):
-            self._write(f"train/{name}", value, step.number)
+        """Loss, learning rate, gradient norm and speed."""
+        for name, value in step.figures().items():
+            self._write(name, value, step.number)
 
     def after_evaluation(self, step: int, evaluation: Evaluation) -> None:
         """Score and metrics."""
@@ -152,9 +166,8 @@ class Tracker(Hook):
         self._tracker.start()
 
     def after_step(self, step: Step) -> None:
-        """Loss, learning rate and gradient norm."""
-        values = {"train/loss": step.loss, "train/rate": step.rate, "train/gradient_norm": step.norm}
-        self._tracker.log(values, step=step.number)
+        """Loss, learning rate, gradient norm and speed."""
+        self._tracker.log(step.figures(), step=step.number)
 
     def after_evaluation(self, step: int, evaluation: Evaluation) -> None:
         """Score and metrics."""

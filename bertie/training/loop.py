@@ -32,7 +32,7 @@ from bertie.training.run import RunFolder
 from bertie.training.schedule import factor
 from bertie.training.session import End, Session
 from bertie.training.settings import Training
-from bertie.training.shares import Share, costs, epoch_steps, padded_tokens
+from bertie.training.shares import Share, costs, epoch_steps
 from bertie.training.state import Evaluation
 from bertie.training.used_rows import used_rows
 
@@ -139,7 +139,7 @@ def train(session: Session, examples: Examples) -> End:
             session.judge()
             stopper.look(state.step)
         while (end := session.ended()) is None:
-            row_costs = costs(drawn := of_epoch(examples, state.epoch))
+            row_costs = costs(drawn := of_epoch(examples, state.epoch, session.fitting()))
             steps = epoch_steps(row_costs, settings, state.epoch)
             work = partial(accumulate, session.model, session.trained, accelerator, drawn)
             for batches in steps[state.position :]:
@@ -152,9 +152,11 @@ def train(session: Session, examples: Examples) -> End:
                 optimizer.zero_grad(set_to_none=True)
 
                 epoch, rows = state.epoch, sum(map(len, batches))
+                tokens, seconds = session.timed(row_costs, batches)
                 state.advance(len(steps), rows)
-                step = Step(state.step, session.plan.total_at(state.step), epoch, loss, norm, rate, rows)
-                session.stepped(step, padded_tokens(row_costs, batches), batches)
+                total_steps = session.plan.total_at(state.step)
+                step = Step(state.step, total_steps, epoch, loss, norm, rate, rows, tokens, seconds)
+                session.stepped(step, batches)
                 session.replan()
                 if session.due(len(steps)):
                     session.judge()

@@ -160,7 +160,15 @@ class Session:
             self._keep(score)
         return evaluation
 
-    def stepped(self, step: Step, tokens: int, batches: Sequence[Sequence[int]]) -> None:
+    def timed(self, row_costs: Sequence[int], batches: Sequence[Sequence[int]]) -> tuple[int, float]:
+        """Tokens and seconds of the step that was just done, which count for the speed of the run."""
+        seconds = self.budget.stepped(padded_tokens(row_costs, batches))
+        tokens = sum(row_costs[i] for batch in batches for i in batch)
+        self.state.tokens += tokens
+        self.state.stepping += seconds
+        return tokens, seconds
+
+    def stepped(self, step: Step, batches: Sequence[Sequence[int]]) -> None:
         """Logs a step that was done, or left out because its loss or gradient is not finite."""
         fine = math.isfinite(step.loss) and math.isfinite(step.norm)
         state = self.state
@@ -170,7 +178,6 @@ class Session:
         state.skipped_in_a_row = 0 if fine else state.skipped_in_a_row + 1
         loss = {"loss": step.loss, "norm": step.norm} if fine else {"skipped": True}
         self.run.log({"step": step.number, "epoch": step.epoch, "rate": step.rate, **loss})
-        self.budget.stepped(tokens)
         if state.skipped_in_a_row >= PATIENCE_WITH_NAN:
             raise BertieError(
                 f"loss or gradient was not finite in {PATIENCE_WITH_NAN} steps in a row, the last at step "
@@ -206,6 +213,11 @@ class Session:
         self.plan = self.plan.changed(step, total)
         decisions = self.run.read("decisions") or {}
         self.run.write("decisions", {**decisions, "plan": self.plan.corners, "seconds": self.settings.seconds})
+
+    def fitting(self) -> float:
+        """Part of the planned epochs that fits into the time, as it was known when the epoch at hand began: a resume in
+        the middle of it reads the same rows, whatever has been planned since."""
+        return self.plan.total_at(self.state.step - self.state.position) / self.plan.total_at(0)
 
     def _keep_limits(self, limits: list[tuple[int, int]]) -> None:
         self.run.write("decisions", {**(self.run.read("decisions") or {}), "at_once": limits})

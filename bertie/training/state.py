@@ -42,6 +42,8 @@ class State:
     """Steps done of this epoch."""
     rows: int = 0
     """Rows seen, again and again."""
+    tokens: int = 0
+    """Tokens of these rows, without what pads a batch."""
     judged: int = -1
     """Step of the last evaluation."""
     best_score: float | None = None
@@ -53,6 +55,8 @@ class State:
     skipped_in_a_row: int = 0
     seconds: float = 0.0
     """Time used by all sessions, evaluations included."""
+    stepping: float = 0.0
+    """Of that, the time of the steps."""
     log_size: int = 0
     """Bytes of the log that belong to the steps done."""
 

@@ -21,6 +21,7 @@ from bertie.evaluation.judge import Judgement
 from bertie.evaluation.phrases import language_of
 from bertie.evaluation.report import DataPart, Report
 from bertie.evaluation.verdict import FloorFigure
+from bertie.training.run import RunFolder
 from bertie.workflow.preparation import Prepared
 
 
@@ -70,6 +71,13 @@ def environment() -> dict[str, str]:
         "python": platform.python_version(),
         "threads": str(torch.get_num_threads()),
     }
+
+
+def speed(run: RunFolder) -> float:
+    """Tokens a second in the steps of the training that a run folder holds; 0 where it says nothing of that."""
+    result = run.read("result") or {}
+    seconds = result.get("stepping", 0.0)
+    return float(result["tokens"] / seconds) if seconds else 0.0
 
 
 def as_json(content: Any) -> str:

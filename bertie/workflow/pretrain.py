@@ -23,7 +23,7 @@ from bertie.bundle.folder import Model
 from bertie.core.config import from_dict
 from bertie.core.errors import UsageError
 from bertie.core.runtime import seed_everything
-from bertie.data.passages import Curriculum, Pace, readable
+from bertie.data.passages import Curriculum, Pace, most_rounds
 from bertie.data.replay import Replay
 from bertie.evaluation.judge import to_json
 from bertie.objectives.pretraining import OBJECTIVES, PretrainingSettings, needs_teacher, read_objectives
@@ -40,18 +40,21 @@ from bertie.training.settings import Training
 from bertie.workflow.claim import claim_folder, claim_run
 from bertie.workflow.forgetting import begin
 from bertie.workflow.preparation import Notes
+from bertie.workflow.pretrain_checks import check_text
 from bertie.workflow.pretrain_judging import evaluation, judged
 from bertie.workflow.pretrain_publication import Outcome, publish
 from bertie.workflow.pretrain_request import PretrainRecipe, PretrainRequest, shape
 from bertie.workflow.pretrain_start import TOKENIZER, Ready, find, prepare
 from bertie.workflow.probe import usual_probe
 from bertie.workflow.task_probe import TaskProbe, read_task
-from bertie.workflow.train import TrainResult, published
+from bertie.workflow.train import TrainResult, allow_time, published
 
 ROUND_TOKENS = 1_000_000
 """Tokens of a round at most; a model is judged after each."""
 FEWEST_ROUNDS = 10
 """Rounds of a training that takes its whole time, so that its curve can be seen."""
+FEWEST_DIVIDED = 2.0
+"""Rounds that must fit into the time for the first of them to have short passages."""
 SPARE = 1.1
 """Rounds are planned for so much more than the time, as the first steps that tell how long one takes are slow."""
 RATES = {128: 2e-3, 256: 1e-3, 512: 7e-4, 768: 4e-4}
@@ -85,6 +88,7 @@ def _pretrain(request: PretrainRequest, run: RunFolder, say: Callable[[str], Non
             run.clear()  # not before: what is refused above costs no earlier run
             shutil.rmtree(run.path / TOKENIZER, ignore_errors=True)
         ready = prepare(request, recipe, run, notes)
+        check_text(ready, request.corpus[0])
         for note in announce(recipe.training, ready.task):
             notes.say(note)
         same_terms(ready, request, asked, run)
@@ -93,12 +97,10 @@ def _pretrain(request: PretrainRequest, run: RunFolder, say: Callable[[str], Non
         wrappers = regularized(recipe.training, ready.task)
         model = TrainingModel(ready.encoder, ready.task, wrappers, whole_vocabulary=True)
         reserve = RESERVE + (meter.before()["seconds"] if meter else 0.0)
-        training, rounds = plan(ready, model, request, run, request.seconds - reserve - (time.monotonic() - began))
+        left = request.seconds - reserve - (time.monotonic() - began)
+        training, rounds = plan(ready, model, request, run, left, notes.say)
         ready = replace(ready, recipe=replace(recipe, training=as_asked(training, recipe.training)))
-        notes.say(
-            f"training: {training.epochs} rounds of about {ready.corpus.train.tokens // rounds.pace.a_pass:,} tokens, "
-            f"{training.seconds or 0:.0f} s at most" + (f"; replay {recipe.replay:.0%}" if recipe.replay else "")
-        )
+        notes.say(forecast(ready, training, rounds.pace))
         notes.say(estimate_memory(model, rounds.at(0), training).line())
         evaluate = evaluation(ready, model, probe)
         fitted = lead(model, rounds, training, run, evaluate, [Teller(notes.say), *reporters(training, run)])
@@ -157,11 +159,16 @@ def same_terms(ready: Ready, request: PretrainRequest, asked: TaskProbe | None, 
 
 
 def plan(
-    ready: Ready, model: TrainingModel, request: PretrainRequest, run: RunFolder, left: float
+    ready: Ready,
+    model: TrainingModel,
+    request: PretrainRequest,
+    run: RunFolder,
+    left: float,
+    say: Callable[[str], None],
 ) -> tuple[Training, Curriculum | Replay]:
     """The settings with rate, time and rounds, decided once and kept for a resume; and the rounds themselves.
 
-    `left` are the seconds that there are to train.
+    `left` are the seconds that there are to train. A resume may ask for another time, but the rounds stay.
     """
     training, config = ready.recipe.training, ready.encoder.config
     rate = training.optimizer.rate or usual_rate(request, config.hidden_size)
@@ -169,11 +176,33 @@ def plan(
     decided = run.read("plan")
     if decided is None:
         left = max(left, 1.0)
-        seconds = request.within(training.seconds or left, left)
-        decided = {"seconds": seconds, **rounds_for(ready, model, training, seconds)}
+        seconds, given = request.within(training.seconds or left, left), request.budget is not None
+        decided = {"seconds": seconds, "left": left, "budget": request.seconds, "given": given}
+        decided |= rounds_for(ready, model, training, seconds)
         run.write("plan", decided)
+    elif "budget" in decided:  # what an earlier version planned does not say how much of its time was left
+        before = decided["seconds"]
+        allow_time(decided, run, request, training.seconds)
+        if decided["seconds"] > before and not training.epochs:
+            say(
+                f"more time: {decided['seconds']:.0f} s instead of {before:.0f} s, for the {decided['rounds']} rounds "
+                "that were planned, after which the run ends; for more of them start again with --overwrite"
+            )
     training = replace(training, epochs=decided["rounds"], seconds=decided["seconds"])
-    return training, curriculum(ready, decided["rounds"], decided["a_pass"])
+    share = decided.get("short_share", ready.recipe.short_share)
+    pace = Pace(rounds=training.epochs, a_pass=decided["a_pass"], short=(ready.recipe.short_length, share))
+    return training, curriculum(ready, pace)
+
+
+def forecast(ready: Ready, training: Training, pace: Pace) -> str:
+    """What a person is told of the rounds before the start."""
+    short = sum(pace.is_short(epoch) for epoch in range(pace.rounds)) if pace.short[0] < ready.how.length else 0
+    return (
+        f"training: {pace.rounds} rounds of about {ready.corpus.train.tokens // pace.a_pass:,} tokens, "
+        + (f"the first {short} in passages of at most {pace.short[0]} tokens, " if short else "")
+        + f"{training.seconds or 0:.0f} s at most"
+        + (f"; replay {ready.recipe.replay:.0%}" if ready.recipe.replay else "")
+    )
 
 
 def as_asked(training: Training, asked: Training) -> Training:
@@ -181,24 +210,24 @@ def as_asked(training: Training, asked: Training) -> Training:
     return replace(training, seconds=asked.seconds, epochs=asked.epochs)
 
 
-def rounds_for(ready: Ready, model: TrainingModel, training: Training, seconds: float) -> dict[str, int]:
-    """How many rounds there are, and how many of them are one pass over the corpus."""
-    documents = len(readable(ready.corpus.train))
-    a_pass = min(max(1, math.ceil(ready.corpus.train.tokens / ROUND_TOKENS)), documents)  # no round is empty
+def rounds_for(ready: Ready, model: TrainingModel, training: Training, seconds: float) -> dict[str, float]:
+    """How many rounds there are, how many of them are one pass over the corpus, and which part of them is short."""
+    most, short = most_rounds(ready.corpus.train, ready.how), (ready.recipe.short_length, ready.recipe.short_share)
+    a_pass = min(max(1, math.ceil(ready.corpus.train.tokens / ROUND_TOKENS)), most)
     if training.epochs:
-        return {"rounds": training.epochs, "a_pass": a_pass}
-    first = curriculum(ready, 1, a_pass).at(0)
+        return {"rounds": training.epochs, "a_pass": a_pass, "short_share": short[1]}
+    first = curriculum(ready, Pace(rounds=FEWEST_ROUNDS, a_pass=a_pass, short=short)).at(0)
     fitting = seconds / max(estimate_seconds(model, first, replace(training, epochs=1)).per_epoch, 1e-3)
     if fitting < FEWEST_ROUNDS:
-        a_pass = min(math.ceil(a_pass * FEWEST_ROUNDS / max(fitting, 0.05)), max(1, documents // 8))
-        fitting = FEWEST_ROUNDS
-    return {"rounds": math.ceil(SPARE * fitting), "a_pass": a_pass}
+        finer = min(math.ceil(a_pass * FEWEST_ROUNDS / max(fitting, 0.05)), most)
+        fitting, a_pass = fitting * finer / a_pass, finer
+    share = short[1] if fitting >= FEWEST_DIVIDED else 0.0
+    return {"rounds": math.ceil(SPARE * fitting), "a_pass": a_pass, "short_share": share}
 
 
-def curriculum(ready: Ready, rounds: int, a_pass: int) -> Curriculum | Replay:
+def curriculum(ready: Ready, pace: Pace) -> Curriculum | Replay:
     """The rounds of this training, perhaps with general text among them."""
     recipe = ready.recipe
-    pace = Pace(rounds=rounds, a_pass=a_pass, short=(recipe.short_length, recipe.short_share))
     own = Curriculum(ready.corpus.train, ready.how, recipe.training.seed, pace, ready.corpus.fingerprint)
     if not recipe.replay or ready.general is None:
         return own

@@ -45,10 +45,11 @@ def evaluation(
             for name, outcome in found.items():
                 nats.setdefault(name, []).append(outcome.nats)
                 right.setdefault(name, []).append(outcome.right)
-        losses = {name: float(torch.cat(parts).mean()) for name, parts in nats.items()}
+        asked = [name for name, parts in nats.items() if any(map(len, parts))]  # perhaps no passage has two parts
+        losses = {name: float(torch.cat(nats[name]).mean()) for name in asked}
         metrics = {f"{name}_loss": loss for name, loss in losses.items()}
-        metrics |= {f"{name}_accuracy": float(torch.cat(parts).float().mean()) for name, parts in right.items()}
-        if ready.task.foretelling is not None:
+        metrics |= {f"{name}_accuracy": float(torch.cat(right[name]).float().mean()) for name in asked}
+        if ready.task.foretelling in losses:
             metrics["perplexity"] = math.exp(min(losses[ready.task.foretelling], 700.0))
         if probe is not None:
             metrics["probe_accuracy"] = probe.score(ready.encoder, dtype)

@@ -27,7 +27,7 @@ from bertie.evaluation.report import DataPart, Report, render
 from bertie.evaluation.verdict import FloorFigure
 from bertie.predict import Predictor
 from bertie.training.run import RunFolder
-from bertie.workflow.documents import as_json, environment
+from bertie.workflow.documents import as_json, environment, speed
 from bertie.workflow.pretrain_request import PretrainRecipe
 
 GOLDEN_ROWS, GOLDEN_CHARACTERS = 8, 200
@@ -58,7 +58,7 @@ def publish(
     settings = tomli_w.dumps(to_dict(replace(recipe, task=predictor.task.description()["settings"])))
     parts = data_parts(corpus)
     report = report_of(predictor, outcome, run.entries(), (folder.resolve().name, settings), parts)
-    report = replace(report, keeps_last=recipe.training.keep == "last")
+    report = replace(report, keeps_last=recipe.training.keep == "last", tokens_per_second=speed(run))
     documents = {
         "recipe.toml": settings,
         "metrics.json": as_json({**outcome.evaluation, "held_out": _last(run.entries())}),

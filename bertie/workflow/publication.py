@@ -25,7 +25,7 @@ from bertie.evaluation.report import render
 from bertie.predict import BasePredictor, Predictor
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
-from bertie.workflow.documents import as_json, data_parts, report_of
+from bertie.workflow.documents import as_json, data_parts, report_of, speed
 from bertie.workflow.evaluate import FLOORS
 from bertie.workflow.preparation import Prepared
 
@@ -56,7 +56,8 @@ def publish(prepared: Prepared, predictor: Predictor, outcome: Outcome, run: Run
     settings = tomli_w.dumps(to_dict(recipe))
     words, seconds = (folder.resolve().name, settings), outcome.evaluation["seconds"]
     report = report_of(prepared, outcome.judgement, run.entries(), words, seconds, outcome.kept_step)
-    report = replace(report, search=outcome.search, keeps_last=outcome.training.keep == "last")
+    keeps_last = outcome.training.keep == "last"
+    report = replace(report, search=outcome.search, keeps_last=keeps_last, tokens_per_second=speed(run))
     documents = {
         "recipe.toml": settings,
         "metrics.json": as_json(outcome.evaluation),

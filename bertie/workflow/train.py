@@ -44,7 +44,7 @@ from bertie.tuning.full import Full
 from bertie.workflow.claim import claim_folder, claim_run
 from bertie.workflow.preparation import Notes, Prepared, prepare
 from bertie.workflow.publication import Outcome, publish
-from bertie.workflow.request import TrainRequest
+from bertie.workflow.request import RunRequest, TrainRequest
 
 COMPUTE = 9e13
 """Floating point operations of a training when no number of epochs is given, about eight minutes of two cores: what is
@@ -320,7 +320,7 @@ def judging_seconds(predictor: Predictor, rows: Rows) -> float:
     return (time.monotonic() - began) * len(rows) / len(few)
 
 
-def allow_time(decided: dict[str, Any], run: RunFolder, request: TrainRequest, asked: float | None) -> None:
+def allow_time(decided: dict[str, Any], run: RunFolder, request: RunRequest, asked: float | None) -> None:
     """Puts the time that a resume asks for into the plan; like the first it counts for all sessions of the run.
 
     `asked` is the recipe's `training.seconds`; it is no more than what is left of a budget that was given.

@@ -52,11 +52,15 @@ def test_hidden_pieces_are_named() -> None:
     assert two["candidates"] == two["masks"][0]["candidates"] and len(two["masks"]) == 2
 
 
-def test_what_comes_next_stands_behind_the_last_place_and_is_no_special() -> None:
-    answer = answers(Begun(NONE, NONE, spell=spell))[0]
+def test_what_comes_next_is_no_special_and_of_several_windows_that_of_the_last() -> None:
+    begun = Begun(NONE, NONE, spell=spell)
+    guesses = Guesses([begun] * 3, SHARES.log(), (0, 1))
+    guesses.add(SCORES, GOLD, ROW)
+    guesses.go_on(SCORES[:2], torch.tensor([0, 0]))
+    answer, _, other = guesses.answers()
     assert [one["token"] for one in answer["next"]] == ["good", "好", "bad", "坏", "slow"]
     assert sum(one["score"] for one in answer["next"]) == pytest.approx(1.0)
-    assert answer["positions"] == 2
+    assert answer["positions"] == 2 and other["next"] == []
 
 
 def test_places_that_come_one_after_the_other_give_the_same() -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bertie.data.batches import Rounds, of_epoch
 from bertie.data.masking import Vocabulary
-from bertie.data.passages import Arrangement, Curriculum, Pace, Passages
+from bertie.data.passages import Arrangement, Curriculum, Pace, Passages, most_rounds
 from bertie.text.marks import SENTENCE, WORD
 
 VOCABULARY = Vocabulary(size=60_000, mask=4, specials=(0, 1, 2, 3, 4))
@@ -90,6 +90,26 @@ def test_in_order_or_swapped() -> None:
         assert (first[0] == second[-1] + 1) == (example.target[0].joined == 0)
 
 
+def test_the_length_of_a_second_part_does_not_tell_a_stranger_among_few_passages() -> None:
+    lengths = np.random.default_rng(0).integers(8, 30, 300).tolist()
+    made = passages(lengths, join="next")
+    apart = [
+        abs(lengths[chunk.document] - lengths[second[0]])
+        for chunk, second, joined in zip(made.chunks, made.seconds, made.joined, strict=True)
+        if joined == 0
+    ]
+    assert len(apart) > 100 and max(apart) <= 2
+
+
+def test_beside_one_long_document_strangers_come_from_the_others() -> None:
+    made = passages([600, *[60] * 3], join="next")
+    strangers = {(chunk.document == 0, second[0] == 0) for chunk, second, joined in zip(
+        made.chunks, made.seconds, made.joined, strict=True
+    ) if joined == 0}  # fmt: skip
+    assert 0.3 < np.mean(made.joined) < 0.7
+    assert (True, True) not in strangers and (True, False) in strangers
+
+
 def test_where_there_is_no_other_text_the_part_that_follows_is_taken() -> None:
     assert {example.target[0].joined for example in passages([90], join="next")[:]} == {1}
 
@@ -103,6 +123,34 @@ def test_rounds_read_every_document_once_a_pass_short_passages_first() -> None:
     assert sorted(n for part in documents[3:] for n in part) == list(range(30))
     assert [max(rounds.at(epoch).costs) <= 16 for epoch in range(6)] == [True] * 3 + [False] * 3
     assert [e.sequences for e in of_epoch(rounds, 4)] == [e.sequences for e in rounds.at(4)[:]]
+
+
+def test_of_few_documents_each_round_reads_some_passages_of_all() -> None:
+    rounds = Curriculum(Texts([95] * 5), replace(HOW, join="next"), 5, Pace(rounds=4, a_pass=4), "x")
+    made = [rounds.at(epoch) for epoch in range(4)]
+    read = sorted((chunk.document, chunk.start) for one in made for chunk in one.chunks)
+    assert read == sorted({(document, 95 * k // 4) for document in range(5) for k in range(4)})
+    assert all(len(one) == 5 and {0, 1} == set(one.joined) for one in made[:2])
+
+
+def test_how_finely_a_pass_can_be_divided() -> None:
+    assert most_rounds(Texts([3] * 50 + [5]), HOW) == 1
+    assert most_rounds(Texts([5] * 80), HOW) == 10
+    assert most_rounds(Texts([2400]), HOW) == 10
+
+
+@pytest.mark.parametrize(
+    ("rounds", "fitting", "short"),
+    [(1, 1.0, 0), (2, 1.0, 1), (3, 1.0, 2), (10, 1.0, 6), (11, 1.0, 7), (10, 0.5, 3), (20, 0.1, 1), (20, 0.01, 0)],
+)
+def test_the_short_part_is_one_of_the_rounds_that_fit_and_never_the_last(
+    rounds: int, fitting: float, short: int
+) -> None:
+    pace = Pace(rounds=rounds, a_pass=1, short=(16, 0.6))
+    assert [pace.is_short(epoch, fitting) for epoch in range(rounds)] == [True] * short + [False] * (rounds - short)
+    made = Curriculum(Texts([60] * 4), HOW, 5, pace, "x")
+    for epoch in range(rounds):
+        assert (max(made.at(epoch, fitting).costs) <= 16) == (epoch < short)
 
 
 @pytest.mark.parametrize("join", [None, "next", "order"])

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bertie.evaluation import pages as module
+from bertie.evaluation.model_card import model_card
 from bertie.evaluation.report import render
 from bertie.evaluation.verdict import FloorFigure
 from bertie.metrics.intervals import Interval
@@ -69,6 +70,18 @@ def test_any_string_gives_a_page_that_can_be_written(payload: str) -> None:
     html = render(hostile(payload))
     html.encode("utf-8")
     assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f]", html)
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("en", ("Speed of training", "2,750 tokens a second")), ("zh", ("训练速度", "每秒 2,750 个词元"))],
+)
+def test_the_speed_of_the_training_is_told_where_it_is_known(language: str, told: tuple[str, str]) -> None:
+    report = replace(REPORT, language=language, tokens_per_second=2749.6)  # type: ignore[arg-type]
+    page, card = Page(render(report)).text, model_card(report)
+    assert all(one in page and one in card for one in told)
+    slow = replace(report, tokens_per_second=0.0)
+    assert told[0] not in Page(render(slow)).text and told[0] not in model_card(slow)
 
 
 def test_a_floor_that_is_as_good_is_the_first_thing_said() -> None:

@@ -13,6 +13,7 @@ from bertie.bundle.folder import Model
 from bertie.core.errors import UsageError
 from bertie.data.batches import Example, stack
 from bertie.data.passages import Passages
+from bertie.data.rows import Rows
 from bertie.nn import checkpoint
 from bertie.nn.config import EncoderConfig
 from bertie.nn.encoder import Encoder
@@ -257,9 +258,36 @@ def test_what_comes_next_is_told_where_a_text_is_read_from_the_left(tiny_model: 
     ready = Predictor(Model(model.encoder.eval(), model.task.eval(), tokenizer, 32))
     english, chinese, empty = ready.predict(["the service was very", "这手机很", ""])
     assert [english["next"][0]["token"], chinese["next"][0]["token"]] == ["good", "好"]
-    assert english["next"][0]["score"] > 0.5 and english["positions"] == 5 and len(empty["next"]) == 5
+    assert english["next"][0]["score"] > 0.5 and english["positions"] == 4 and len(empty["next"]) == 5
     masked = predictor(tiny_model, tokenizer, "causal_lm,masked_lm").predict(["the service", "the [MASK]"])
     assert ["next" in masked[0], "candidates" in masked[1]] == [False, True]
+
+
+@pytest.mark.parametrize("objective", ["causal_lm", "causal_lm,next_sentence"])
+def test_a_causal_model_is_asked_for_pieces_and_not_for_where_a_passage_is_cut(
+    objective: str, tiny_model: Path, tokenizer: Tokenizer
+) -> None:
+    model = made(tiny_model, tokenizer, objective)
+    task = model.task
+    assert isinstance(task, Pretraining)
+    examples = batch_of(model, tokenizer)
+    batch = model.collate(examples)
+    task.know(torch.ones(tokenizer.vocab_size, dtype=torch.long).numpy())
+    with torch.no_grad():
+        views = task(model.encoder, batch)
+        outcome, answers = task.outcomes(views)["causal_lm"], task.answer(views, batch)
+    pieces = sum(side is not None for one in examples for side in one.sequences[0].sequence)
+    assert len(outcome.nats) == pieces == sum(answer["positions"] for answer in answers)
+    assert float(outcome.nats.sum()) == pytest.approx(sum(a["loss"] * a["positions"] for a in answers), rel=1e-4)
+
+
+def test_beside_a_contrast_a_causal_model_still_goes_on(tiny_model: Path, tokenizer: Tokenizer) -> None:
+    ready = predictor(tiny_model, tokenizer, "causal_lm,contrastive")
+    answers = ready.predict(["the service", "the [MASK] was good"])
+    alone = predictor(tiny_model, tokenizer, "causal_lm").predict(["the service", "the [MASK] was good"])
+    assert [set(answer) for answer in answers] == [set(answer) for answer in alone]
+    assert all(len(answer["next"]) == 5 for answer in answers)
+    assert ready.task.score(answers, Rows([{"text": "x"}] * 2, "texts")).primary == "next_piece_accuracy"
 
 
 @pytest.mark.parametrize(

@@ -49,14 +49,15 @@ def passages(masked: bool) -> tuple[Batch, Tensor, Tensor]:
         places = np.array([2, 4, length - 2]) if masked else np.zeros(0, dtype=np.int64)
         seen = plain.copy()
         seen[places] = 4
-        sequence = Encoded(seen.tolist(), [0] * length, [(0, 0)] * length, [0] * length, False)
+        sides = [None, *[0] * (length - 2), None]
+        sequence = Encoded(seen.tolist(), [0] * length, [(0, 0)] * length, sides, False)
         examples.append(Example((sequence,), (Passage(plain, places),)))
     batch = stack(examples, 0)
     ids, labels = torch.zeros_like(batch.input_ids), torch.full_like(batch.input_ids, -100)
     for s, example in enumerate(examples):
         passage = example.target[0]
         ids[s, : len(passage.plain)] = torch.from_numpy(passage.plain)
-        asked = passage.places if masked else np.arange(1, len(passage.plain))
+        asked = passage.places if masked else np.arange(1, len(passage.plain) - 1)
         labels[s, asked] = ids[s, asked]
     return batch, ids, labels
 

@@ -18,7 +18,9 @@ NO_OPTIMIZER = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 1.0)
 
 
 def step(number: int) -> Step:
-    return Step(number=number, total=10, epoch=0, loss=1.0 / number, norm=2.0, rate=1e-5, rows=8)
+    return Step(
+        number=number, total=10, epoch=0, loss=1.0 / number, norm=2.0, rate=1e-5, rows=8, tokens=300, seconds=0.5
+    )
 
 
 def test_tensorboard_is_told_losses_and_scores(tmp_path: Path) -> None:
@@ -32,7 +34,9 @@ def test_tensorboard_is_told_losses_and_scores(tmp_path: Path) -> None:
         events = EventAccumulator(str(run.tensorboard))
         events.Reload()
     names = set(events.Tags()["scalars"])
-    assert names == {"train/loss", "train/rate", "train/gradient_norm", "dev/score", "dev/accuracy"}
+    told = {"loss", "rate", "gradient_norm", "tokens_per_second"}
+    assert names == {*(f"train/{name}" for name in told), "dev/score", "dev/accuracy"}
+    assert [event.value for event in events.Scalars("train/tokens_per_second")] == [600.0]
 
 
 def test_tensorboard_shows_steps_that_are_done_again_once(tmp_path: Path) -> None:

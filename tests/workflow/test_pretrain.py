@@ -141,7 +141,7 @@ def test_pre_training_goes_on_from_a_bundle_with_its_output_layer(
     with RunFolder(tmp_path / "on" / "run") as went:
         judged = [entry["masked_lm_loss"] for entry in went.entries() if "score" in entry]
     # Without its output layer it would begin above 5.9, the logarithm of 400 pieces.
-    assert judged[0] < after.evaluation["metrics"]["unigram_entropy"] + 0.1
+    assert judged[0] < after.evaluation["metrics"]["unigram_entropy"] + 0.5
     assert judged[-1] < judged[0]
 
 

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 import torch
 
+from bertie.core.errors import DataError
 from bertie.data.passages import Passages
 from bertie.objectives.pretraining import Pretraining
 from bertie.text.tokenizer import Tokenizer
 from bertie.training.model import TrainingModel
 from bertie.training.settings import Training
 from bertie.workflow import pretrain_start
+from bertie.workflow.pretrain_checks import check_text
 from bertie.workflow.pretrain_judging import evaluation
 from bertie.workflow.pretrain_request import PretrainRecipe
 from bertie.workflow.pretrain_start import Ready
@@ -90,3 +92,39 @@ def test_a_perplexity_is_that_of_foretold_pieces(
         assert "perplexity" not in metrics
     else:
         assert metrics["perplexity"] == pytest.approx(math.exp(metrics[f"{foretelling}_loss"]))
+
+
+def test_what_nobody_was_asked_has_no_figure(tiny_model: Path, tokenizer: Tokenizer) -> None:
+    model = made(tiny_model, tokenizer, "masked_lm,next_sentence")
+    one = ready(model, tokenizer, [])
+    how = replace(one.how, judging=True, join=None)  # no passage has two parts
+    with torch.no_grad():
+        found = evaluation(one, model, None, Passages(Texts(tokenizer, TEXTS), range(4), how, (1,)))()
+    assert set(found.metrics) == {"masked_lm_loss", "masked_lm_accuracy", "perplexity"}
+    assert found.score == pytest.approx(-found.metrics["masked_lm_loss"])
+
+
+@pytest.mark.parametrize(("objective", "refused"), [("masked_lm", True), ("causal_lm,contrastive", False)])
+def test_held_out_text_of_which_nothing_is_hidden_is_refused_before_the_training(
+    objective: str, refused: bool, tiny_model: Path, tokenizer: Tokenizer
+) -> None:
+    model = made(tiny_model, tokenizer, objective)
+    assert isinstance(model.task, Pretraining)
+    model.task.settings = replace(model.task.settings, rate=1e-9)
+    if not refused:
+        check_text(ready(model, tokenizer, [20, 5]), "c.txt")
+        return
+    with pytest.raises(DataError, match=r"c.txt: in 2 held-out passages of 29 tokens no piece happens to be hidden"):
+        check_text(ready(model, tokenizer, [20, 5]), "c.txt")
+
+
+@pytest.mark.parametrize(
+    ("train", "held_out", "says"), [([90, 3], [60] * 2, "to learn from"), ([90] * 2, [60], "held")]
+)
+def test_next_sentence_needs_two_documents(
+    train: list[int], held_out: list[int], says: str, tiny_model: Path, tokenizer: Tokenizer
+) -> None:
+    one = ready(made(tiny_model, tokenizer, "masked_lm,next_sentence"), tokenizer, held_out)
+    one.corpus.train = HeldOut(train)  # type: ignore[misc]
+    with pytest.raises(DataError, match=rf"c.txt: of the [12] documents {says}.* expected 2 or more"):
+        check_text(one, "c.txt")

@@ -36,7 +36,7 @@ def sums(run: Path) -> dict[str, str]:
         run / "best/model.safetensors",
     ]
     state = json.loads((last / "state.json").read_text())
-    del state["state"]["seconds"]
+    del state["state"]["seconds"], state["state"]["stepping"]
     return {str(path.relative_to(run)): sha256(path) for path in files} | {"state": json.dumps(state)}
 
 

@@ -60,7 +60,7 @@ def sums(folder: Path) -> dict[str, Any]:
     files = [folder / "log.jsonl", *folder.glob("best/*"), *folder.glob("checkpoints/*/*.safetensors")]
     (last, *_) = sorted(folder.glob("checkpoints/*/state.json"), reverse=True)
     state = json.loads(last.read_text())
-    del state["state"]["seconds"]
+    del state["state"]["seconds"], state["state"]["stepping"]
     return {str(file.relative_to(folder)): sha256(file) for file in files} | {"state": state}
 
 

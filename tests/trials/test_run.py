@@ -129,5 +129,5 @@ def test_errors_come_before_the_work(
 
 def test_without_optuna_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"pip install 'bertie\[search\]'"):
+    with pytest.raises(UsageError, match=r"pip install -e '.\[search\]'"):
         bertie.search("data.csv")

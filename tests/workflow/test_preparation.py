@@ -33,8 +33,10 @@ from bertie.training.run import RunFolder
 from bertie.training.settings import Training
 from bertie.workflow import preparation
 from bertie.workflow.choose import load_start
+from bertie.workflow.floor_rows import FloorRows
 from bertie.workflow.members import fresh
 from bertie.workflow.preparation import (
+    Chosen,
     Notes,
     Prepared,
     assemble,
@@ -142,7 +144,8 @@ def test_task_and_encoder_are_on_the_device(name: str, tiny_model: Path, monkeyp
 def assembled(tiny_model: Path, name: str, settings: dict[str, Any], seed: int) -> Prepared:
     rows, recipe = EIGHT[name], Recipe(task=settings, training=Training(seed=seed))
     start, task = load_start(str(tiny_model)), TASKS.get(name).from_rows(rows, settings)
-    return assemble(Splits(rows, rows, rows, []), task, start, recipe, Notes(lambda line: None), None)
+    chosen = Chosen(start, recipe, None, FloorRows(), torch.float32)
+    return assemble(Splits(rows, rows, rows, []), task, chosen, Notes(lambda line: None))
 
 
 def head(prepared: Prepared) -> torch.Tensor:

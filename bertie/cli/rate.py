@@ -8,6 +8,7 @@ Knows nothing of how it is found. Imports it inside the command, so that `bertie
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,8 @@ def rate(
     method: options.Method = None,
     recipe: options.Recipe = None,
     set_: options.Sets = None,
+    group_column: options.GroupColumn = None,
+    time_column: options.TimeColumn = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     encoding: options.Encoding = None,
@@ -47,6 +50,7 @@ def rate(
     from bertie.workflow.request import TrainRequest
 
     reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows)
+    reading = replace(reading, group_column=group_column, time_column=time_column)
     training = TrainRequest(
         data=data,
         dev=dev,

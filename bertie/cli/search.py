@@ -8,6 +8,7 @@ Knows nothing of how the work is done. Imports it inside the commands, so that `
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -54,6 +55,8 @@ def search(
     storage: Storage = None,
     resume: Resume = False,
     overwrite: options.Overwrite = False,
+    group_column: options.GroupColumn = None,
+    time_column: options.TimeColumn = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     encoding: options.Encoding = None,
@@ -67,6 +70,7 @@ def search(
     from bertie.trials.request import SearchRequest
 
     reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows)
+    reading = replace(reading, group_column=group_column, time_column=time_column)
     request = SearchRequest(
         data=data,
         dev=dev,

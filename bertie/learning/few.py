@@ -79,6 +79,8 @@ def refuse(recipe: FewShotRecipe) -> None:
             raise UsageError(
                 f"{name} is {asked}, which `bertie fewshot` does not learn with; leave it out, or take `bertie train`"
             )
+    if recipe.by == "descriptions" and recipe.method != "full":
+        raise UsageError(f"--method {recipe.method}: nothing is trained --by descriptions; leave one of the two out")
     options = from_dict(ClassificationSettings, recipe.task, "task")
     if recipe.by != "pattern" and not options.starts_linear:
         raise UsageError(

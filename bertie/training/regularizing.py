@@ -93,6 +93,12 @@ def announce(settings: Training, task: Task, method: Method | None = None) -> li
             "what it promises (its ranks move on the way, and a mean of different ones is none of them); leave one of "
             "the two out"
         )
+    if method is not None and method.keeps_last and (settings.patience or settings.keep == "best"):
+        asked = f"patience is {settings.patience}" if settings.patience else "keep is 'best'"
+        raise UsageError(
+            f"training.{asked}, but with --method {method.name} only the last weights are what it promises (its ranks "
+            "move on the way); leave it out"
+        )
     return [_line(one) for one in (regularizer, average) if one is not None]
 
 

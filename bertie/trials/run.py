@@ -22,7 +22,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from bertie.bundle.checksums import RUN_FOLDER
+from bertie.bundle.checksums import RUN_FOLDER, SEAL
 from bertie.core.errors import BertieError, Stopped
 from bertie.core.peak import forget_peak, peak_memory
 from bertie.evaluation.judge import interval
@@ -73,7 +73,7 @@ def _published(session: Session, run: Path, worker: Worker, say: Say) -> SearchR
         return SearchResult(folder, {}, [], None)
     limit = session.field.request.latency_seconds
     chosen_from = {"trials": len(ledger.trials(TrialState.COMPLETE)), "latency": limit}
-    if ledger.read("published") != chosen_from:
+    if ledger.read("published") != chosen_from or not (folder / SEAL).is_file():
         conclude(session.field, ledger, run / "trials", session.used())
         ledger.write("published", chosen_from)
     evaluation = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))

@@ -136,6 +136,9 @@ def test_what_cannot_be_is_said(tiny_model: Path) -> None:
         announce(Training(average={"name": "ema", "begin": 0.5}), task)
     with pytest.raises(UsageError, match="--method adalora"):
         announce(Training(average={"name": "ema"}), task, method_of("adalora"))
+    for early, said in ((Training(patience=2), "training.patience is 2"), (Training(keep="best"), "keep is 'best'")):
+        with pytest.raises(UsageError, match=rf"{said}, but with --method adalora only the last weights"):
+            announce(early, task, method_of("adalora"))
     several = TASKS.get("classification").from_rows(
         EIGHT["classification"].with_column("label", [[row["label"]] for row in EIGHT["classification"]]), {}
     )

@@ -162,6 +162,11 @@ REFUSED = {
         ["--set", "task.normalise=false", "--by", "descriptions"],
         "the head of --by descriptions is a linear solution on normalised means: expected 'mean' and true",
     ),
+    "tuning where nothing is trained": (
+        TWO,
+        ["--by", "descriptions", "--method", "prefix"],
+        "--method prefix: nothing is trained --by descriptions; leave one of the two out",
+    ),
     "nothing to tune": (TWO, ["--method", "frozen"], "every parameter of encoder and head is frozen"),
 }
 

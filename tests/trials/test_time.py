@@ -11,6 +11,7 @@ import pytest
 import torch
 from optuna.trial import TrialState
 
+from bertie.bundle.checksums import SEAL
 from bertie.core.errors import Stopped
 from bertie.training.checkpoints import Checkpoint, save
 from bertie.training.state import State
@@ -130,20 +131,23 @@ def test_no_more_is_tried_where_everything_was_over_the_memory(tmp_path: Path) -
     assert said == ["15 trainings took more than --max-memory allows, and none less: no more are tried"]
 
 
-def test_another_limit_publishes_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_limit_or_a_missing_bundle_publishes_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     published: list[float] = []
     monkeypatch.setattr(run, "conclude", lambda field, ledger, trials, seconds: published.append(seconds))
     monkeypatch.setattr(run, "load", lambda folder, device: None)
-    (tmp_path / "metrics.json").write_text(json.dumps({"search": {"lines": []}}))
+    for name in ("metrics.json", SEAL):
+        (tmp_path / name).write_text(json.dumps({"search": {"lines": []}}))
     ledger, _ = open_ledger(f"sqlite:///{tmp_path / 'trials.db'}", 0)
-    for limit in (None, None, 0.005, 0.005):
+    for limit, taken in ((None, False), (None, False), (0.005, False), (0.005, False), (0.005, True)):
+        if taken:  # the bundle, while its trials are left
+            (tmp_path / SEAL).unlink()
         request = SimpleNamespace(folder=tmp_path, latency_seconds=limit)
         recipe = SimpleNamespace(training=SimpleNamespace(device="cpu"))
         field = SimpleNamespace(request=request, recipe=recipe)
         session: Any = SimpleNamespace(field=field, ledger=ledger, used=lambda: 1.0, seen=lambda: None)
         worker: Any = SimpleNamespace(others=set)
         run._published(session, tmp_path, worker, lambda line: None)
-    assert len(published) == 2
+    assert len(published) == 3
 
 
 def test_floors_are_fitted_before_a_waiting_trial_gets_its_time(tmp_path: Path) -> None:

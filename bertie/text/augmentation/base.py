@@ -36,7 +36,9 @@ _LETTER = rf"[^\W\d_{HAN}]"
 _PART_OF_WORD = rf"(?:{_LETTER}|[\d_\u0300-\u036f\u200d\ufe0f])"
 _LETTERS = re.compile(rf"(?<!{_PART_OF_WORD}){_LETTER}+(?:['’-]{_LETTER}+)*(?!{_PART_OF_WORD})")
 _NEGATION = re.compile(
-    "not|no|never|nor|none|nothing|nobody|without|cannot|.*n['’]t|.*[不没].*|[无未].*|非|并非|别(?![人的]).*|勿|莫",
+    "not|no|never|nor|neither|none|nothing|nobody|nowhere|without|hardly|barely|cannot|.*n['’]t"
+    "|(?:ai|is|are|was|were|do|does|did|has|have|had|wo|ca|could|should|would|must)nt"
+    "|.*[不没无未勿莫].*|.*非|[并绝]非.*|别(?![人的]).*",
     re.IGNORECASE,
 )
 
@@ -155,8 +157,14 @@ def free_words(draft: Draft, user_words: tuple[str, ...] = ()) -> list[Word]:
     for match in _LETTERS.finditer(text):
         if match.start() not in mixed and match.end() - 1 not in mixed:
             found.append(Word(match.group(), *match.span()))
-    free = (one for one in found if not (_NEGATION.fullmatch(one.text) or draft.touches(one.start, one.end)))
+    free = (one for one in found if not (negates(one.text) or draft.touches(one.start, one.end)))
     return sorted(free, key=lambda word: word.start)
+
+
+def negates(word: str) -> bool:
+    """Whether a word may turn a text into its opposite: none such is taken out of a text or put in. Rather a word too
+    many (`未来`) than one too few."""
+    return _NEGATION.fullmatch(word) is not None
 
 
 def is_han(word: str) -> bool:

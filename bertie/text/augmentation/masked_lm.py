@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import product
 
 from bertie.core.errors import UsageError
-from bertie.text.augmentation.base import Candidates, Draft, Edit, Sources, Way, is_han
+from bertie.text.augmentation.base import Candidates, Draft, Edit, Sources, Way, is_han, negates
 from bertie.text.augmentation.thesaurus import written_as
 from bertie.text.words import Word, words
 
@@ -85,6 +85,8 @@ def _likely(word: Word, blanks: Sequence[Candidates]) -> dict[str, float]:
         for _, score in pieces:
             weight *= score
         fits = len(other) == len(word.text) and all(map(is_han, other)) if han else _LATIN.fullmatch(other)
+        if negates(other):
+            continue  # `很好` would become `不好`, with the label it had
         if fits and weight > 0.0 and other.lower() != word.text.lower() and (not han or len(words(other)) == 1):
             found[other] = weight
     return found

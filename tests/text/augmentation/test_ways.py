@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bertie.core.errors import UsageError
 from bertie.data.augmentation import WAYS
-from bertie.text.augmentation.base import Candidates, Changed, Draft, Edit, Place, Sources, changed, free_words
+from bertie.text.augmentation.base import Candidates, Changed, Draft, Edit, Place, Sources, changed, free_words, negates
 from bertie.text.augmentation.look_alikes import look_alikes
 from bertie.text.augmentation.pinyin import syllables
 from bertie.text.augmentation.thesaurus import Thesaurus, own_groups
@@ -125,6 +125,9 @@ def test_numbers_and_negation_stay() -> None:
     text = "Not 25 of 300mg, don't! 不 没有 42 H2O"
     assert words_of(text) == ["of"]
     assert words_of("非常特别，毫不便宜，无法退货，别买") == ["非常", "特别", "便宜", "退货"]
+    for word in ("从未", "尚未", "毫无", "绝非", "绝非易事", "请勿", "决不", "dont", "neither", "Can't"):
+        assert negates(word), word
+    assert not any(map(negates, ("非常", "非凡", "别人", "paint", "note")))
     assert words_of("T恤 and iPhone15 for 手机") == ["and", "for", "手机"]
 
 
@@ -141,6 +144,15 @@ def test_a_language_model_is_asked_for_whole_words() -> None:
     assert asked == [["", " ", ""], ["", "", ""]]
     assert {edit.text for edit in edits[0]} <= {"Great", "We", "great", "we"}
     assert edits[1] == []
+
+
+def test_what_a_language_model_puts_in_is_no_negation() -> None:
+    def against(texts: Sequence[Sequence[str]]) -> list[list[Candidates]]:
+        return [[[("不", 0.8), ("not", 0.8), ("好", 0.1), ("fine", 0.1)]] * (len(parts) - 1) for parts in texts]
+
+    way = WAYS.get("masked_lm")(1.0, Sources(THESAURUS, against))
+    found = way.edits([Draft("very", Random(0)), Draft("大", Random(0))])
+    assert [[edit.text for edit in edits] for edits in found] == [["fine"], ["好"]]
 
 
 def test_a_text_with_blanks_of_its_own_is_left_alone() -> None:

@@ -69,7 +69,8 @@ def attach(folder: Path, name: str, fingerprint: str, method: Method) -> tuple[E
         peft_files.load_adapter(encoder, folder)
         return encoder.eval(), place
     tensors = weights(folder / WEIGHTS)
-    method.restore(encoder, _under(ADDED, tensors))
+    if added := _under(ADDED, tensors):
+        method.restore(encoder, added)
     # Assigned, not copied: what is not changed belongs to the other adapters on this encoder too.
     encoder.load_state_dict(_under(OWN, tensors), strict=False, assign=True)
     return encoder.eval(), place

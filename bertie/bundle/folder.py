@@ -75,6 +75,8 @@ class Model:
     golden: list[dict[str, Any]] = field(default_factory=list)
     tuning: Method | None = None
     """How the encoder was trained, where somebody said so; what it added is in the encoder unless it was merged."""
+    added: Mapping[str, Tensor] = field(default_factory=dict)
+    """What the method added, where the encoder was read merged: kept beside it when it is written again."""
     members: tuple[Model, ...] = ()
     """Of an ensemble: who answers. What is asked of one model (encoder, task, tokenizer) is the first member's."""
     combination: Combination | None = None
@@ -141,7 +143,7 @@ def _write_model(model: Model, making: Path) -> None:
 
 
 def _write_weights(model: Model, making: Path) -> None:
-    added = additions(model.encoder)
+    added = additions(model.encoder) or model.added
     plain = model.tuning.merge(model.encoder) if model.tuning and model.tuning.merges else bare(model.encoder)
     checkpoint.save(plain, making / "model", heads=model.task.heads())
     model.tokenizer.save(making / "model", segments=plain.config.type_vocab_size > 1)
@@ -159,15 +161,17 @@ def _write_weights(model: Model, making: Path) -> None:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in added.items()}, making / TUNING)
 
 
-def save_adapter(model: Model, added: Mapping[str, Tensor], making: Path) -> None:
+def save_adapter(model: Model, making: Path) -> None:
     """Writes what training changed of the encoder that it started from, into a folder that is being made.
 
     The encoder itself is not in it: `read` finds it by its name, `Model.origin`.
     """
     assert model.tuning is not None, "without a method nothing is known of what changed"
-    fingerprint = adapter.write(model.encoder, added, model.tuning, model.origin, making)
+    added = model.added or additions(model.encoder)
+    origin = str(Path(model.origin).resolve()) if Path(model.origin).is_dir() else model.origin
+    fingerprint = adapter.write(model.encoder, added, model.tuning, origin, making)
     _save_head(model, making)
-    base = {"base": {"name": model.origin, "fingerprint": fingerprint}}
+    base = {"base": {"name": origin, "fingerprint": fingerprint}}
     write_json(making / "bundle.json", _description(model) | base)
     write_json(making / "golden.json", model.golden)
     checksums.seal(making)
@@ -184,15 +188,17 @@ def read(folder: Path) -> Model:
     description = described(folder)
     if description["engine"] == ENSEMBLE:
         return _read_ensemble(folder, description)
-    tuning, base = _read_tuning(description.get("tuning")), description.get("base")
+    tuning, base, added = _read_tuning(description.get("tuning")), description.get("base"), dict[str, Tensor]()
     if base:
         assert tuning is not None, "an adapter names the method that made it"
         encoder, place = adapter.attach(folder, base["name"], base["fingerprint"], tuning)
     else:
         place = folder / "model"
         encoder = checkpoint.load(place).encoder
+        if tuning and (not tuning.merges or (folder / TUNING).is_file()):
+            added = adapter.weights(folder / TUNING)
         if tuning and not tuning.merges:
-            tuning.restore(encoder, adapter.weights(folder / TUNING))
+            tuning.restore(encoder, added)
             encoder.eval()
     name = description["task"]["name"]
     kind = LANGUAGE_TASKS.get(name) or TASKS.get(name)
@@ -210,6 +216,7 @@ def read(folder: Path) -> Model:
         origin=description["origin"],
         golden=read_json(folder / "golden.json"),
         tuning=tuning,
+        added=added if tuning and tuning.merges else {},
     )
 
 

@@ -31,7 +31,7 @@ def soup(models: Iterable[Model]) -> Model:
     sums: list[dict[str, Tensor]] = []
     count = 0
     for model in models:
-        mixable = replace(model, encoder=_plain(model), golden=[])
+        mixable = replace(model, encoder=_plain(model), added={}, golden=[])
         states = [mixable.encoder.state_dict(), mixable.task.state_dict()]
         count += 1
         if first is None:

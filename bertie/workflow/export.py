@@ -14,9 +14,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bertie.bundle.adapter import weights
 from bertie.bundle.checksums import stay_outside
-from bertie.bundle.folder import MEMBERS, TUNING, Model, save_adapter
+from bertie.bundle.folder import MEMBERS, Model, save_adapter
 from bertie.bundle.linear import ENGINE as LINEAR
 from bertie.core.errors import BundleError, UsageError
 from bertie.core.files import new_folder
@@ -53,11 +52,11 @@ def run_export(model: str | Path, format_: str, out: Path) -> str:
     predictor.task.cpu()
     heavy = [*predictor.model.encoder.parameters(), *predictor.task.parameters()]
     with new_folder(out, sum(weight.nbytes for weight in heavy)) as making:
-        said = FORMATS[format_](predictor, making, Path(model))
+        said = FORMATS[format_](predictor, making)
     return f"{out}: {said}"
 
 
-def huggingface(predictor: Predictor, folder: Path, source: Path) -> str:
+def huggingface(predictor: Predictor, folder: Path) -> str:
     """The folder of AutoModelForSequenceClassification and AutoTokenizer."""
     model, task = predictor.model, predictor.task
     if not isinstance(task, Classification):
@@ -79,15 +78,14 @@ def huggingface(predictor: Predictor, folder: Path, source: Path) -> str:
     return f"{how.class_name} for transformers{code}; {same}; see README.md"
 
 
-def small(predictor: Predictor, folder: Path, source: Path) -> str:
+def small(predictor: Predictor, folder: Path) -> str:
     """What training changed of its encoder: a small bundle, which needs that encoder to be at hand."""
     model = predictor.model
     if model.tuning is None:
         raise UsageError(
             f"{predictor.name}: does not say how it was tuned; format adapter takes bundles of bertie train"
         )
-    added = weights(source / TUNING) if (source / TUNING).is_file() else {}
-    save_adapter(model, added, folder)
+    save_adapter(model, folder)
     again = load_torch(folder).model.encoder.cpu()  # where there is a GPU it is loaded there
     difference = _apart(model.encoder, again, model)
     if not difference <= TOLERANCE:
@@ -96,9 +94,8 @@ def small(predictor: Predictor, folder: Path, source: Path) -> str:
     return f"adapter on {model.origin}, {size / 2**20:.2f} MB; states within {difference:.0e} of the bundle's"
 
 
-FORMATS: dict[str, Callable[[Predictor, Path, Path], str]] = {"huggingface": huggingface, "adapter": small}
-"""What a person may ask for. A format writes into a temporary folder, of a bundle in another, and proves what it
-wrote."""
+FORMATS: dict[str, Callable[[Predictor, Path], str]] = {"huggingface": huggingface, "adapter": small}
+"""What a person may ask for. A format writes into a temporary folder, and proves what it wrote."""
 
 
 def _free(out: Path) -> None:

@@ -12,7 +12,7 @@ from bertie.bundle import adapter
 from bertie.core.errors import BundleError, ModelError, UsageError
 from bertie.nn import checkpoint
 from bertie.nn.low_rank import LowRankLinear
-from bertie.nn.peft_files import load_adapter
+from bertie.nn.peft_files import WEIGHTS, load_adapter
 from bertie.predict import Predictor
 from bertie.workflow import export
 from bertie.workflow.export import run_export
@@ -64,6 +64,33 @@ def test_that_of_lora_is_a_file_of_peft(tiny_model: Path, tmp_path: Path) -> Non
     assert any(isinstance(module, LowRankLinear) for module in encoder.modules())
     ids = torch.tensor([[2, 5, 6, 3]])
     torch.testing.assert_close(encoder(ids), predictor.model.encoder(ids), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("several", "file"), [({"folds": 2}, WEIGHTS), ({"seeds": 2}, adapter.WEIGHTS)])
+def test_that_of_several_trainings(
+    several: dict[str, int], file: str, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refit has what LoRA added; a soup has not: the mean of products is no product of two matrices."""
+    data = write(tmp_path / "data.csv", 60)
+    monkeypatch.chdir(tiny_model.parent)
+    settings = {"training.epochs": 1, "training.optimizer.rate": 1e-2}
+    found = bertie.train(
+        data,
+        model=tiny_model.name,
+        method="lora",
+        out=tmp_path / "m",
+        settings=settings,
+        **several,
+        say=lambda line: None,
+    )
+    run_export(tmp_path / "m", "adapter", tmp_path / "small")
+    assert (tmp_path / "small" / file).exists()
+    monkeypatch.chdir(tmp_path)  # the encoder was named from another working directory
+    for mine, theirs in zip(
+        found.predictor.predict(TEXTS), bertie.load(tmp_path / "small").predict(TEXTS), strict=True
+    ):
+        assert mine["scores"] == pytest.approx(theirs["scores"], abs=1e-4)
 
 
 def test_encoders_are_compared_on_the_processor(

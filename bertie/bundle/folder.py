@@ -203,6 +203,7 @@ def read(folder: Path) -> Model:
     name = description["task"]["name"]
     kind = LANGUAGE_TASKS.get(name) or TASKS.get(name)
     task: Task = kind.from_description(description["task"]["description"])
+    task.metric = description["task"].get("metric", "")
     task.build_head(encoder.config.hidden_size)
     _load_head(task, folder / "head.safetensors")
     tokenizer = _tokenizer(place, task, description["tokenizer"])
@@ -303,9 +304,15 @@ def _description(model: Model) -> dict[str, Any]:
         "origin": model.origin,
         "max_length": model.max_length,
         **({"tuning": tuned} if tuned else {}),
-        "task": {"name": model.task.name, "description": model.task.description()},
+        "task": described_task(model.task),
         "tokenizer": model.tokenizer.fingerprint,
     }
+
+
+def described_task(task: Task) -> dict[str, Any]:
+    """What bundle.json says of the task."""
+    metric = {"metric": task.metric} if task.metric else {}
+    return {"name": task.name, "description": task.description(), **metric}
 
 
 def _read_tuning(description: dict[str, Any] | None) -> Method | None:

@@ -91,6 +91,7 @@ def read(folder: Path) -> LinearModel:
     try:
         weights = load_file(folder / WEIGHTS)
         task = Classification.from_description(description["task"]["description"])
+        task.metric = description["task"].get("metric", "")
         vectorizers = [_vectorizer(one, weights[f"idf.{i}"]) for i, one in enumerate(document["vectorizers"])]
         model = LinearModel(
             task,
@@ -119,7 +120,7 @@ def _description(model: LinearModel) -> dict[str, Any]:
         "bertie": __version__,
         "engine": model.engine,
         "origin": model.origin,
-        "task": {"name": model.task.name, "description": model.task.description()},
+        "task": bundle.described_task(model.task),
     }
 
 

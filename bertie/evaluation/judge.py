@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bertie.core.errors import UsageError
 from bertie.data.rows import Rows
 from bertie.evaluation.mistakes import scored_and_mistakes
 from bertie.metrics.intervals import Interval, mean_interval, paired_difference
@@ -55,8 +54,8 @@ def judge(
     `floors`: name and answers of each, of which only the scores are held: they may be made one after the other.
     UsageError: a metric that there is not, or that is no score.
     """
-    scores = _by(metric, task.score(answers, rows))
-    judged = {name: _floor(scores, _by(metric, task.score(said, rows))) for name, said in floors}
+    scores = _by(metric, task.scores(answers, rows))
+    judged = {name: _floor(scores, _by(metric, task.scores(said, rows))) for name, said in floors}
     return Judgement(task.name, len(rows), scores, interval(scores), judged)
 
 
@@ -156,13 +155,7 @@ def _between(figure: Mapping[str, Any]) -> str:
 
 def _by(metric: str | None, scores: Scores) -> Scores:
     """The scores with this metric as the primary one."""
-    if metric is None:
-        return scores
-    sampled = scores.sample.names if scores.sample else ()
-    known = [name for name in scores.metrics if name in scores.per_row or name in sampled]
-    if metric not in known:
-        raise UsageError(f"--metric {metric!r}: there are {', '.join(known)}")
-    return replace(scores, primary=metric)
+    return scores if metric is None else scores.by(metric)
 
 
 def _floor(model: Scores, floor: Scores) -> Floor:

@@ -46,7 +46,7 @@ def learn_by_pattern(few: Few, run: RunFolder, notes: Notes) -> Few:
 
     def known() -> Evaluation:
         """How many of the rows that it learns from it knows; nothing is chosen by it."""
-        scores = task.score(dev_answers(predictor, dev), dev)
+        scores = task.scores(dev_answers(predictor, dev), dev)
         return Evaluation(scores.value, scores.metrics)
 
     # The head reads the table of word vectors itself.
@@ -79,6 +79,7 @@ def make_task(few: Few) -> PatternTask:
     heads = checkpoint.load(resolve(few.model).folder).heads
     gap = Gap.of(PATTERNS[language] if options.text == "auto" else options.text, words, start.tokenizer)
     task = PatternTask(gap, start.encoder.config)
+    task.metric = few.task.metric
     task.build_head(start.encoder.config.hidden_size)
     task.take_head(heads, few.model)
     return task

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
@@ -122,6 +122,14 @@ class Scores:
         """The primary metric."""
         return self.metrics[self.primary]
 
+    def by(self, metric: str) -> Scores:
+        """The same with another primary metric; UsageError where there is none of this name that has an interval."""
+        sampled = self.sample.names if self.sample else ()
+        known = [name for name in self.metrics if name in self.per_row or name in sampled]
+        if metric not in known:
+            raise UsageError(f"metric {metric!r} does not exist; choose one of {', '.join(known)}")
+        return replace(self, primary=metric)
+
 
 @dataclass(frozen=True)
 class Mistake:
@@ -159,6 +167,8 @@ class Task(nn.Module, ABC):
     """Whether its answer is that vector at length one, and so the encoder's alone."""
     compares_rows: bool = False
     """Whether its loss compares rows of a batch with each other: then none is cut for several processes."""
+    metric: str = ""
+    """Metric by which a person wants it judged; otherwise the one that `score` holds for the primary one."""
 
     @classmethod
     @abstractmethod
@@ -275,6 +285,13 @@ class Task(nn.Module, ABC):
     @abstractmethod
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """Answers against the labels of the rows. A label never seen in training is counted and scored wrong."""
+
+    def scores(self, answers: Sequence[Answer], rows: Rows) -> Scores:
+        """`score`, with the metric that was asked for as the primary one; UsageError where it cannot choose."""
+        found = self.score(answers, rows)
+        if self.metric in found.errors:
+            raise UsageError(f"training.metric is {self.metric!r}, of which the smaller is better; name another one")
+        return found.by(self.metric) if self.metric else found
 
     def tie_break(self, answers: Sequence[Answer], rows: Rows) -> float:
         """0 to 1, larger is better: tells two models apart whose scores are equal. 0 where a task cannot."""

@@ -87,6 +87,9 @@ class Training:
     """Which weights a training ends with: best, those of the best dev score, unless the last ones, where the schedule
     ends, are within its standard error of them; or the last ones. auto: the last ones where fewer than 100 dev rows
     would choose by luck."""
+    metric: str = ""
+    """Metric by which models are chosen on the dev rows, and which reports name first, such as `macro_f1`; otherwise
+    the task's own. Larger must be better."""
     patience: int = 0
     """Evaluations without a better score after which training ends. 0: never."""
     evaluations_per_epoch: int = 1

@@ -285,7 +285,9 @@ def make_task(name: str | None, rows: Rows, recipe: Recipe) -> Task:
         if not fitting:
             raise DataError(f"{rows.where(0)}: the columns are those of {rows.kind}, for which there is no task yet")
         name = fitting[0]
-    return TASKS.get(name).from_rows(rows, recipe.task)
+    task = TASKS.get(name).from_rows(rows, recipe.task)
+    task.metric = recipe.training.metric
+    return task
 
 
 def make_method(name: str, settings: dict[str, Any]) -> Method:

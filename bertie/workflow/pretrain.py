@@ -131,6 +131,8 @@ def check(request: PretrainRequest, recipe: PretrainRecipe) -> None:
         raise UsageError(
             f"--objective {request.objective}: {taught[0]} learns from another encoder; name it, --teacher M"
         )
+    if recipe.training.metric:
+        raise UsageError(f"training.metric is {recipe.training.metric!r}: a pre-training is judged by its losses")
     if request.teacher is not None and not taught:
         raise UsageError(f"--teacher {request.teacher}: nothing learns from it; add distillation to --objective")
     if recipe.layers and request.model is None:

@@ -38,6 +38,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Rows]:
 def made(rows: Rows, tiny_model: Path, folder: Path) -> tuple[LinearModel, list[dict[str, object]]]:
     """A bundle of the floor in `folder`, and what the floor itself answers."""
     task = Classification.from_rows(rows, {})
+    task.metric = "macro_f1"
     ground = Ground(task, checkpoint.load(tiny_model).encoder, Tokenizer.from_folder(tiny_model), 32)
     floor = TfidfFloor.fit(rows, ground)
     task.settings = replace(task.settings, threshold=floor.threshold)
@@ -134,7 +135,7 @@ def test_it_is_evaluated_and_predicts_like_any_other(
     saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = bertie.evaluate(saved, write(tmp_path / "new.csv", 50, seed=1))
-    assert found["primary"]["value"] > 0.9
+    assert found["primary"]["name"] == "macro_f1" and found["primary"]["value"] > 0.9
     assert found["floors"] == {}
     assert run(["predict", str(saved), "--text", "服务很好", "--quiet"]) == 0
     assert set(json.loads(capsys.readouterr().out)) >= {"label", "score", "scores"}

@@ -40,9 +40,12 @@ def test_help_imports_no_torch() -> None:
 def test_train_then_evaluate_then_predict(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, out = str(write(tmp_path / "data.csv", 120)), str(tmp_path / "m")
     options = ["--model", str(tiny_model), "--out", out, "--set", "training.epochs=1", "--json"]
-    assert run(["train", data, *options]) == 0
+    assert run(["train", data, *options, "--set", "training.metric=weighted_f1"]) == 0
     printed = capsys.readouterr()
     evaluation = json.loads(printed.out)
+    assert evaluation["primary"]["name"] == "weighted_f1"
+    assert run(["evaluate", out, data, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["primary"]["name"] == "weighted_f1", "the bundle knows it"
     assert set(evaluation) >= {"task", "rows", "primary", "metrics", "floors", "seconds"}
     assert printed.err == ""
     assert run(["evaluate", out, data, "--json", "--metric", "macro_f1"]) == 0

@@ -57,10 +57,30 @@ def test_answers_that_pass_by_are_judged_alike(rows: Rows) -> None:
     assert len(passed.mistakes) == min(20, sum(task.mistake(*one) is not None for one in zip(rows, model, strict=True)))
 
 
+def test_the_metric_of_the_task_stands_first_also_beside_floors() -> None:
+    task = Classification.from_rows(ONE, {})
+    model, floor = answers(task, ONE, 0.2), answers(task, ONE, 0.5)
+    task.metric = "macro_f1"
+    assert judge(task, ONE, model, [("tfidf", floor)]).scores.primary == "macro_f1"
+    assert judge(task, ONE, model, [("tfidf", floor)]).floors["tfidf"].scores.primary == "macro_f1"
+    assert judge(task, ONE, model, [], "weighted_f1").scores.primary == "weighted_f1"
+
+
+def test_an_error_chooses_no_model() -> None:
+    rows = Rows([{"text": str(i), "label": i / 7} for i in range(9)], "numbers.csv")
+    task = Regression.from_rows(rows, {})
+    said = [{"value": i / 6} for i in range(9)]
+    task.metric = "pearson"
+    assert task.scores(said, rows).primary == "pearson"
+    task.metric = "mean_absolute_error"
+    with pytest.raises(UsageError, match="training.metric is 'mean_absolute_error', of which the smaller is better"):
+        task.scores(said, rows)
+
+
 @pytest.mark.parametrize("metric", ["macro_f2", "unseen_labels"])
 def test_a_metric_that_is_no_score_is_refused_with_those_that_are(metric: str) -> None:
     task = Classification.from_rows(ONE, {})
-    with pytest.raises(UsageError, match=f"--metric '{metric}': there are accuracy, macro_f1, weighted_f1$"):
+    with pytest.raises(UsageError, match=f"metric '{metric}' does not exist; choose one of accuracy, macro_f1, weighted_f1$"):
         judge(task, ONE, answers(task, ONE, 0.1), [], metric)
 
 

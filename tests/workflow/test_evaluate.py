@@ -87,7 +87,7 @@ def test_another_metric_has_an_interval_and_floors(bundles: dict[str, Path], tmp
     found = bertie.evaluate(bundles["one"], data, metric="macro_f1")
     assert [found["primary"]["name"], *(floor["name"] for floor in found["floors"].values())] == ["macro_f1"] * 3
     assert found["primary"]["low"] <= found["primary"]["value"] <= found["primary"]["high"]
-    with pytest.raises(UsageError, match="--metric 'f1': there are accuracy, macro_f1, weighted_f1"):
+    with pytest.raises(UsageError, match="metric 'f1' does not exist; choose one of accuracy, macro_f1, weighted_f1"):
         bertie.evaluate(bundles["one"], data, metric="f1")
 
 

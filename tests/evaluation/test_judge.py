@@ -73,14 +73,16 @@ def test_an_error_chooses_no_model() -> None:
     task.metric = "pearson"
     assert task.scores(said, rows).primary == "pearson"
     task.metric = "mean_absolute_error"
-    with pytest.raises(UsageError, match="training.metric is 'mean_absolute_error', of which the smaller is better"):
+    with pytest.raises(UsageError, match=r"training.metric is 'mean_absolute_error', of which the smaller is better"):
         task.scores(said, rows)
 
 
 @pytest.mark.parametrize("metric", ["macro_f2", "unseen_labels"])
 def test_a_metric_that_is_no_score_is_refused_with_those_that_are(metric: str) -> None:
     task = Classification.from_rows(ONE, {})
-    with pytest.raises(UsageError, match=f"metric '{metric}' does not exist; choose one of accuracy, macro_f1, weighted_f1$"):
+    with pytest.raises(
+        UsageError, match=f"metric '{metric}' does not exist; choose one of accuracy, macro_f1, weighted_f1$"
+    ):
         judge(task, ONE, answers(task, ONE, 0.1), [], metric)
 
 

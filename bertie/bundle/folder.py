@@ -203,7 +203,7 @@ def read(folder: Path) -> Model:
     name = description["task"]["name"]
     kind = LANGUAGE_TASKS.get(name) or TASKS.get(name)
     task: Task = kind.from_description(description["task"]["description"])
-    task.metric = description["task"].get("metric", "")
+    task.metric = description["task"].get("metric")
     task.build_head(encoder.config.hidden_size)
     _load_head(task, folder / "head.safetensors")
     tokenizer = _tokenizer(place, task, description["tokenizer"])

@@ -91,7 +91,7 @@ def read(folder: Path) -> LinearModel:
     try:
         weights = load_file(folder / WEIGHTS)
         task = Classification.from_description(description["task"]["description"])
-        task.metric = description["task"].get("metric", "")
+        task.metric = description["task"].get("metric")
         vectorizers = [_vectorizer(one, weights[f"idf.{i}"]) for i, one in enumerate(document["vectorizers"])]
         model = LinearModel(
             task,

@@ -128,11 +128,15 @@ PHRASES: dict[str, tuple[str, str]] = {
     "loss": ("Training loss", "训练损失"),
     "dev_score": ("Score on the development rows", "开发集得分"),
     "kept_at": ("kept: {value} at step {step}", "保留：第 {step} 步，{value}"),
-    "highest_within_chance": (
+    "highest_beside_score": (
         "The highest is {value} at step {step}, by no more than chance: less than its standard error.",
         "最高：第 {step} 步，{value}；差距不超过偶然（小于其标准误）。",
     ),
-    "highest_not_chosen": (
+    "highest_beside_loss": (
+        "The highest is {value} at step {step}; the weights were chosen by the loss on these rows.",
+        "最高：第 {step} 步，{value}；权重按这些数据上的损失选择。",
+    ),
+    "highest_beside_last": (
         "The highest is {value} at step {step}; the last weights were kept without choosing by these rows.",
         "最高：第 {step} 步，{value}；未按这些数据选择，保留的是最后的权重。",
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from markupsafe import Markup
 
@@ -73,10 +73,10 @@ class Report:
     dev_scores: Sequence[tuple[float, float]] = ()
     """(step, primary metric on the development rows)."""
     kept_step: float | None = None
-    """The step whose weights are the model; not always one with the best score (`keeps_last`, the rule of one standard
+    """The step whose weights are the model; not always one with the best score (`kept_by`, the rule of one standard
     error, ties that are broken)."""
-    keeps_last: bool = False
-    """Whether the last weights were kept whatever their score."""
+    kept_by: Literal["score", "loss", "last"] = "score"
+    """What chose that step: the scores, within a standard error of the best; the loss; or that it is the last one."""
     mistakes: Sequence[Mistake] = ()
     data: Sequence[DataPart] = ()
     chosen: Sequence[str] = ()
@@ -144,8 +144,7 @@ def _kept(report: Report, words: Mapping[str, str]) -> list[str]:
         (point for point in report.dev_scores if point[1] > kept[1]), key=lambda point: point[1], default=kept
     )
     if phrases.figure(report.metric, highest[1]) != phrases.figure(report.metric, kept[1]):
-        why = "highest_not_chosen" if report.keeps_last else "highest_within_chance"
-        lines.append(_at(words[why], highest, report.metric))
+        lines.append(_at(words[f"highest_beside_{report.kept_by}"], highest, report.metric))
     return lines
 
 

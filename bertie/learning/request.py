@@ -7,6 +7,7 @@ Knows nothing of how the work is done.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -131,6 +132,10 @@ class FewShotRequest(TrainRequest):
                     "`bertie train`"
                 )
         super().__post_init__()
+
+    def seconds_or(self, usual: float) -> float:
+        """No time is planned: floors learn from all of the rows."""
+        return math.inf
 
     @property
     def name(self) -> str:

@@ -13,6 +13,7 @@ below each other, block by block, and its A is ours together. Read back, each of
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,10 @@ from bertie.nn.translation import to_foreign, translate_names
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
 A, B, MAGNITUDE = "lora_A.weight", "lora_B.weight", "lora_magnitude_vector"
+CHANGES_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
+"""Ways to begin (`init_lora_weights`) that take from the encoder's weights what the product begins with."""
+BEYOND_PRODUCTS = ("bias", "lora_bias", "use_qalora", "layer_replication", "alora_invocation_tokens")
+_NAME = re.compile(r"(?:\w|\\?\.)+")
 LARGEST_ALPHA = 1e9
 """What is above was not chosen by anybody; a whole number of any length can stand in a stranger's config."""
 
@@ -164,7 +169,24 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"{folder / CONFIG}: lora_alpha is {alphas[0]!r} and alpha_pattern {patterns!r}, expected a number above 0 "
             "and, by names, others; get the adapter again"
         )
+    _refuse_others(folder / CONFIG, config)
     return config, tensors
+
+
+def _refuse_others(path: Path, config: Mapping[str, Any]) -> None:
+    """ModelError where the products are not all that the adapter changes, or not added to the weights as they are."""
+    start = config.get("init_lora_weights")
+    if isinstance(start, str) and start.lower().startswith(CHANGES_BASE):
+        raise ModelError(
+            f"{path}: init_lora_weights is {start!r}, which changes the encoder's weights too, expected plain LoRA; "
+            "convert it with peft first (path_initial_model_for_weight_conversion of save_pretrained)"
+        )
+    asked = [name for name in BEYOND_PRODUCTS if config.get(name) not in (None, False, "none", [], {})]
+    if asked:
+        raise ModelError(f"{path}: {asked[0]} is {config[asked[0]]!r}, which is not read; merge the adapter with peft")
+    strange = [key for key in config.get("alpha_pattern") or {} if not _NAME.fullmatch(key)]
+    if strange:
+        raise ModelError(f"{path}: alpha_pattern has {strange[0]!r}, expected names of layers; write them out")
 
 
 def _by_place(encoder: Encoder, tensors: Mapping[str, Tensor]) -> tuple[dict[str, dict[str, Tensor]], list[str]]:
@@ -207,5 +229,9 @@ def _fitting(product: Mapping[str, Tensor], bases: Sequence[nn.Module], where: s
 
 def _scaling(config: Mapping[str, Any], place: str, rank: int) -> float:
     patterns = config.get("alpha_pattern") or {}
-    alpha = next((value for key, value in patterns.items() if f".{place}".endswith(f".{key}")), config["lora_alpha"])
+    named = {key.replace("\\.", "."): value for key, value in patterns.items()}
+    alpha = next(
+        (value for key, value in named.items() if f".{place}".endswith(f".{key}") or key.endswith(f".{place}")),
+        config["lora_alpha"],
+    )
     return float(alpha / (rank**0.5 if config.get("use_rslora") else rank))

@@ -122,12 +122,16 @@ class Scores:
         """The primary metric."""
         return self.metrics[self.primary]
 
-    def by(self, metric: str) -> Scores:
-        """The same with another primary metric; UsageError where there is none of this name that has an interval."""
+    @property
+    def comparable(self) -> list[str]:
+        """The metrics that have an interval."""
         sampled = self.sample.names if self.sample else ()
-        known = [name for name in self.metrics if name in self.per_row or name in sampled]
-        if metric not in known:
-            raise UsageError(f"metric {metric!r} does not exist; choose one of {', '.join(known)}")
+        return [name for name in self.metrics if name in self.per_row or name in sampled]
+
+    def by(self, metric: str) -> Scores:
+        """The same with another primary metric; UsageError where none that has an interval is called so."""
+        if metric not in self.comparable:
+            raise UsageError(f"metric {metric!r} does not exist; choose one of {', '.join(self.comparable)}")
         return replace(self, primary=metric)
 
 
@@ -167,7 +171,7 @@ class Task(nn.Module, ABC):
     """Whether its answer is that vector at length one, and so the encoder's alone."""
     compares_rows: bool = False
     """Whether its loss compares rows of a batch with each other: then none is cut for several processes."""
-    metric: str = ""
+    metric: str | None = None
     """Metric by which a person wants it judged; otherwise the one that `score` holds for the primary one."""
 
     @classmethod
@@ -281,6 +285,11 @@ class Task(nn.Module, ABC):
     def kept(self, answer: Answer) -> Answer:
         """What `score` reads of an answer, which is all that is held of each where many rows are judged."""
         return answer
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Metrics of `score` by which models may be chosen, its own first; empty where the rows decide which."""
+        return ()
 
     @abstractmethod
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:

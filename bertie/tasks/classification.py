@@ -34,10 +34,11 @@ from bertie.nn.losses import (
     focal_loss,
 )
 from bertie.tasks.base import Answer, Mistake, Scores
-from bertie.tasks.one_label import CalibratedSettings, CalibratedTask
+from bertie.tasks.one_label import ONE_LABEL_METRICS, CalibratedSettings, CalibratedTask
 from bertie.text.tokenizer import Tokenizer
 
 PAIR = ("text_a", "text_b")
+SEVERAL_METRICS = ("micro_f1", "macro_f1", "weighted_f1", "samples_f1", "subset_accuracy")
 CLOSE = 0.06
 """Probabilities nearer to each other, or to the threshold, may change places in bfloat16: on 2,000 texts of two sets it
 moved none by more than 0.011, so a distance between two by at most 0.022, and labels only where it was below 0.02."""
@@ -68,8 +69,8 @@ class ClassificationSettings(CalibratedSettings):
     focal_gamma: float = 2.0
     """Focusing exponent of the focal loss (Lin et al. 2017, equation 4)."""
     threshold: float = 0.0
-    """Probability from which one of several labels is given. 0: chosen on the dev rows after training, 0.5 where they
-    are fewer than 100 or `calibration` is none."""
+    """Probability from which one of several labels is given. 0: that of the best micro F1 on the dev rows, 0.5 where
+    they are fewer than 100 or `calibration` is none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -302,12 +303,17 @@ class Classification(CalibratedTask):
     def unsure(self, answer: Answer) -> bool:
         scores = sorted(answer["scores"].values(), reverse=True)
         if self.several:
-            return any(abs(score - self.threshold) < CLOSE for score in scores)
+            slope = 4 * self.threshold * (1 - self.threshold)  # of the sigmoid, beside 0.5: logits are what is rounded
+            return any(abs(score - self.threshold) < CLOSE * slope for score in scores)
         return bool(scores[0] - scores[1] < CLOSE)
 
     def kept(self, answer: Answer) -> Answer:
         name = "labels" if self.several else "label"
         return {name: answer[name]}
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return SEVERAL_METRICS if self.several else ONE_LABEL_METRICS
 
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         gold = rows.column("label")

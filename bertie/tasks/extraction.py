@@ -259,6 +259,10 @@ class Extraction(Task):
         links = [{name: one[name] for name in ("head", "tail", "label")} for one in answer["relations"]]
         return {"entities": kept_entities(answer["entities"]), "relations": links}
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return "relation_f1", "relation_macro_f1", "entity_f1"
+
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """F1 of relations by strict match: places and labels of both entities, direction and label are all right."""
         entities = span_scores(

@@ -201,6 +201,10 @@ class IntentSlots(Task):
     def kept(self, answer: Answer) -> Answer:
         return {"label": answer["label"], "entities": kept_entities(answer["entities"])}
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return "frame_accuracy", "intent_accuracy", "slot_f1", "intent_macro_f1"
+
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """Frame accuracy, the rows of which intent and slots are all right (Goo et al. 2018), and both apart."""
         gold = [places(row["entities"]) for row in rows]

@@ -179,6 +179,10 @@ class MultipleChoice(Task):
         """The mean of the probabilities of each choice."""
         return answer_from(row["choices"], np.mean([answer["scores"] for answer in answers], axis=0).tolist())
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("accuracy",)
+
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         right = [float(answer["index"] == row["answer"]) for answer, row in zip(answers, rows, strict=True)]
         return Scores("accuracy", {"accuracy": float(np.mean(right))}, {"accuracy": right})

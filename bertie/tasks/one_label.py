@@ -107,6 +107,9 @@ class OneLabel:
         return float(np.mean([answer["scores"].get(label, 0.0) for answer, label in judged]))
 
 
+ONE_LABEL_METRICS = ("accuracy", "macro_f1", "weighted_f1")
+
+
 class CalibratedTask(Task):
     """One label a row, by a linear last layer."""
 
@@ -117,6 +120,10 @@ class CalibratedTask(Task):
     def label_names(self) -> list[str]:
         """The labels in the order of the outputs; empty where there may be several a row."""
         raise NotImplementedError
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ONE_LABEL_METRICS
 
     @property
     def last_layer(self) -> nn.Linear:

@@ -210,6 +210,10 @@ class QuestionAnswering(Task):
     def kept(self, answer: Answer) -> Answer:
         return {"answer": answer["answer"]}
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return "f1", "exact_match"
+
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """F1 and exact match as in `metrics.answers`; where rows have no answer, also for both kinds apart."""
         gold, said = [_texts_of(row) for row in rows], [answer["answer"] or "" for answer in answers]

@@ -168,6 +168,10 @@ class Regression(Task):
         """A number is rounded a little everywhere; there is no label that could change."""
         return False
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return "spearman", "pearson"
+
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         gold, found = np.array(_numbers(rows)), np.array([answer["value"] for answer in answers])
         errors = {"mean_squared_error": (gold - found) ** 2, "mean_absolute_error": np.abs(gold - found)}

@@ -36,7 +36,7 @@ from bertie.metrics.samples import F1Sample
 from bertie.nn.encoder import Encoder
 from bertie.nn.relation_head import RelationHead, entity_states, joined
 from bertie.tasks.base import Answer, Defaults, Mistake, Scores
-from bertie.tasks.one_label import CalibratedSettings, CalibratedTask, OneLabel
+from bertie.tasks.one_label import ONE_LABEL_METRICS, CalibratedSettings, CalibratedTask, OneLabel
 from bertie.text.entities import EntityText, Place, encode_entities, find_markers
 from bertie.text.tokenizer import Tokenizer
 
@@ -179,6 +179,10 @@ class Relation(CalibratedTask):
 
     def kept(self, answer: Answer) -> Answer:
         return {"label": answer["label"]}
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("accuracy", OFFICIAL, *ONE_LABEL_METRICS[1:]) if are_directed(self.labels.names) else ONE_LABEL_METRICS
 
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """Accuracy; where labels name directions, the official score of SemEval-2010 task 8 besides."""

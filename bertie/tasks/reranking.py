@@ -222,6 +222,10 @@ class Reranking(Task):
         """A score is rounded a little everywhere; there is no label that could change."""
         return False
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return "mrr_at_10", "ndcg_at_10", "recall_at_1", "in_candidates"
+
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """Rows with candidates, as `accept` gives them; a right text that is not among them counts as missed."""
         ranked, scores = rows.column("candidates"), [answer["scores"] for answer in answers]

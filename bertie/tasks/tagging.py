@@ -197,6 +197,10 @@ class Tagging(Task):
     def kept(self, answer: Answer) -> Answer:
         return {"entities": kept_entities(answer["entities"])}
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return "micro_f1", "macro_f1"
+
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         gold, found = ((places(one["entities"]) for one in some) for some in (rows, answers))
         judged = span_scores(gold, found, self.labels)

@@ -97,7 +97,7 @@ def announce(settings: Training, task: Task, method: Method | None = None) -> li
         asked = f"patience is {settings.patience}" if settings.patience else "keep is 'best'"
         raise UsageError(
             f"training.{asked}, but with --method {method.name} only the last weights are what it promises (its ranks "
-            "move on the way); leave it out"
+            "move on the way); give --set training.patience=0 --set training.keep=last"
         )
     return [_line(one) for one in (regularizer, average) if one is not None]
 

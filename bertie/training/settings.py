@@ -87,7 +87,7 @@ class Training:
     """Which weights a training ends with: best, those of the best dev score, unless the last ones, where the schedule
     ends, are within its standard error of them; or the last ones. auto: the last ones where fewer than 100 dev rows
     would choose by luck."""
-    metric: str = ""
+    metric: str | None = None
     """Metric by which models are chosen on the dev rows, and which reports name first, such as `macro_f1`; otherwise
     the task's own. Larger must be better."""
     patience: int = 0
@@ -103,7 +103,7 @@ class Training:
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Numbers to compute in; auto takes bfloat16 only where it is seen to be faster."""
     device: str = "auto"
-    """Where to compute: auto, cpu, cuda or mps."""
+    """Where to compute: auto, cpu, cuda, one of several as `cuda:1`, or mps."""
     trackers: tuple[Literal["tensorboard", "wandb", "mlflow"], ...] = ("tensorboard",)
     """Who else is told the losses and scores; the run folder's own log is always written."""
     progress: Progress = "auto"

@@ -104,6 +104,8 @@ def room(field: Field) -> Interval | None:
     task = ground.task
     if len(train) >= ONE_FOLD_FROM or not isinstance(task, Classification) or task.several:
         return None
+    if task.metric not in (None, "accuracy"):  # right rows say nothing of how much another metric could gain
+        return None
     if len(inseparable(train, train.beside)) < FOLDS:
         return None
     right: list[float] = []

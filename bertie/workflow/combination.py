@@ -18,6 +18,7 @@ from bertie.bundle.soup import soup
 from bertie.data.times import Fold
 from bertie.evaluation.stacking import fit_stack
 from bertie.predict import Predictor
+from bertie.tasks.classification import Classification
 from bertie.training.state import Evaluation
 from bertie.workflow.cross_validation import by_learner
 from bertie.workflow.members import REFIT, Trained
@@ -53,6 +54,21 @@ class Material:
         if one.dev:
             model.task.calibrate(one.dev, self.prepared.splits.dev)
         return model
+
+    def agree(self, members: Sequence[Model], combination: Combination) -> None:
+        """With several labels a row: one probability for all members from which their answer together gives a label. It
+        is chosen on the dev rows by that answer, as that of a single member says nothing of a mean."""
+        first, *others = [one.task for one in members]
+        asked = self.prepared.task
+        if not (isinstance(first, Classification) and first.several and isinstance(asked, Classification)):
+            return
+        first.settings = asked.settings
+        together, dev = self._predictor(ensemble_of(members, combination)), self.prepared.splits.dev
+        if first.calibrates:
+            first.calibrate(dev_answers(together, dev), dev)
+        for other in others:
+            assert isinstance(other, Classification), "members learn one task"
+            other.settings = first.settings
 
     def soup(self, chosen: Sequence[Trained]) -> Mix:
         """The mean of their weights, of the last layer too as it was trained; its probabilities are set right after."""
@@ -134,6 +150,7 @@ def _stack(material: Material) -> Mix:
 def _ensemble(material: Material, combination: Combination) -> Model:
     """Members are bundles of their own, each with its golden examples."""
     members = [material.calibrated(one) for one in material.trained]
+    material.agree(members, combination)
     rows = golden_rows(Predictor(members[0]), material.prepared.splits.dev)
     proved = [replace(one, golden=golden.record(Predictor(one).predict, rows)) for one in members]
     return ensemble_of(proved, combination)

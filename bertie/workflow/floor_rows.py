@@ -64,7 +64,7 @@ class FloorRows:
         return [one for kind in kinds if (one := found[kind.name]) is not None]
 
     def _fitted(self, kind: type[Floor], train: Rows, ground: Ground, size: int) -> Fitted | None:
-        rows = drawn(train, size, self.seed)
+        rows = drawn(train, size, self.seed, classes=bool(ground.task.counts(train)))
         floor = kind.fit(rows, ground)
         return None if floor is None else Fitted(floor, len(rows), size)
 
@@ -97,13 +97,14 @@ class FloorRows:
 ALL_ROWS = FloorRows()
 
 
-def drawn(rows: Rows, size: int, seed: int) -> Rows:
-    """About `size` rows in their order, drawn by the seed: each class in its share, and no label left out."""
+def drawn(rows: Rows, size: int, seed: int, *, classes: bool = True) -> Rows:
+    """About `size` rows in their order, drawn by the seed: each class in its share, and no label left out. Without
+    `classes` a label is a quantity."""
     if size >= len(rows):
         return rows
     order = random.Random(seed).sample(range(len(rows)), len(rows))
     places = {order[i] for i in sample_places(rows.take(order), size)}
-    return rows.take(sorted(places | _left_out(rows, places)))
+    return rows.take(sorted(places | _left_out(rows, places) if classes else places))
 
 
 def told(fitted: Sequence[Fitted], rows: int) -> list[str]:
@@ -117,8 +118,10 @@ def told(fitted: Sequence[Fitted], rows: int) -> list[str]:
 
 
 def _left_out(rows: Rows, places: set[int]) -> set[int]:
-    """A row of each label that these places lack: of several labels a row, one that is never the rarest is no class."""
-    labels = [label if isinstance(label, list) else [] for label in rows.column("label")]
+    """A row of each label that these places lack: of several labels a row one that is never the rarest is no class, and
+    of labels that are decimal numbers only ranges are."""
+    named = [row.get("label") for row in rows]
+    labels = [label if isinstance(label, list) else [label] if isinstance(label, str) else [] for label in named]
     known = {label for i in places for label in labels[i]}
     first = {label: i for i in reversed(range(len(labels))) for label in labels[i] if label not in known}
     return set(first.values())

@@ -121,13 +121,20 @@ def jobs_of(request: TrainRequest, prepared: Prepared, folds: list[Fold], say: S
     """Every training of the request, those of one fold after each other: what is prepared of it serves all seeds."""
     first = prepared.recipe.training.seed
     seeds = range(first, first + request.seeds)
+    # The mean of weights is only as good where all begin with the same head; answers gain by different ones.
+    head = first if request.combined in ("soup", "greedy_soup") else None
 
     @lru_cache(maxsize=1)
     def of_fold(number: int) -> Prepared:
         return prepare_fold(prepared, folds[number - 1], lambda line: say(f"fold {number}: {line}"))
 
     def job(name: str, seed: int, fold: int | None = None) -> Job:
-        return Job(name, seed, fold, lambda: fresh(prepared if fold is None else of_fold(fold), seed))
+        return Job(
+            name,
+            seed,
+            fold,
+            lambda: fresh(prepared if fold is None else of_fold(fold), seed, seed if head is None else head),
+        )
 
     if not folds:
         return [job(f"seed-{seed}", seed) for seed in seeds]
@@ -136,12 +143,13 @@ def jobs_of(request: TrainRequest, prepared: Prepared, folds: list[Fold], say: S
     return [*found, job(REFIT, first)] if request.combined == "refit" else found
 
 
-def fresh(prepared: Prepared, seed: int) -> Prepared:
-    """The same parts for one more training, with its seed, by which its head is drawn; the weights are its own."""
+def fresh(prepared: Prepared, seed: int, head: int) -> Prepared:
+    """The same parts for one more training, with its seed; `head` is that of the head's first weights. The weights are
+    its own."""
     recipe = replace(prepared.recipe, training=replace(prepared.recipe.training, seed=seed))
     start = replace(prepared.start, encoder=copy.deepcopy(prepared.start.encoder))
     task = copy.deepcopy(prepared.task)
-    draw_head(task, start.encoder, seed)
+    draw_head(task, start.encoder, head)
     return replace(prepared, start=start, task=task, recipe=recipe)
 
 

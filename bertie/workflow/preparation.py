@@ -16,7 +16,7 @@ import torch
 
 from bertie.bundle.folder import METHODS, TASKS
 from bertie.core.config import from_dict
-from bertie.core.errors import DataError
+from bertie.core.errors import DataError, UsageError
 from bertie.core.runtime import DTYPES, choose_device, choose_dtype, seed_everything
 from bertie.data.augmentation import Augmenter
 from bertie.data.batches import Example, Examples
@@ -153,20 +153,22 @@ def prepare_rows(
     if not request.resume:
         run.clear()  # not before: what is refused above costs no earlier run
     name = start.source.name
-    run.write("choice", {"model": name, "rows": rows, "terms": terms(recipe, name, task), "reasons": reasons})
+    dtype = number_format(recipe, chosen.get("dtype") or (run.read("decisions") or {}).get("dtype"))
+    told_later = {"reasons": reasons, "dtype": str(dtype).removeprefix("torch.")}
+    run.write("choice", {"model": name, "rows": rows, "terms": terms(recipe, name, task), **told_later})
     # In each fold they are fitted once more.
     most = FloorRows(budget * FLOORS_SHARE / (1 + request.folds), run.read("floors") or {}, recipe.training.seed)
-    everything = Chosen(start, recipe, augmenter, most, number_format(request, recipe, run))
+    everything = Chosen(start, recipe, augmenter, most, dtype)
     prepared = assemble(splits, task, everything, notes)
     run.write("floors", prepared.floors.sizes)
     return prepared
 
 
-def number_format(request: TrainRequest, recipe: Recipe, run: RunFolder) -> torch.dtype:
-    """What a run is judged in: chosen once, as another format gives other scores and may keep another step."""
-    decided = run.read("decisions") if request.resume else None
+def number_format(recipe: Recipe, decided: str | None) -> torch.dtype:
+    """What a run is judged in: `decided` by its first session, as another format gives other scores and may keep
+    another step."""
     if decided:
-        return DTYPES[decided["dtype"]]
+        return DTYPES[decided]
     return choose_dtype(choose_device(recipe.training.device), recipe.training.dtype)[0]
 
 
@@ -287,6 +289,11 @@ def make_task(name: str | None, rows: Rows, recipe: Recipe) -> Task:
         name = fitting[0]
     task = TASKS.get(name).from_rows(rows, recipe.task)
     task.metric = recipe.training.metric
+    if task.metric and task.metrics and task.metric not in task.metrics:
+        raise UsageError(
+            f"training.metric is {task.metric!r}; {task.name} is judged by one of {', '.join(task.metrics)}, of which "
+            "the larger is better"
+        )
     return task
 
 

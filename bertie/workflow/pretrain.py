@@ -47,7 +47,7 @@ from bertie.workflow.pretrain_request import PretrainRecipe, PretrainRequest, sh
 from bertie.workflow.pretrain_start import TOKENIZER, Ready, find, prepare
 from bertie.workflow.probe import usual_probe
 from bertie.workflow.task_probe import TaskProbe, read_task
-from bertie.workflow.train import TrainResult, allow_time, published
+from bertie.workflow.train import TrainResult, allow_time, prepared_before, published
 
 ROUND_TOKENS = 1_000_000
 """Tokens of a round at most; a model is judged after each."""
@@ -94,11 +94,13 @@ def _pretrain(request: PretrainRequest, run: RunFolder, say: Callable[[str], Non
         same_terms(ready, request, asked, run)
         probe = usual_probe(ready.tokenizer, ready.chinese, notes.say, ready.encoder.config.max_length)
         meter = begin(ready, request, (probe, asked), run, notes.say)
-        wrappers = regularized(recipe.training, ready.task)
-        model = TrainingModel(ready.encoder, ready.task, wrappers, whole_vocabulary=True)
+        model = TrainingModel(
+            ready.encoder, ready.task, regularized(recipe.training, ready.task), whole_vocabulary=True
+        )
         reserve = RESERVE + (meter.before()["seconds"] if meter else 0.0)
         left = request.seconds - reserve - (time.monotonic() - began)
         training, rounds = plan(ready, model, request, run, left, notes.say)
+        before = prepared_before(run, time.monotonic() - began)
         ready = replace(ready, recipe=replace(recipe, training=as_asked(training, recipe.training)))
         notes.say(forecast(ready, training, rounds.pace))
         notes.say(estimate_memory(model, rounds.at(0), training).line())
@@ -110,7 +112,7 @@ def _pretrain(request: PretrainRequest, run: RunFolder, say: Callable[[str], Non
         parts = Model(ready.encoder, ready.task, ready.tokenizer, ready.how.length, origin=ready.origin)
         predictor = Predictor(parts, folder.name)
         rows, judgement = judged(predictor, ready)
-        result = to_json(judgement, time.monotonic() - began)
+        result = to_json(judgement, before + fitted.before + time.monotonic() - began)
         forgetting = meter.compared() if meter else None
         if forgetting:
             result["forgetting"] = forgetting.as_json()

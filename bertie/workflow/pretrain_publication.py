@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tomli_w
 
@@ -58,7 +58,8 @@ def publish(
     settings = tomli_w.dumps(to_dict(replace(recipe, task=predictor.task.description()["settings"])))
     parts = data_parts(corpus)
     report = report_of(predictor, outcome, run.entries(), (folder.resolve().name, settings), parts)
-    report = replace(report, keeps_last=recipe.training.keep == "last", tokens_per_second=speed(run))
+    kept_by: Literal["last", "loss"] = "last" if recipe.training.keep == "last" else "loss"
+    report = replace(report, kept_by=kept_by, tokens_per_second=speed(run))
     documents = {
         "recipe.toml": settings,
         "metrics.json": as_json({**outcome.evaluation, "held_out": _last(run.entries())}),

@@ -52,12 +52,16 @@ def publish(prepared: Prepared, predictor: Predictor, outcome: Outcome, run: Run
     model = replace(exact.model, golden=golden.record(exact.predict, chosen))
     # The time that was asked for, not what a budget has left of it: the recipe serves other trainings.
     training = replace(outcome.training, seconds=prepared.recipe.training.seconds)
-    recipe = replace(prepared.recipe, training=training, task=prepared.task.description().get("settings", {}))
+    settled = dict(prepared.task.description().get("settings", {}))
+    if "threshold" in settled:  # the model has what these dev rows chose; other rows choose another one
+        settled["threshold"] = prepared.recipe.task.get("threshold", 0.0)
+    recipe = replace(prepared.recipe, training=training, task=settled)
     settings = tomli_w.dumps(to_dict(recipe))
     words, seconds = (folder.resolve().name, settings), outcome.evaluation["seconds"]
     report = report_of(prepared, outcome.judgement, run.entries(), words, seconds, outcome.kept_step)
-    keeps_last = outcome.training.keep == "last"
-    report = replace(report, search=outcome.search, keeps_last=keeps_last, tokens_per_second=speed(run))
+    report = replace(report, search=outcome.search, tokens_per_second=speed(run))
+    if outcome.training.keep == "last":
+        report = replace(report, kept_by="last")
     documents = {
         "recipe.toml": settings,
         "metrics.json": as_json(outcome.evaluation),

@@ -134,7 +134,7 @@ def divide(request: TrainRequest, prepared: Prepared, run: RunFolder, of: tuple[
 
 def _combining_seconds(request: TrainRequest, prepared: Prepared, count: int) -> float:
     """What answering the dev and test rows will take at the end: an ensemble does so once a member."""
-    trial = fresh(prepared, 0)
+    trial = fresh(prepared, 0, 0)
     if trial.recipe.linear_start:
         any(floor.start(trial.task) for floor in trial.floors.fitted)
     rows = len(prepared.test) + len(prepared.splits.dev)

@@ -23,7 +23,7 @@ from bertie.bundle.checksums import RUN_FOLDER
 from bertie.bundle.folder import Model
 from bertie.core.errors import UsageError
 from bertie.core.runtime import seed_everything
-from bertie.data.batches import of_epoch
+from bertie.data.batches import Rounds, of_epoch
 from bertie.data.rows import Rows
 from bertie.evaluation.judge import judge_stream, to_json
 from bertie.predict import Predictor, load_torch
@@ -139,7 +139,8 @@ def begin(prepared: Prepared, say: Callable[[str], None]) -> TrainingModel:
     method.apply(encoder)
     say(share(method, encoder, prepared.task))
     wrappers = [*regularized(prepared.recipe.training, prepared.task), penalised(method)]
-    return TrainingModel(encoder, prepared.task, wrappers)
+    # Texts that are drawn anew in each epoch may have pieces that those of the first one have not.
+    return TrainingModel(encoder, prepared.task, wrappers, whole_vocabulary=isinstance(prepared.examples, Rounds))
 
 
 def foresee(prepared: Prepared, model: TrainingModel, say: Callable[[str], None]) -> Estimate:

@@ -106,6 +106,15 @@ def test_eight_rows_are_learned_by_heart(learned: tuple[Predictor, Rows]) -> Non
     assert predictor.task.score(predictor.predict(list(rows)), rows).value == pytest.approx(1.0)
 
 
+def test_it_names_the_metrics_that_can_choose_a_model(learned: tuple[Predictor, Rows]) -> None:
+    predictor, rows = learned
+    scores = predictor.task.score(predictor.predict(list(rows)), rows)
+    assert scores.primary in scores.comparable
+    if predictor.task.metrics:
+        assert predictor.task.metrics[0] == scores.primary
+        assert set(predictor.task.metrics) == set(scores.comparable).difference(scores.errors)
+
+
 def test_every_metric_has_its_unit_in_the_report(learned: tuple[Predictor, Rows]) -> None:
     predictor, rows = learned
     scores = predictor.task.score(predictor.predict(list(rows)), rows)

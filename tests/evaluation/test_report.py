@@ -134,7 +134,7 @@ def test_the_step_that_is_named_is_the_one_that_was_kept() -> None:
 )
 def test_a_step_that_scored_higher_is_not_passed_over(language: str, kept: str, chance: str, not_chosen: str) -> None:
     report = replace(REPORT, language=language, kept_step=900.0)  # type: ignore[arg-type]
-    chosen, last = Page(render(report)).text, Page(render(replace(report, keeps_last=True))).text
+    chosen, last = Page(render(report)).text, Page(render(replace(report, kept_by="last"))).text
     assert kept in chosen and chance in chosen and not_chosen not in chosen
     assert kept in last and chance not in last and not_chosen in last
 

@@ -66,6 +66,9 @@ def test_tensors_that_do_not_fit_are_named(folder: Path, changes: dict[str, Tens
         ({"lora_alpha": float("nan")}, "lora_alpha is nan"),
         ({"alpha_pattern": ["x"]}, r"alpha_pattern \['x'\], expected"),
         ({"alpha_pattern": {"query": "8"}}, "alpha_pattern {'query': '8'}"),
+        ({"alpha_pattern": {r"layer\.[01]\..*query": 8}}, "expected names of layers"),
+        ({"init_lora_weights": "pissa_niter_4"}, "init_lora_weights is 'pissa_niter_4', which changes the encoder"),
+        ({"bias": "lora_only"}, "bias is 'lora_only', which is not read; merge the adapter with peft"),
         ({"peft_type": "IA3"}, "peft_type is 'IA3', expected 'LORA'"),
     ],
 )

@@ -98,6 +98,13 @@ def test_from_which_probability_labels_are_given_is_chosen_on_the_dev_rows() -> 
     assert again.answer_from([0.32, 0.7]) == foretold[0] and again.unsure(foretold[0])
 
 
+def test_near_a_low_threshold_rounding_moves_little() -> None:
+    """Else nearly every label would be near it, and nearly every row be computed twice."""
+    task, _, _ = several(2, threshold=0.05)
+    assert not task.unsure(task.answer_from([0.01, 0.7]))
+    assert task.unsure(task.answer_from([0.045, 0.7]))
+
+
 @pytest.mark.parametrize(
     ("count", "settings"),
     [(98, {}), (100, {"threshold": 0.5}), (100, {"calibration": "none"}), (100, {"class_weights": "balanced"})],

@@ -54,6 +54,7 @@ def test_copies_of_a_row_leave_no_less_room(tiny_model: Path, tmp_path: Path) ->
     (tmp_path / "data.csv").write_text("\n".join(["text,label", *lines, *lines]), encoding="utf-8")
     found = room(field_of(tmp_path / "data.csv", tiny_model))
     assert found is not None and found.value < 0.7, "labels at random cannot be told"
+    assert room(field_of(tmp_path / "data.csv", tiny_model, "training.metric=macro_f1")) is None
 
 
 def test_what_cannot_be_merged_is_measured_with_it(tiny_model: Path, tmp_path: Path) -> None:

@@ -53,6 +53,14 @@ def test_the_files_stay_in_the_output_and_are_what_messages_name(notes: list[str
     demo.run_demo("en", None, print)
 
 
+def test_rows_that_judge_meanwhile_are_not_learned_from(tmp_path: Path) -> None:
+    demo.write(Split(rows(20, "train"), rows(5, "test")), tmp_path, dev=6)
+    found = load_splits(str(tmp_path))
+    assert found.test is not None
+    assert [len(part) for part in (found.train, found.dev, found.test)] == [14, 6, 5]
+    assert not set(found.train.column("text")) & set(found.dev.column("text"))
+
+
 def test_it_replaces_its_own_folder_and_no_other_model(notes: list[str], tmp_path: Path) -> None:
     for place in (Path("my-model"), Path("runs/demo-en")):
         place.mkdir(parents=True)
@@ -94,7 +102,7 @@ def test_a_slow_machine_gets_less_to_do(
         demo.run_demo(lang, None, said.append)
     (news, _), (shopping, learned) = asked
     assert f"max_length={length}" in news.overrides
-    assert learned == 0.9 * reviews  # a tenth are dev rows
+    assert learned == reviews - 300, "the rows that judge meanwhile"
     assert {"training.epochs=1", *demo.ONCE} <= set(shopping.overrides)
     assert said == [
         f"demo: {1000 * seconds:.0f} ms a text: 200 of them to learn from, cut at {length} tokens",

@@ -25,7 +25,7 @@ from bertie.workflow.preparation import Notes, bring_together, fit_floors, make_
 from bertie.workflow.request import Recipe, TrainRequest
 from tests.workflow.rows import write
 
-GROUND: Any = None
+GROUND: Any = SimpleNamespace(task=SimpleNamespace(counts=lambda rows: {"a": 1, "b": 1}))
 
 
 def rows(count: int) -> Rows:
@@ -126,6 +126,12 @@ def test_no_label_is_left_out() -> None:
         few = drawn(Rows(made), 24, seed)
         assert {label for row in few for label in row["label"]} == {"x", *(f"y{i}" for i in range(12))}
         assert len(few) <= 25
+
+
+def test_labels_that_are_decimal_numbers_are_classes_unless_they_are_measured() -> None:
+    made = Rows([{"text": f"t{i}", "label": f"{i % 120 + 4}.6"} for i in range(2400)])
+    assert {row["label"] for row in drawn(made, 200, 0)} == set(made.column("label"))
+    assert len(drawn(made, 200, 0, classes=False)) < 210
 
 
 @pytest.mark.parametrize("kind", ["one", "several"])

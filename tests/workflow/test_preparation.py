@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from bertie.bundle.folder import TASKS, Model
+from bertie.core.errors import UsageError
 from bertie.core.runtime import choose_dtype
 from bertie.data import rows as rows_module
 from bertie.data.readers import read_rows
@@ -109,17 +110,17 @@ def test_quantities_are_a_regression_unless_they_are_asked_for_as_classes() -> N
     assert len(make_task(None, ids, Recipe()).labels) == 30
 
 
-def test_a_resumed_run_is_judged_in_the_format_of_its_first_session(tmp_path: Path) -> None:
+def test_a_resumed_run_is_judged_in_the_format_of_its_first_session() -> None:
     """Beside another job the first session's bfloat16 was timed as too slow, and other weights were kept."""
-    run = RunFolder(tmp_path / "run")
-    request = TrainRequest(data="x.csv", out=tmp_path)
-    assert (
-        preparation.number_format(replace(request, resume=True), Recipe(), run) == choose_dtype(torch.device("cpu"))[0]
-    )
-    run.write("decisions", {"dtype": "bfloat16"})
-    assert preparation.number_format(replace(request, resume=True), Recipe(), run) is torch.bfloat16
-    other = Recipe(training=Training(dtype="float32"))
-    assert preparation.number_format(request, other, run) is torch.float32, "begun anew"
+    assert preparation.number_format(Recipe(), None) == choose_dtype(torch.device("cpu"))[0]
+    assert preparation.number_format(Recipe(), "bfloat16") is torch.bfloat16
+    assert preparation.number_format(Recipe(training=Training(dtype="float32")), None) is torch.float32
+
+
+def test_a_metric_that_cannot_choose_is_refused_with_those_that_can() -> None:
+    for metric in ("f1", "unseen_labels"):
+        with pytest.raises(UsageError, match=f"training.metric is '{metric}'; classification is judged by one of acc"):
+            make_task(None, EIGHT["classification"], Recipe(training=Training(metric=metric)))
 
 
 def test_what_the_task_leaves_out_is_said(tiny_model: Path) -> None:
@@ -161,7 +162,7 @@ def test_a_heads_first_weights_depend_on_the_seed_alone(name: str, settings: dic
     torch.rand(7)  # whatever came before in the same process
     assert torch.equal(head(assembled(tiny_model, name, settings, 1)), own)
     assert not torch.equal(head(assembled(tiny_model, name, settings, 2)), own)
-    several = [head(fresh(prepared, seed)) for seed in (2, 1)]
+    several = [head(fresh(prepared, seed, seed)) for seed in (2, 1)]
     assert torch.equal(several[1], own) and not torch.equal(several[0], own)
     assert torch.equal(several[0], head(assembled(tiny_model, name, settings, 2)))
 

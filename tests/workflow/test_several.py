@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ def test_of_equal_seeds_the_soup_is_the_training(tiny_model: Path, tmp_path: Pat
     data = write(tmp_path / "data.csv", 120)
     alone, _ = run(tiny_model, data, tmp_path / "alone", seed=13)
     fresh = members.fresh
-    monkeypatch.setattr(members, "fresh", lambda prepared, seed: fresh(prepared, 13))
+    monkeypatch.setattr(members, "fresh", lambda prepared, seed, head: fresh(prepared, 13, 13))
     mixed, _ = run(tiny_model, data, tmp_path / "soup", seeds=2)
     texts = [row["row"]["text"] for row in alone.predictor.model.golden]
     for one, other in zip(alone.predictor.predict(texts), mixed.predictor.predict(texts), strict=True):
@@ -115,13 +116,15 @@ def test_how_they_are_combined_may_change_without_training_again(
         run_trainings(replace(other, budget="20m"), lambda line: None)
 
 
-def test_members_keep_the_threshold_that_dev_rows_chose(
+def test_members_share_the_threshold_that_dev_rows_chose_for_their_mean(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(classification, "FEWEST_TO_CHOOSE", 1)
     run(tiny_model, write(tmp_path / "data.csv", 60, "several"), tmp_path / "m", seeds=2, combine="average")
     chosen = [described(tmp_path / "m" / "members" / str(n))["task"]["description"]["settings"] for n in (1, 2)]
-    assert all(one["threshold"] > 0.0 for one in chosen)
+    assert chosen[0]["threshold"] == chosen[1]["threshold"] > 0.0
+    recipe = tomllib.loads((tmp_path / "m" / "recipe.toml").read_text(encoding="utf-8"))
+    assert recipe["task"]["threshold"] == 0.0, "other rows choose another one"
 
 
 def test_folds_are_judged_by_others_and_refitted(tiny_model: Path, tmp_path: Path) -> None:

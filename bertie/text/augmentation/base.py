@@ -135,17 +135,23 @@ class WordWay(Way):
 
 
 def changed(draft: Draft, edits: Sequence[Edit]) -> Changed:
-    """The text with its edits. An edit that touches a place that stays, or an edit before it, is not made; none is
-    where they would leave nothing but spaces.
+    """The text with its edits. An edit that touches a place that stays, or an edit before it, is not made, nor one that
+    puts a word of negation in (步 sounds like 不); none is where they would leave nothing but spaces.
     """
     parts, made, reach = list[str](), list[Edit](), 0
     for edit in sorted(edits, key=lambda one: (one.start, one.end)):
-        if edit.start >= reach and not draft.touches(edit.start, edit.end):
+        if edit.start >= reach and not draft.touches(edit.start, edit.end) and not _opposes(draft, edit):
             parts += [draft.text[reach : edit.start], edit.text]
             made.append(edit)
             reach = edit.end
     text = "".join([*parts, draft.text[reach:]])
     return Changed(text, tuple(made)) if text.strip() else Changed(draft.text)
+
+
+def _opposes(draft: Draft, edit: Edit) -> bool:
+    """Whether an edit inside of a text brings a negation that was not there; a translation of it all may."""
+    before = draft.text[edit.start : edit.end]
+    return before != draft.text and negates(edit.text) and not negates(before)
 
 
 def free_words(draft: Draft, user_words: tuple[str, ...] = ()) -> list[Word]:

@@ -155,6 +155,13 @@ def test_what_a_language_model_puts_in_is_no_negation() -> None:
     assert [[edit.text for edit in edits] for edits in found] == [["fine"], ["好"]]
 
 
+def test_no_way_puts_a_negation_in() -> None:
+    draft = Draft("走一步看看", Random(0))
+    assert changed(draft, [Edit(2, 3, "不"), Edit(0, 1, "跑")]).text == "跑一步看看"
+    assert changed(Draft("不好", Random(0)), [Edit(0, 1, "没")]).text == "没好"
+    assert changed(draft, [Edit(0, 5, "一步也不走")]).text == "一步也不走", "a translation says what the text says"
+
+
 def test_a_text_with_blanks_of_its_own_is_left_alone() -> None:
     way = WAYS.get("masked_lm")(1.0, Sources(THESAURUS, lambda texts: [fill(texts)[0] * 2]))
     assert way.edits([Draft("food", Random(0))]) == [[]]

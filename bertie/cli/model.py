@@ -8,7 +8,6 @@ Knows nothing of how the work is done. Imports it inside the commands, so that `
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -103,8 +102,7 @@ def train(
     from bertie.workflow.request import TrainRequest
     from bertie.workflow.several import run_trainings
 
-    reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows)
-    reading = replace(reading, group_column=group_column, time_column=time_column)
+    reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows, group_column, time_column)
     request = TrainRequest(
         data=data,
         dev=dev,

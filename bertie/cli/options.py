@@ -88,8 +88,17 @@ def reading_of(
     label_column: str | None = None,
     encoding: str | None = None,
     skip_bad_rows: bool = False,
+    group_column: str | None = None,
+    time_column: str | None = None,
 ) -> Reading:
-    """How files are read, from the four options above."""
+    """How files are read, from the options above."""
     from bertie.workflow.request import Reading
 
-    return Reading(text_column=text_column, label_column=label_column, encoding=encoding, skip_bad_rows=skip_bad_rows)
+    return Reading(
+        text_column=text_column,
+        label_column=label_column,
+        encoding=encoding,
+        skip_bad_rows=skip_bad_rows,
+        group_column=group_column,
+        time_column=time_column,
+    )

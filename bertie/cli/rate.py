@@ -8,7 +8,6 @@ Knows nothing of how it is found. Imports it inside the command, so that `bertie
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -49,8 +48,7 @@ def rate(
     from bertie.workflow.rate import RateRequest, run_rate
     from bertie.workflow.request import TrainRequest
 
-    reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows)
-    reading = replace(reading, group_column=group_column, time_column=time_column)
+    reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows, group_column, time_column)
     training = TrainRequest(
         data=data,
         dev=dev,

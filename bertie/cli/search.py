@@ -8,7 +8,6 @@ Knows nothing of how the work is done. Imports it inside the commands, so that `
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -69,8 +68,7 @@ def search(
     from bertie.trials.api import run
     from bertie.trials.request import SearchRequest
 
-    reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows)
-    reading = replace(reading, group_column=group_column, time_column=time_column)
+    reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows, group_column, time_column)
     request = SearchRequest(
         data=data,
         dev=dev,

@@ -54,8 +54,8 @@ def judge(
     `floors`: name and answers of each, of which only the scores are held: they may be made one after the other.
     UsageError: a metric that there is not, or that is no score.
     """
-    scores = _by(metric, task.scores(answers, rows))
-    judged = {name: _floor(scores, _by(metric, task.scores(said, rows))) for name, said in floors}
+    scores = _by(metric, task.evaluate(answers, rows))
+    judged = {name: _floor(scores, _by(metric, task.evaluate(said, rows))) for name, said in floors}
     return Judgement(task.name, len(rows), scores, interval(scores), judged)
 
 

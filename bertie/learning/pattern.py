@@ -46,7 +46,7 @@ def learn_by_pattern(few: Few, run: RunFolder, notes: Notes) -> Few:
 
     def known() -> Evaluation:
         """How many of the rows that it learns from it knows; nothing is chosen by it."""
-        scores = task.scores(dev_answers(predictor, dev), dev)
+        scores = task.evaluate(dev_answers(predictor, dev), dev)
         return Evaluation(scores.value, scores.metrics)
 
     # The head reads the table of word vectors itself.

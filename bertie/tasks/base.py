@@ -295,7 +295,7 @@ class Task(nn.Module, ABC):
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """Answers against the labels of the rows. A label never seen in training is counted and scored wrong."""
 
-    def scores(self, answers: Sequence[Answer], rows: Rows) -> Scores:
+    def evaluate(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """`score`, with the metric that was asked for as the primary one; UsageError where it cannot choose."""
         found = self.score(answers, rows)
         if self.metric in found.errors:

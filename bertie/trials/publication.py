@@ -91,7 +91,7 @@ def folder_of(trials: Path, trial: FrozenTrial) -> Path:
 
 def _finished(field: Field, trials: Path, trial: FrozenTrial) -> Finished:
     folder, known = folder_of(trials, trial), trial.user_attrs.get("room")
-    scores = field.task().scores(kept_answers(folder), field.splits.dev)
+    scores = field.task().evaluate(kept_answers(folder), field.splits.dev)
     variation = Variation(**trial.user_attrs["variation"])
     return Finished(variation, _build(field, variation), folder, scores, Interval(**known) if known else None)
 

@@ -231,7 +231,7 @@ class Search:
         return answers, facts | {"dtype": fitted.decisions.dtype, "bytes": size_of(trained.predictor.model)}
 
     def _scored(self, trial: Trial, variation: Variation, answers: list[Answer], facts: dict[str, Any]) -> None:
-        scores = self.field.task().scores(answers, self.field.splits.dev)
+        scores = self.field.task().evaluate(answers, self.field.splits.dev)
         figure, began = interval(scores), facts.pop("began")
         facts |= {"metric": scores.primary, "low": figure.low, "high": figure.high}
         facts["dev_rows"] = len(self.field.splits.dev)

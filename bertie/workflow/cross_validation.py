@@ -41,7 +41,7 @@ def cross_validated(trained: Sequence[Trained], folds: Sequence[Fold], rows: Row
     return {
         "folds": len(folds),
         "seeds": len(of_fold[0]),
-        "metric": task.scores(of_fold[0][0].judged, held[0]).primary,
+        "metric": task.evaluate(of_fold[0][0].judged, held[0]).primary,
         **_figures(values, share),
         "values": values,
         "floors": {
@@ -99,7 +99,7 @@ def _judged(fold: Fold, one: Trained, rows: Rows, task: Task) -> list[int]:
 
 
 def _value(task: Task, answers: list[Answer], rows: Rows) -> float:
-    return task.scores(answers, rows).value
+    return task.evaluate(answers, rows).value
 
 
 def _figures(values: Sequence[float], share: float) -> dict[str, float]:

@@ -122,19 +122,15 @@ def jobs_of(request: TrainRequest, prepared: Prepared, folds: list[Fold], say: S
     first = prepared.recipe.training.seed
     seeds = range(first, first + request.seeds)
     # The mean of weights is only as good where all begin with the same head; answers gain by different ones.
-    head = first if request.combined in ("soup", "greedy_soup") else None
+    one_head = request.combined in ("soup", "greedy_soup")
 
     @lru_cache(maxsize=1)
     def of_fold(number: int) -> Prepared:
         return prepare_fold(prepared, folds[number - 1], lambda line: say(f"fold {number}: {line}"))
 
     def job(name: str, seed: int, fold: int | None = None) -> Job:
-        return Job(
-            name,
-            seed,
-            fold,
-            lambda: fresh(prepared if fold is None else of_fold(fold), seed, seed if head is None else head),
-        )
+        head = first if one_head else seed
+        return Job(name, seed, fold, lambda: fresh(prepared if fold is None else of_fold(fold), seed, head))
 
     if not folds:
         return [job(f"seed-{seed}", seed) for seed in seeds]

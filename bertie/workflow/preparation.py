@@ -154,8 +154,8 @@ def prepare_rows(
         run.clear()  # not before: what is refused above costs no earlier run
     name = start.source.name
     dtype = number_format(recipe, chosen.get("dtype") or (run.read("decisions") or {}).get("dtype"))
-    told_later = {"reasons": reasons, "dtype": str(dtype).removeprefix("torch.")}
-    run.write("choice", {"model": name, "rows": rows, "terms": terms(recipe, name, task), **told_later})
+    made = {"model": name, "rows": rows, "terms": terms(recipe, name, task), "reasons": reasons}
+    run.write("choice", {**made, "dtype": str(dtype).removeprefix("torch.")})
     # In each fold they are fitted once more.
     most = FloorRows(budget * FLOORS_SHARE / (1 + request.folds), run.read("floors") or {}, recipe.training.seed)
     everything = Chosen(start, recipe, augmenter, most, dtype)

@@ -161,7 +161,7 @@ def _members(
             "name": one.name,
             "in": one.name in mixed.members,
             "dev": one.metrics[name],
-            **({} if one.job.fold else {"test": task.scores(one.judged, prepared.test).value}),
+            **({} if one.job.fold else {"test": task.evaluate(one.judged, prepared.test).value}),
         }
         for one in trained
     ]

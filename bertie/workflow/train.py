@@ -206,7 +206,7 @@ def finite(value: Any) -> bool:
 def chosen_by(task: Task, answers: list[Answer], dev: Rows) -> Evaluation:
     """What models are compared by: the metric as it would be after calibration, and among equals the tie-break."""
     recalibrated = task.recalibrated(answers, dev)
-    scores = task.scores(recalibrated, dev)
+    scores = task.evaluate(recalibrated, dev)
     chance = min(max(scores.value, 0.0), 1.0)
     error = math.sqrt(chance * (1.0 - chance) / len(dev))  # of a share of the rows; of F1 and correlation about that
     return Evaluation(scores.value + TIE_BREAK * task.tie_break(recalibrated, dev), scores.metrics, error)

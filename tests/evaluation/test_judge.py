@@ -71,10 +71,10 @@ def test_an_error_chooses_no_model() -> None:
     task = Regression.from_rows(rows, {})
     said = [{"value": i / 6} for i in range(9)]
     task.metric = "pearson"
-    assert task.scores(said, rows).primary == "pearson"
+    assert task.evaluate(said, rows).primary == "pearson"
     task.metric = "mean_absolute_error"
     with pytest.raises(UsageError, match=r"training.metric is 'mean_absolute_error', of which the smaller is better"):
-        task.scores(said, rows)
+        task.evaluate(said, rows)
 
 
 @pytest.mark.parametrize("metric", ["macro_f2", "unseen_labels"])

@@ -105,7 +105,7 @@ def measure(task: str, work: Path, sizes: Sequence[int]) -> dict[str, dict[str, 
         rows = work / f"{task}-{size}.jsonl"
         write(rows, task, size, seed=SAMPLE_SEED + 2)
         found["evaluate"][str(size)] = watched("evaluate", bundle, str(rows), "--json")
-        answers = rows.with_suffix(".answers")
+        answers = rows.with_name(f"{rows.stem}-answers.jsonl")
         found["predict"][str(size)] = watched("predict", bundle, str(rows), "--output", str(answers))
     return found
 

@@ -243,7 +243,11 @@ def described(folder: Path) -> dict[str, Any]:
 def free(folder: Path, *, overwrite: bool) -> None:
     """UsageError unless a bundle may be written to `folder`: new, empty, or an old bundle to replace."""
     checksums.stay_outside(folder)
-    found = sorted(path.name for path in folder.glob("*") if not _is_ours(path.name))
+    try:
+        found = sorted(path.name for path in folder.glob("*") if not _is_ours(path.name))
+    except OSError as error:
+        why = error.strerror or error
+        raise UsageError(f"{folder}: cannot be looked into ({why}); choose another folder with --out") from error
     whole = checksums.SEAL in found or (folder / NEW / checksums.SEAL).is_file()
     if not found and not whole:
         return

@@ -69,6 +69,6 @@ def fewshot(
         seed=seed,
     )
     result = run_few_shot(request, speaker(quiet or json_))
-    show(result.evaluation, json_)
+    show({**result.evaluation, "bundle": str(result.folder)}, json_)
     if not json_:
         show_place(result.folder)

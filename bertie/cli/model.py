@@ -65,7 +65,7 @@ def demo(
     from bertie.workflow.demo import run_demo
 
     result = run_demo(lang, out, speaker(quiet or json_))
-    show(result.evaluation, json_)
+    show({**result.evaluation, "bundle": str(result.folder)}, json_)
     if not json_:
         for text, answer in result.predictions:
             print(json.dumps({"text": text, **answer}, ensure_ascii=False))
@@ -114,7 +114,7 @@ def train(
         seeds=seeds,
         combine=combine,  # type: ignore[arg-type]  # checked there
         recipe=recipe,
-        overrides=tuple(set_ or ()),
+        overrides=options.settings_of(set_, quiet or json_),
         out=out,
         budget=budget,
         resume=resume,
@@ -123,7 +123,7 @@ def train(
         seed=seed,
     )
     result = run_trainings(request, speaker(quiet or json_))
-    show(result.evaluation, json_)
+    show({**result.evaluation, "bundle": str(result.folder)}, json_)
     if not json_:
         show_place(result.folder)
 
@@ -136,14 +136,18 @@ def evaluate(
     label_column: options.LabelColumn = None,
     encoding: options.Encoding = None,
     skip_bad_rows: options.SkipBadRows = False,
+    dtype: options.Dtype = "float32",
+    device: options.Device = "auto",
     json_: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Judge a bundle on labelled rows: metrics with intervals, the floors beside them."""
     from bertie.workflow.evaluate import run_evaluation
+    from bertie.workflow.request import Loading
 
     reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows)
-    show(run_evaluation(model, data, reading, metric=metric, say=speaker(quiet or json_)), json_)
+    loading = Loading(model, dtype, device)
+    show(run_evaluation(loading, data, reading, metric=metric, say=speaker(quiet or json_)), json_)
 
 
 def predict(
@@ -152,18 +156,22 @@ def predict(
         str | None, typer.Argument(help="Rows to answer; - or nothing: stdin, a text or JSON a line.")
     ] = None,
     text: Annotated[list[str] | None, typer.Option(help="A text to answer; may be repeated.")] = None,
-    output: Annotated[Path | None, typer.Option(help="File for the answers instead of stdout.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="File instead of stdout, by its ending: .jsonl, .csv, .tsv or .parquet.")
+    ] = None,
     text_column: options.TextColumn = None,
     encoding: options.Encoding = None,
     skip_bad_rows: options.SkipBadRows = False,
     dtype: options.Dtype = "float32",
+    device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:
     """Answer texts: one JSON line per input row, in order."""
     from bertie.workflow.predict import run_prediction
+    from bertie.workflow.request import Loading
 
     reading = options.reading_of(text_column, encoding=encoding, skip_bad_rows=skip_bad_rows)
-    run_prediction(model, text or file or "-", output, reading, speaker(quiet), dtype)
+    run_prediction(Loading(model, dtype, device), _source(text, file), output, reading, speaker(quiet))
 
 
 def embed(
@@ -179,13 +187,16 @@ def embed(
     text_column: options.TextColumn = None,
     encoding: options.Encoding = None,
     skip_bad_rows: options.SkipBadRows = False,
+    dtype: options.Dtype = "float32",
+    device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:
     """Vectors of texts: one JSON line per input row, in order."""
     from bertie.workflow.embed import run_embedding
+    from bertie.workflow.request import Loading
 
     reading = options.reading_of(text_column, encoding=encoding, skip_bad_rows=skip_bad_rows)
-    run_embedding(model, text or file or "-", output, reading, speaker(quiet), size)
+    run_embedding(Loading(model, dtype, device), _source(text, file), output, reading, speaker(quiet), size)
 
 
 def export(
@@ -200,3 +211,10 @@ def export(
     from bertie.workflow.export import run_export
 
     print(run_export(model, format_, out))
+
+
+def _source(texts: list[str] | None, file: str | None) -> list[str] | str:
+    """What is to be answered; UsageError where there are two things."""
+    if texts and file:
+        raise UsageError(f"found the file {file} and --text; give one of them")
+    return texts or file or "-"

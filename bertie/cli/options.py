@@ -7,13 +7,13 @@ Knows nothing of the commands.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bertie.core.stderr import tell
 from bertie.core.version import __version__
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ Dtype = Annotated[
     str,
     typer.Option(help="float32; bfloat16, the same labels by rounder probabilities; or auto, by a timed self-test."),
 ]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, one of several as cuda:1, or mps.")]
 
 
 def _version(wanted: bool) -> None:
@@ -80,7 +81,12 @@ Version = Annotated[
 
 def speaker(quiet: bool) -> Callable[[str], None]:
     """Where a command says what it does: stderr, or nowhere."""
-    return (lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True))
+    return (lambda line: None) if quiet else tell
+
+
+def settings_of(sets: list[str] | None, quiet: bool) -> tuple[str, ...]:
+    """The settings of a training; where only results are wanted without a bar, unless somebody asks for one."""
+    return (*(["training.progress=never"] if quiet else []), *(sets or ()))
 
 
 def reading_of(

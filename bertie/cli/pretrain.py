@@ -66,7 +66,7 @@ def pretrain(
         teacher=teacher,
         words=words,
         recipe=recipe,
-        overrides=tuple(set_ or ()),
+        overrides=options.settings_of(set_, quiet or json_),
         out=out,
         budget=budget,
         resume=resume,
@@ -76,7 +76,7 @@ def pretrain(
         seed=seed,
     )
     result = run_pretraining(request, speaker(quiet or json_))
-    show(result.evaluation, json_)
+    show({**result.evaluation, "bundle": str(result.folder)}, json_)
     if not json_:
         if "forgetting" in result.evaluation:
             print(result.evaluation["forgetting"]["verdict"])

@@ -24,6 +24,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Only addresses of this machine are served.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
     dtype: options.Dtype = "float32",
+    device: options.Device = "auto",
 ) -> None:
     """Answer POST /v1/predict over HTTP, on this machine only."""
     from bertie.core.extras import check_installed
@@ -32,7 +33,7 @@ def serve(
     from bertie.predict import load
     from bertie.serving.run import serve as run_server
 
-    run_server([load(folder, dtype) for folder in bundles], host=host, port=port)
+    run_server([load(folder, dtype, device) for folder in bundles], host=host, port=port)
 
 
 def doctor(

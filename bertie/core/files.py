@@ -1,7 +1,8 @@
 """Files that are either the old ones or the new ones, never half of each.
 
 In:  paths and what shall stand there
-Out: files and folders that appear at once and survive a power cut; SHA-256 sums; StorageError when the disk is full
+Out: files and folders that appear at once and survive a power cut; SHA-256 sums; StorageError when the disk is full,
+     UsageError for a place where no file can be
 Knows nothing of what the files mean.
 """
 
@@ -18,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bertie.core.errors import StorageError
+from bertie.core.errors import StorageError, UsageError
 
 RESERVE = 16 * 2**20
 """Bytes that stay free beside what is written, so that logs can still be written and a person can still clean up."""
@@ -45,25 +46,48 @@ def write_json(path: Path, content: Any) -> None:
 def new_file(path: Path, size: int) -> Iterator[Path]:
     """Yields a temporary path in the same folder; what is written there replaces `path` at the end, or nothing happens.
 
+    Of a link the file is replaced that it leads to. A device or a pipe is yielded itself: to replace `/dev/null` would
+    take it from everybody.
+
     Args:
         path: where the file shall stand.
         size: bytes that will be written; StorageError before the first one where there is no room.
     """
     with storage_errors(path, size):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        need_space(path.parent, size)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        if _is_device(path):
+            yield path
+            return
+        target = _followed(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        need_space(target.parent, size)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
         os.close(handle)
         temporary = Path(name)
         try:
             yield temporary
             temporary.chmod(0o644)  # mkstemp makes it 0600, which a colleague cannot read
             _sync(temporary)
-            temporary.replace(path)
+            temporary.replace(target)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _sync(path.parent)
+        _sync(target.parent)
+
+
+def check_place(path: Path, option: str, example: str) -> None:
+    """UsageError where no file can be written at `path`, said before minutes are spent on it.
+
+    `option` is how a person named it, `example` a name for a file that would do.
+    """
+    if path.is_dir():
+        raise UsageError(f"{option} {path}: is a folder, expected the name of a file; add one, such as {example}")
+    if _is_device(path):
+        if not os.access(path, os.W_OK):
+            raise UsageError(f"{option} {path}: cannot be written to; choose another place")
+        return
+    above = next(folder for folder in _followed(path).absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise UsageError(f"{option} {path}: {above} is no folder that can be written to; choose another place")
 
 
 @contextmanager
@@ -132,6 +156,16 @@ def sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_device(path: Path) -> bool:
+    """Whether it is there and is neither a file nor a folder, but a device or a pipe, perhaps at the end of a link."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _followed(path: Path) -> Path:
+    """Where a link leads; any other path as it is."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _sync(path: Path) -> None:

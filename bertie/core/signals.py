@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -54,6 +55,6 @@ class StopSignal:
         if not is_first():
             return
         # os.write and not print: a handler may interrupt a print, and stderr's buffer is not re-entrant.
-        os.write(
-            sys.__stderr__.fileno() if sys.__stderr__ else 2, b"\nstopping after this step; again to stop at once\n"
-        )
+        with suppress(OSError):  # whoever read it was told to stop as well: `2>&1 | tee log`
+            place = sys.__stderr__.fileno() if sys.__stderr__ else 2
+            os.write(place, b"\nstopping after this step; again to stop at once\n")

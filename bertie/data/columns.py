@@ -10,7 +10,8 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping as Named
+from dataclasses import dataclass, field, replace
 
 from bertie.core.errors import DataError, UsageError
 from bertie.data.cells import CellError
@@ -48,6 +49,10 @@ class Columns:
     """A column that is no part of a row: it says which rows belong together, or when each was written."""
     first: int | None = None
     """The number of the first choice in answers that are numbers, where a file itself does not show it: 0 or 1."""
+    pair: bool | None = None
+    """Whether two texts a row are wanted; None: the file tells."""
+    learned: Named[str, str] = field(default_factory=dict)
+    """Canonical name -> name in the file that a model learned from; taken where a file has such a column."""
 
     def __post_init__(self) -> None:
         if (self.text_a is None) != (self.text_b is None) or (self.text and self.text_a):
@@ -76,9 +81,10 @@ class Mapping:
 def find_columns(table: Table, columns: Columns, label_needed: bool) -> Mapping:
     """The columns to take: what the person named, else common names, else what the cells of a two-column file say."""
     names = given(table, columns)
+    names |= _learned(table, columns, names)
     notes: list[str] = []
     if "text" not in names and "text_a" not in names:
-        names |= _pair(table, names) or _single(table, "text", TEXT_NAMES, names)
+        names |= _found_texts(table, columns.pair, names)
     if "label" not in names and label_needed:
         names |= _single(table, "label", LABEL_NAMES, names)
     if label_needed and not _complete(names, label_needed):
@@ -113,7 +119,7 @@ def beside_reader(table: Table, name: str | None) -> Callable[[Record], str]:
 
 def given(table: Table, columns: Columns) -> dict[str, str]:
     """Canonical name -> name in the file, of what the person named; DataError where there is no such column."""
-    roles = [field.name for field in fields(columns) if field.name not in ("beside", "first")]
+    roles = ("text", "label", "text_a", "text_b")
     named = {role: value for role in roles if (value := getattr(columns, role)) is not None}
     found = {}
     for canonical, wanted in named.items():
@@ -124,6 +130,22 @@ def given(table: Table, columns: Columns) -> dict[str, str]:
             raise DataError(f"{table.top}: there is no column {wanted!r}; found {_shown(table)}; give one to {option}")
         found[canonical] = (exact or near)[0]
     return found
+
+
+def _learned(table: Table, columns: Columns, taken: dict[str, str]) -> dict[str, str]:
+    """The columns that a model learned from, as far as the table has them; of its texts all or none."""
+    there = {role: name for role, name in columns.learned.items() if name in table.header}
+    there = {role: name for role, name in there.items() if role not in taken and name not in taken.values()}
+    texts = {role for role in columns.learned if role != "label"}
+    if columns.texts or not texts <= set(there):
+        there = {role: name for role, name in there.items() if role not in texts}
+    return there
+
+
+def _found_texts(table: Table, pair: bool | None, taken: dict[str, str]) -> dict[str, str]:
+    """The text or the two texts, by their names."""
+    both = {} if pair is False else _pair(table, taken)
+    return both or ({} if pair else _single(table, "text", TEXT_NAMES, taken))
 
 
 def _pair(table: Table, taken: dict[str, str]) -> dict[str, str]:

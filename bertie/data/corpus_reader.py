@@ -22,7 +22,8 @@ from bertie.core.errors import DataError
 from bertie.core.lock import NAME as LOCK
 from bertie.data.columns import TEXT_NAMES, folded
 from bertie.data.encoding import detect
-from bertie.data.readers import begins_with_object, open_file, refusal
+from bertie.data.given_rows import GivenRows
+from bertie.data.readers import begins_with_object, is_folder, open_file, refusal, refuse_empty
 from bertie.data.table import NUL, TOO_LONG, Placed, Table, bounded_lines
 
 DOCUMENT_LIMIT = 1_000_000
@@ -69,7 +70,7 @@ def open_sources(names: Sequence[str], text_column: str | None, encoding: str | 
     for name in names:
         if name.startswith("hub:"):
             found.append(_hub(name, text_column))
-        elif Path(name).is_dir():
+        elif is_folder(Path(name)):
             found += [_file(path, text_column, encoding) for path in _files(Path(name))]
         else:
             found.append(_file(Path(name), text_column, encoding))
@@ -81,6 +82,19 @@ def open_sources(names: Sequence[str], text_column: str | None, encoding: str | 
             raise DataError(f"{path}: is named twice; name each file once (a folder names all files in it)")
         seen.add(path)
     return found
+
+
+def open_rows(rows: GivenRows, text_column: str | None) -> Source:
+    """Rows in memory, a document each. DataError: none of them can be read, or no column is the text."""
+    table = rows.table()
+    placed = list(zip(table.lines, table.records, strict=True))
+    chosen = _chosen(iter(placed), table, text_column)
+    if chosen is None:
+        refuse_empty(table)
+    found = list(_column(iter(placed), table, chosen))
+    if table.problems:
+        raise refusal(table.source, table.problems)
+    return Source(rows.source, lambda: iter(found), f"{rows.source}: column {chosen!r} of {len(found)} rows")
 
 
 def _files(folder: Path) -> list[Path]:

@@ -31,6 +31,8 @@ FILES = [
     "vocab.txt",
     "1_Pooling/config.json",
     "config_sentence_transformers.json",
+    "sentence_bert_config.json",
+    "modules.json",
 ]
 PATIENCE = 3.0
 """Seconds after which a hub that does not answer counts as out of reach, for the rest of the process."""

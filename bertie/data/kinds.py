@@ -169,7 +169,9 @@ def _reranking(table: Table, names: Names) -> Read:
 
     def read(record: Mapping[str, Any], names: Names, asked: bool) -> Row:
         row = read_texts(record, texts, asked)
-        return row | {column: row_checks.texts(record, name) for column, name in lists.items()}
+        # Those that are to be answered get a score each, in their order.
+        found = {column: row_checks.texts(record, name, once=not asked) for column, name in lists.items()}
+        return row | found
 
     return read
 

@@ -63,7 +63,8 @@ def hard_negatives(rows: Rows, vectors: Vectors, count: int, margin: float, seed
     for part in query_blocks(len(rows), len(texts)):
         own = [place[text] for text in rows[part].column("positive")]
         queries = rows[part].column("query")
-        fused = _reciprocal(index.scores(queries)) + _reciprocal(asked[part] @ found.T)  # (N, P)
+        by_words = _reciprocal(index.scores(queries), above=0.0)  # a text without a shared word has no rank
+        fused = by_words + _reciprocal(asked[part] @ found.T)  # (N, P)
         fused[found[own] @ found.T > 1.0 - margin] = 0.0
         for query, scores in zip(queries, fused, strict=True):
             scores[[place[text] for text in (*relevance.right(query), *relevance.echoes(query))]] = 0.0
@@ -88,10 +89,11 @@ def best_places(scores: NDArray[np.floating], count: int) -> NDArray[np.intp]:
     return np.asarray(places[np.argsort(-scores[places], kind="stable")])
 
 
-def _reciprocal(scores: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Scores (N, P) to 1 / (k + rank); ranks behind the first are all alike."""
+def _reciprocal(scores: NDArray[np.floating], above: float = -np.inf) -> NDArray[np.float64]:
+    """Scores (N, P) to 1 / (k + rank); ranks behind the first, and of scores that are not `above`, are all alike."""
     found = np.full(scores.shape, 1.0 / (CONSTANT + 1 + RANKED))
     for row, values in zip(found, scores, strict=True):
         best = best_places(values, RANKED)
+        best = best[values[best] > above]
         row[best] = 1.0 / (CONSTANT + 1 + np.arange(len(best)))
     return found

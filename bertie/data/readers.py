@@ -1,12 +1,14 @@
 """Readers: a file to rows with canonical columns.
 
-In:  a path (CSV, TSV, JSON lines, JSON list, Parquet, or a text file with a delimiter), or a stream of texts
+In:  a path (CSV, TSV, JSON lines, JSON list, Parquet, or a text file with a delimiter), rows in memory, or a stream of
+     texts
 Out: Rows of {"text", "label"} or {"text_a", "text_b", "label"}; DataError with every problem as `file:line: ...`
 Knows nothing of tasks, splits and models.
 """
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 from collections.abc import Callable, Collection, Iterator
@@ -22,6 +24,7 @@ from bertie.data.columns import TEXT_NAMES, Columns, beside_reader, find_columns
 from bertie.data.conll_reader import conll_texts, looks_like_conll, read_conll
 from bertie.data.csv_reader import csv_records, sniff_delimiter
 from bertie.data.encoding import detect
+from bertie.data.given_rows import GivenRows
 from bertie.data.json_reader import json_line_records, json_records
 from bertie.data.kinds import KINDS, LABELS, kind_of, names_of
 from bertie.data.parquet_reader import parquet_records
@@ -56,23 +59,26 @@ class ReadAs:
 
 
 def read_rows(
-    path: str | Path,
+    path: str | Path | GivenRows,
     columns: Columns | None = None,
     encoding: str | None = None,
     skip_bad_rows: bool = False,
     kind: str | None = None,
     read_as: ReadAs | None = None,
 ) -> Rows:
-    """The labelled rows of a file, in order.
+    """The labelled rows of a file, or of what takes its place, in order.
 
     `kind` is the kind of rows that a task needs (`kinds`); without it the columns of the file tell. `read_as` is the
     format; without it the ending and the beginning of the file tell.
 
     With `skip_bad_rows` malformed rows are left out. `Rows.notes` says what was chosen and how many were skipped.
     """
-    opened = open_file(Path(path), encoding, for_prediction=False, suffix=read_as.suffix if read_as else None)
-    table = opened.table()
-    table.fill(opened.records(table))
+    if isinstance(path, GivenRows):
+        table = path.table()
+    else:
+        opened = open_file(Path(path), encoding, for_prediction=False, suffix=read_as.suffix if read_as else None)
+        table = opened.table()
+        table.fill(opened.records(table))
     program = read_as.program if read_as and read_as.program else program_of(table.records)
     if program is not None:
         made, notes = read_annotations(table, program, beside=columns.beside if columns else None)
@@ -110,7 +116,7 @@ def rows_from_table(
     if kind == LABELS:
         made = made.with_column("label", shape_labels([made.column("label")])[0])
         notes = notes + _empties(made) + _several(made)
-    return replace(made, notes=notes, first=table.first)
+    return replace(made, notes=notes, first=table.first, names=table.names)
 
 
 @dataclass(frozen=True)
@@ -146,6 +152,14 @@ def open_file(path: Path, encoding: str | None, for_prediction: bool, suffix: st
         raise _unreadable(str(path), error) from error
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a folder lies there; DataError where nothing can have such a name, or nobody may look."""
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise _unreadable(str(path), error) from error
+
+
 def open_stream(path: Path, name: str, columns: Columns, encoding: str | None) -> Opened:
     """What came in on a stream and lies in a file now: JSON lines if it starts with an object, a JSON list if it starts
     with one of objects, a table if its first line has a text column that the person named; otherwise each line is a
@@ -154,7 +168,7 @@ def open_stream(path: Path, name: str, columns: Columns, encoding: str | None) -
     with path.open("rb") as binary:
         found = detect(binary, name, encoding)
         first = _first_line(io.TextIOWrapper(binary, found))
-    if first.startswith("{"):
+    if _is_object(first) or first.startswith('{"'):  # the latter is broken, and is said to be
         return Opened(name, found, _of_text(path, found, json_line_records))
     if _is_list(first):
         return Opened(name, found, _of_text(path, found, json_records))
@@ -176,6 +190,7 @@ def row_reader(
         read = KINDS[kind].read(table, names)
         return lambda record: read(record, names, for_prediction), _renamed(table.source, names)
     mapping = find_columns(table, columns or Columns(), label_needed=not for_prediction)
+    table.names = mapping.names
     texts = [(canonical, name) for canonical, name in mapping.names.items() if canonical != "label"]
     label = None if for_prediction else mapping.names.get("label")
 
@@ -285,7 +300,9 @@ def _whole(fill: Callable[[TextIO, Table], list[str]]) -> ReadText:
 
 
 def _unreadable(source: str, error: OSError) -> DataError:
-    return DataError(f"{source}: cannot be read ({error.strerror or error})")
+    """A name that is too long for a file is mostly the content of one."""
+    shown = f"{source[:40]}..." if error.errno == errno.ENAMETOOLONG else source
+    return DataError(f"{shown}: cannot be read ({error.strerror or error})")
 
 
 def _renamed(source: str, names: dict[str, str]) -> list[str]:

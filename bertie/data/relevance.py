@@ -27,17 +27,23 @@ class Relevance:
     """Folded query to its positives, each once."""
     by_text: Mapping[str, list[str]]
     """Folded text to those of `texts` that say it."""
+    firsts: list[int]
+    """The first row of each query: one with several positives is asked once."""
 
     @classmethod
     def of(cls, rows: Rows) -> Relevance:
         """Rows may share queries and positives."""
         texts = list(dict.fromkeys(rows.column("positive")))
         by_query, by_text = defaultdict[str, dict[str, None]](dict), defaultdict[str, list[str]](list)
-        for row in rows:
-            by_query[fold(row["query"])][row["positive"]] = None
+        firsts: dict[str, int] = {}
+        for i, row in enumerate(rows):
+            query = fold(row["query"])
+            by_query[query][row["positive"]] = None
+            firsts.setdefault(query, i)
         for text in texts:
             by_text[fold(text)].append(text)
-        return cls(texts, {query: list(found) for query, found in by_query.items()}, dict(by_text))
+        listed = {query: list(found) for query, found in by_query.items()}
+        return cls(texts, listed, dict(by_text), list(firsts.values()))
 
     def right(self, query: str) -> list[str]:
         """All positives of a query; none where no row asks it."""

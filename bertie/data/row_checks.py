@@ -183,8 +183,8 @@ def multiple_choice(record: Record, names: Names, first: int = 0, for_prediction
     return row | ({"context": context} if context.strip() else {})
 
 
-def texts(record: Record, name: str) -> list[str]:
-    """A list of texts that are not empty, at least one, each once; in a table of texts it is written as JSON."""
+def texts(record: Record, name: str, *, once: bool = True) -> list[str]:
+    """A list of texts that are not empty, at least one, `once` each; in a table of texts it is written as JSON."""
     listed = [
         as_text(value, f"{name}[{i}]") for i, value in enumerate(as_list(_cell(needed(record, name), name), name))
     ]
@@ -194,7 +194,7 @@ def texts(record: Record, name: str) -> list[str]:
             f"{name}[{empty}] is empty, expected a text" if listed else f"{name!r} is empty, expected a list of texts"
         )
         raise CellError(f"{what}; fill it in or delete the row")
-    return list(dict.fromkeys(listed))
+    return list(dict.fromkeys(listed)) if once else listed
 
 
 def _cell(value: Any, name: str) -> Any:

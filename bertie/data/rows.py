@@ -42,6 +42,8 @@ class Rows(Sequence[Row]):
     """By what rows are divided, where somebody named a column for it: a group, or a time, for each row."""
     first: int | None = field(default=None, compare=False)
     """The number that the file gives the first choice of a row, where it shows that; in the rows it is always 0."""
+    names: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Of texts and labels: the file's name of each column."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -63,7 +65,8 @@ class Rows(Sequence[Row]):
         chosen = list(indices)
         lines = [self.lines[i] for i in chosen] if self.lines else []
         beside = [self.beside[i] for i in chosen] if self.beside else []
-        return Rows([self.rows[i] for i in chosen], self.source, lines, self.encoding, kind=self.kind, beside=beside)
+        taken = [self.rows[i] for i in chosen]
+        return replace(self, rows=taken, lines=lines, notes=[], beside=beside)
 
     def blocks(self) -> Iterator[Rows]:
         """The rows in order, in `blocks`."""

@@ -1,6 +1,6 @@
 """Sources: what a person calls DATA to train, dev and test rows.
 
-In:  a file, a folder with train/dev/test files, or `hub:name`; perhaps separate dev and test files; a seed
+In:  a file, a folder with train/dev/test files, `hub:name`, or rows; perhaps separate dev and test rows; a seed
 Out: Splits; what was chosen or split off stands in its notes
 Knows nothing of formats, tasks and models.
 """
@@ -17,8 +17,9 @@ from typing import Literal
 from bertie.core.errors import DataError
 from bertie.data.cells import shape_labels
 from bertie.data.columns import Columns
+from bertie.data.given_rows import GivenRows
 from bertie.data.kinds import LABELS
-from bertie.data.readers import SUFFIXES, read_rows
+from bertie.data.readers import SUFFIXES, is_folder, read_rows
 from bertie.data.rows import Rows
 from bertie.data.split import as_numbers, stratified_split
 from bertie.data.times import time_split
@@ -69,9 +70,9 @@ Parts = dict[str, Rows]
 
 
 def load_splits(
-    data: str | Path,
-    dev: str | Path | None = None,
-    test: str | Path | None = None,
+    data: str | Path | GivenRows,
+    dev: str | Path | GivenRows | None = None,
+    test: str | Path | GivenRows | None = None,
     seed: int = 0,
     options: ReadOptions | None = None,
 ) -> Splits:
@@ -81,9 +82,9 @@ def load_splits(
     DataError: nothing to train on, no rows left for dev, or only one class.
     """
     options = options or ReadOptions()
-    parts = hub_parts(str(data), options) if str(data).startswith(HUB) else _from_disk(Path(data), options)
+    parts = _parts_of(data, options)
     given = {name: path for name, path in (("dev", dev), ("test", test)) if path is not None}
-    parts |= {name: read(Path(path), _judging(options, parts["train"])) for name, path in given.items()}
+    parts |= {name: read(path, _judging(options, parts["train"])) for name, path in given.items()}
     notes = [note for rows in parts.values() for note in rows.notes]
     _refuse_several_kinds(parts)
     shape_notes: list[str] = []
@@ -95,8 +96,8 @@ def load_splits(
     return Splits(parts["train"], parts["dev"], parts.get("test"), notes)
 
 
-def read(path: Path, options: ReadOptions) -> Rows:
-    """One file, read as the options say."""
+def read(path: str | Path | GivenRows, options: ReadOptions) -> Rows:
+    """One file, or rows in its place, read as the options say."""
     skip, kind = options.skip_bad_rows, options.kind
     return read_rows(path, options.columns, options.encoding, skip_bad_rows=skip, kind=kind)
 
@@ -126,8 +127,14 @@ def split_files(folder: Path, *, train_needed: bool = True) -> dict[str, Path]:
     return {name: several[0] for name, several in found.items() if several}
 
 
+def _parts_of(data: str | Path | GivenRows, options: ReadOptions) -> Parts:
+    if isinstance(data, GivenRows):
+        return {"train": read(data, options)}
+    return hub_parts(str(data), options) if str(data).startswith(HUB) else _from_disk(Path(data), options)
+
+
 def _from_disk(path: Path, options: ReadOptions) -> Parts:
-    if not path.is_dir():
+    if not is_folder(path):
         return {"train": read(path, options)}
     try:
         files = split_files(path)

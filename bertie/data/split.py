@@ -43,8 +43,8 @@ def stratified_split(
 def inseparable(rows: Sequence[Row], groups: Sequence[str] = ()) -> list[list[int]]:
     """Rows that must stay on one side, together every row once, in the order of their first ones.
 
-    They share their folded texts, or the name of a group, or both with a third one: a text that two groups share makes
-    one of the two.
+    They share their folded texts, also in the other order, or the name of a group, or both with a third one: a text
+    that two groups share makes one of the two.
     """
     parents = list(range(len(rows)))
 
@@ -54,7 +54,7 @@ def inseparable(rows: Sequence[Row], groups: Sequence[str] = ()) -> list[list[in
             i = parents[i]
         return i
 
-    for keys in ([text_key(row) for row in rows], groups):
+    for keys in ([text_key(row) for row in rows], [pair_key(row) for row in rows], groups):
         seen: dict[str, int] = {}
         for i, key in enumerate(keys):
             one, other = sorted((first(seen.setdefault(key, i)), first(i)))
@@ -69,6 +69,14 @@ def text_key(row: Mapping[str, Any]) -> str:
     """What two rows share that are duplicates: their folded texts without the label; all questions on one passage."""
     texts = [fold(str(row[name])) for name in ("text", "text_a", "text_b", "context") if name in row]
     return "\0".join(texts) or fold(str(row.get("query", row.get("question", row))))
+
+
+def pair_key(row: Mapping[str, Any]) -> str:
+    """What two rows share that are one pair, whichever way round: what is learned of (a, b) is known of (b, a)."""
+    for sides in (("text_a", "text_b"), ("query", "positive")):
+        if all(side in row for side in sides):
+            return "\0".join(sorted(fold(str(row[side])) for side in sides))
+    return text_key(row)
 
 
 def strata_of(rows: Sequence[Row]) -> list[str]:

@@ -100,6 +100,8 @@ def _questions(articles: list[Any]) -> Iterator[_Asked]:
 def _paragraphs(article: Mapping[str, Any], path: str) -> list[tuple[str, Any]]:
     if "paragraphs" not in article and "qas" in article:
         return [(path, article)]
+    if "paragraphs" not in article and {"context", "question"} <= set(article):  # one question of its own passage
+        return [(path, {"context": article["context"], "qas": [article]})]
     paragraphs = as_list(needed(article, "paragraphs", path), f"{path}.paragraphs")
     return [(f"{path}.paragraphs[{i}]", paragraph) for i, paragraph in enumerate(paragraphs)]
 

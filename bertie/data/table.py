@@ -41,6 +41,8 @@ class Table:
     """The line that the names stood on, which might be a row of data; 0 where every record brings its names."""
     first: int | None = None
     """The number of a row's first choice, where answers are numbers; None: nothing shows it."""
+    names: dict[str, str] = field(default_factory=dict)
+    """Of texts and labels: the column that was taken for each."""
 
     @property
     def top(self) -> str:

@@ -1,7 +1,8 @@
 """Unlabelled rows: to be answered, read anew each time they are asked for, and never held.
 
 In:  a path, or a stream; the names that a person gave; the kind of rows that a task reads
-Out: Unlabelled: rows as often as one asks, what a person should know; DataError with every problem before the first row
+Out: Unlabelled: rows as often as one asks, also with their lines, what a person should know; DataError with every
+     problem before the first row
 Knows nothing of tasks and models.
 
 A file is read three times: for its header (JSON lines may bring a new name on every line), to check every row, and to
@@ -18,14 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from bertie.data.cells import CellError
-from bertie.data.columns import Columns
+from bertie.data.cells import CellError, as_text
+from bertie.data.columns import Columns, folded
 from bertie.data.kinds import LABELS
 from bertie.data.readers import Opened, empties, is_empty, open_file, open_stream, refusal, refuse_empty, row_reader
 from bertie.data.readers import skipped as skipped_note
 from bertie.data.rows import Row
 from bertie.data.sources import ReadOptions
-from bertie.data.table import Record, Table
+from bertie.data.table import Placed, Record, Table
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,23 @@ class Unlabelled:
     notes: list[str]
     opened: Opened
     read: Callable[[Record], Row]
+    identity: str | None = None
+    """The column by which a person knows the rows again."""
 
     def __iter__(self) -> Iterator[Row]:
-        for _, record in self.opened.records(self.opened.table()):
+        return (row for _, _, row in self._records())
+
+    def placed(self) -> Iterator[Placed]:
+        """Each row with its line, or number, and its `id` where it has one."""
+        return ((line, {**_identity(record, self.identity), **row}) for line, record, row in self._records())
+
+    def _records(self) -> Iterator[tuple[int, Record, Row]]:
+        for line, record in self.opened.records(self.opened.table()):
             try:
                 row = self.read(record)
             except CellError:
                 continue  # it was counted, and would have been refused unless bad rows are to be skipped
-            yield row
+            yield line, record, row
 
 
 def unlabelled_rows(path: str | Path, options: ReadOptions) -> Unlabelled:
@@ -76,7 +86,20 @@ def _checked(opened: Opened, options: ReadOptions) -> Unlabelled:
     if problems and not (options.skip_bad_rows and good):
         raise refusal(opened.source, problems)
     said = [*table.notes, *notes, *skipped_note(opened.source, problems), *empties(opened.source, empty, first)]
-    return Unlabelled(said, opened, read)
+    return Unlabelled(said, opened, read, next((name for name in table.header if folded(name) == "id"), None))
+
+
+def _identity(record: Record, name: str | None) -> Row:
+    """The `id` of a record, a text or a whole number; nothing where it has none, as the answer needs none."""
+    value = record.get(name) if name is not None else None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # pandas turns numbers into floats where one is missing
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"id": value}
+    try:
+        return {"id": value} if isinstance(value, str) and as_text(value, "id") else {}
+    except CellError:
+        return {}
 
 
 def _scanned(opened: Opened) -> Table:

@@ -44,6 +44,28 @@ def pooling_of(folder: Path) -> Pooling:
     return "first" if first and not mean else "mean"
 
 
+def refuse_others(folder: Path) -> None:
+    """ModelError where the vectors are made by steps that an encoder of ours has not: a dense layer behind the pooling,
+    or another pooling. Without them they would be vectors that the model was never trained to give.
+    """
+    names = [str(module.get("type", "")).rpartition(".")[2] for module in _modules(folder / MODULES)]
+    known = {name for name, _ in STEPS}
+    steps = [f"a step {name!r}" for name in names if name not in known]
+    pooled = _pooled(_read(folder / POOLING))
+    other = [f"the pooling {' and '.join(pooled)}"] if pooled not in ([], ["cls"], ["mean"]) else []
+    if steps or other:
+        raise ModelError(
+            f"{folder}: its vectors need {', '.join([*steps, *other])}, which Bertie does not have; embed with "
+            "sentence-transformers, or name a model that pools by cls or mean and has nothing behind that"
+        )
+
+
+def length_of(folder: Path) -> int | None:
+    """Tokens of a text, specials included, at which it was made to cut; None where nothing is said."""
+    said = _read(folder / LENGTH).get("max_seq_length")
+    return said if isinstance(said, int) and said > 0 else None
+
+
 def prefix_of(folder: Path) -> str:
     """The prompt that is put before every text unless somebody names another; empty where there is none. ModelError:
     the file is no JSON object, or has no text under the name that it gives.
@@ -93,6 +115,24 @@ def write(folder: Path, *, pooling: Pooling, prefix: str, width: int, max_length
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _pooled(said: dict[str, Any]) -> list[str]:
+    """The poolings whose vectors stand side by side, `cls` and `mean` by these names."""
+    if "pooling_mode" in said:
+        modes = said["pooling_mode"]
+        return [str(mode) for mode in modes] if isinstance(modes, list) else [str(modes)]
+    return [mode.removesuffix("_token").removesuffix("_tokens") for mode in MODES if said.get(f"pooling_mode_{mode}")]
+
+
+def _modules(path: Path) -> list[dict[str, Any]]:
+    """The steps that the file names; none where there is no file."""
+    if not path.is_file():
+        return []
+    try:
+        return [dict(module) for module in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, TypeError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: {error}; expected a list of JSON objects; correct the file or delete it") from error
 
 
 def _read(path: Path) -> dict[str, Any]:

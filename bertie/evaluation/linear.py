@@ -8,7 +8,7 @@ Knows nothing of texts or encoders.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,9 +43,11 @@ class Targets:
     labels: list[str]
     several: bool
     matrix: Floats  # (N, C) zeros and ones
+    metric: str = "micro_f1"
+    """By which the threshold of several labels is chosen."""
 
     @classmethod
-    def of(cls, column: Sequence[Any], labels: Sequence[str] = ()) -> Targets:
+    def of(cls, column: Sequence[Any], labels: Sequence[str] = (), metric: str | None = None) -> Targets:
         """From strings, or lists of strings. `labels` fixes the order; otherwise sorted, as the task does."""
         several = isinstance(column[0], list)
         rows: list[list[str]] = list(column) if several else [[label] for label in column]
@@ -56,7 +58,7 @@ class Targets:
         matrix = np.zeros((len(rows), len(names)), dtype=np.float32)
         for i, row in enumerate(rows):
             matrix[i, [place[label] for label in row]] = 1.0
-        return cls(names, several, matrix)
+        return cls(names, several, matrix, metric or cls.metric)
 
     @classmethod
     def none(cls, labels: list[str], several: bool) -> Targets:
@@ -65,7 +67,7 @@ class Targets:
 
     def take(self, places: Places) -> Targets:
         """The same for some of the rows."""
-        return Targets(self.labels, self.several, self.matrix[places])
+        return replace(self, matrix=self.matrix[places])
 
 
 def folds(targets: Targets, seed: int, most: int | None = None) -> list[tuple[Places, Places]]:
@@ -134,10 +136,10 @@ def best_scale(margins: Floats, targets: Targets) -> float:
 
 
 def best_threshold(scores: Floats, targets: Targets) -> float:
-    """The probability from which one of several labels is given, by micro F1; 0.5 for one label, where it is unused."""
+    """The probability from which one of several labels is given, by their metric; 0.5 where a row has one."""
     if not targets.several:
         return 0.5
-    return label_metrics.best_threshold(scores, targets.matrix > 0)
+    return label_metrics.best_threshold(scores, targets.matrix > 0, targets.metric)
 
 
 def quality(scores: Floats, targets: Targets, threshold: float = 0.5) -> float:

@@ -53,12 +53,20 @@ class LinearProbe:
     threshold: float
 
     @classmethod
-    def fit(cls, features: Floats, labels: Sequence[Any], names: Sequence[str] = (), seed: int = 0) -> LinearProbe:
+    def fit(
+        cls,
+        features: Floats,
+        labels: Sequence[Any],
+        names: Sequence[str] = (),
+        seed: int = 0,
+        metric: str | None = None,
+    ) -> LinearProbe:
         """Chooses the regularisation on held-out training rows, then fits all of them.
 
-        `names` fixes the order of the labels; otherwise they are sorted, as the task does.
+        `names` fixes the order of the labels; otherwise they are sorted, as the task does. `metric` chooses the
+        threshold of several labels a row; otherwise micro F1.
         """
-        targets = Targets.of(labels, names)
+        targets = Targets.of(labels, names, metric)
         choice = _search(features, targets, seed)
         inputs, mean, deviation = _standardised(_normalised(features))
         solution = fit_logistic(inputs, torch.from_numpy(targets.matrix), targets.several, choice.strength)

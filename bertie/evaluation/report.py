@@ -37,6 +37,8 @@ class DataPart:
     sha256: str
     labels: Mapping[str, int] = field(default_factory=dict)
     """Rows of each label."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Of texts and labels: the file's name of each column."""
 
 
 @dataclass(frozen=True, kw_only=True)

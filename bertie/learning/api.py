@@ -11,9 +11,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from bertie.core.stderr import tell
+from bertie.data.given_rows import Data
 from bertie.learning.few_shot import run_few_shot
 from bertie.learning.request import FewShotRequest
-from bertie.workflow.api import assignments, to_stderr
+from bertie.workflow.api import assignments, parts
 from bertie.workflow.options import check_options
 from bertie.workflow.request import Reading, Say
 from bertie.workflow.train import TrainResult
@@ -22,12 +24,13 @@ PATHS = ("out", "recipe", "descriptions")
 
 
 def few_shot(
-    data: str | Path, *, settings: dict[str, Any] | None = None, say: Say | None = None, **options: Any
+    data: Data, *, settings: dict[str, Any] | None = None, say: Say | None = None, **options: Any
 ) -> TrainResult:
     """Learns from a few rows of each class of a table, or from what the labels mean, and leaves a verified bundle.
 
     Args:
-        data: a file, a folder with train/test files, or `hub:name`.
+        data: a file, a folder with train/test files, or `hub:name`; or rows, as a list of mappings or a data frame.
+            `test` is given likewise.
         settings: changes of the recipe by their dotted names, such as `{"contrast.temperature": 0.05}`.
         say: told what is chosen and done, a line at a time; otherwise stderr is.
         options: the other fields of `FewShotRequest` and `Reading`: examples, by, descriptions, model, test, out, ...
@@ -42,8 +45,7 @@ def few_shot(
     check_options("few_shot", options, FewShotRequest, Reading)
     reading = Reading(**{one.name: options.pop(one.name) for one in fields(Reading) if one.name in options})
     options |= {name: Path(options[name]) for name in PATHS if options.get(name) is not None}
-    options |= {"test": str(options["test"])} if options.get("test") is not None else {}
     overrides = (*options.pop("overrides", ()), *assignments("", settings or {}))
     return run_few_shot(
-        FewShotRequest(data=str(data), reading=reading, overrides=overrides, **options), say or to_stderr
+        FewShotRequest(**parts(data, options), reading=reading, overrides=overrides, **options), say or tell
     )

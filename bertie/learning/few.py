@@ -14,7 +14,9 @@ from bertie.core.config import from_dict
 from bertie.core.errors import UsageError
 from bertie.data.descriptions import Descriptions, describe
 from bertie.data.few_rows import draw_few
+from bertie.data.given_rows import GivenRows
 from bertie.data.kinds import LABELS
+from bertie.data.readers import is_folder
 from bertie.data.rows import Rows
 from bertie.data.sources import ReadOptions, Splits, load_splits, read, split_files
 from bertie.learning.request import FewShotRecipe, FewShotRequest
@@ -113,12 +115,15 @@ def read_few(request: FewShotRequest, recipe: FewShotRecipe, say: Say) -> Splits
 def _parts(request: FewShotRequest) -> tuple[Rows, Rows | None]:
     """The rows to draw from, and those of a test (else a dev) file, where there is one."""
     options = read_options(request.reading, LABELS)
-    test = None if request.test is None else read(Path(request.test), options)
-    if request.data.startswith("hub:"):
-        splits = load_splits(request.data, test=request.test, options=options)
+    test = None if request.test is None else read(request.test, options)
+    data = request.data
+    if isinstance(data, GivenRows):
+        return read(data, options), test
+    if data.startswith("hub:"):
+        splits = load_splits(data, test=request.test, options=options)
         return splits.train, splits.test or splits.dev
-    path = Path(request.data)
-    if not path.is_dir():
+    path = Path(data)
+    if not is_folder(path):
         return read(path, options), test
     files = split_files(path)
     beside = files.get("test") or files.get("dev")

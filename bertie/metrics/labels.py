@@ -127,16 +127,24 @@ def f1_of_counts(counts: Counts | Floats) -> Floats:
     return np.where(total > 0, 2 * right / np.maximum(total, 1), 1.0)
 
 
-def best_threshold(scores: Table, truth: NDArray[np.bool_]) -> float:
-    """The probability from which labels are given that has the best micro F1 on scores (N, L) of which those of
-    `truth` (N, L) are right; of equally good ones that nearest to 0.5."""
+def best_threshold(scores: Table, truth: NDArray[np.bool_], metric: str = "micro_f1") -> float:
+    """The probability from which labels are given that is best on scores (N, L) of which those of `truth` (N, L) are
+    right; of equally good ones that nearest to 0.5. `metric` is one of `multi_label`."""
 
     def quality(threshold: float) -> tuple[float, float]:
-        guess = scores >= threshold
-        counts = np.array([(truth & guess).sum(), (guess & ~truth).sum(), (truth & ~guess).sum()])
-        return float(f1_of_counts(counts)), -abs(threshold - 0.5)
+        return _several_quality(truth, scores >= threshold, metric), -abs(threshold - 0.5)
 
     return float(max(THRESHOLDS.tolist(), key=quality))
+
+
+def _several_quality(truth: NDArray[np.bool_], guess: NDArray[np.bool_], metric: str) -> float:
+    """A metric of `multi_label` of indicators (N, L), without the rest of it."""
+    if metric == "subset_accuracy":
+        return float((truth == guess).all(axis=1).mean())
+    outcomes = (truth & guess, guess & ~truth, truth & ~guess)
+    if metric == "samples_f1":
+        return float(f1_of_counts(np.stack([one.sum(axis=1) for one in outcomes], axis=-1)).mean())
+    return float(AVERAGES[metric](np.stack([one.sum(axis=0) for one in outcomes])))
 
 
 def micro_f1(counts: Counts | Floats) -> Floats:

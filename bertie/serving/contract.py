@@ -59,7 +59,7 @@ class Limits:
     """Characters in one row."""
     parts: int = 64
     """Texts in one row, such as a question with its choices: the model reads each choice for itself."""
-    waiting: int = 16
+    waiting: int = 64
     """Requests that are answered or wait; the next one is told to come back."""
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -17,6 +16,7 @@ from types import FrameType
 import uvicorn
 
 from bertie.core.errors import Stopped, UsageError
+from bertie.core.stderr import tell
 from bertie.serving.app import create_app
 from bertie.serving.contract import Answerer, Limits
 from bertie.serving.security import LOOPBACK
@@ -33,7 +33,7 @@ def serve(
     server = uvicorn.Server(settings(app))
     address = f"[{host}]" if ":" in host else host
     names = ", ".join(predictor.name for predictor in predictors)
-    sys.stderr.write(f"serving {names} at http://{address}:{listener.getsockname()[1]}\n")
+    tell(f"serving {names} at http://{address}:{listener.getsockname()[1]}")
     with listener, signals_as_errors():
         server.run(sockets=[listener])
 

@@ -171,6 +171,8 @@ class Task(nn.Module, ABC):
     """Whether its answer is that vector at length one, and so the encoder's alone."""
     compares_rows: bool = False
     """Whether its loss compares rows of a batch with each other: then none is cut for several processes."""
+    first_choice: int | None = None
+    """The number of a row's first choice, where the training's file showed it and its answers are numbers."""
     metric: str | None = None
     """Metric by which a person wants it judged; otherwise the one that `score` holds for the primary one."""
 

@@ -69,8 +69,8 @@ class ClassificationSettings(CalibratedSettings):
     focal_gamma: float = 2.0
     """Focusing exponent of the focal loss (Lin et al. 2017, equation 4)."""
     threshold: float = 0.0
-    """Probability from which one of several labels is given. 0: that of the best micro F1 on the dev rows, 0.5 where
-    they are fewer than 100 or `calibration` is none."""
+    """Probability from which one of several labels is given. 0: that of the best `training.metric`, otherwise micro F1,
+    on the dev rows; 0.5 where they are fewer than 100 or `calibration` is none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -286,8 +286,9 @@ class Classification(CalibratedTask):
             return []
         self.settings = replace(self.settings, threshold=threshold)
         return [
-            f"a label is given from a probability of {threshold:g} on, which has the best micro F1 on {len(rows)} dev "
-            f"rows; --set task.threshold={THRESHOLD:g} gives it from there on"
+            f"a label is given from a probability of {threshold:g} on, which has the best "
+            f"{self.metric or SEVERAL_METRICS[0]} on {len(rows)} dev rows; --set task.threshold={THRESHOLD:g} gives it "
+            "from there on"
         ]
 
     def _chosen_threshold(self, answers: Sequence[Answer], rows: Rows) -> float | None:
@@ -298,7 +299,8 @@ class Classification(CalibratedTask):
         # A label that training never saw is missed at any threshold, and counts.
         names = [*self.labels, *sorted(set[str]().union(*gold).difference(self.labels))]
         scores = np.array([[answer["scores"].get(name, 0.0) for name in names] for answer in answers])  # (R, C)
-        return best_threshold(scores, np.array([[name in labels for name in names] for labels in gold]))
+        truth = np.array([[name in labels for name in names] for labels in gold])  # (R, C)
+        return best_threshold(scores, truth, self.metric or SEVERAL_METRICS[0])
 
     def unsure(self, answer: Answer) -> bool:
         scores = sorted(answer["scores"].values(), reverse=True)

@@ -235,15 +235,16 @@ class Embedding(Task):
         return {**answer, **vectors}
 
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
-        """Every query among all positives of these rows, of which those are right that any of its rows has; what only
-        repeats the query does not count. An answer may also be `{"ranked"}`: positives, best first.
+        """Every query, each once, among all positives of these rows, of which those are right that any of its rows has;
+        what only repeats the query does not count. An answer may also be `{"ranked"}`: positives, best first.
 
         Of pairs with a number: whether their cosines are in its order. An answer may also be `{"cosine"}`.
         """
         if "text_a" in rows[0]:
             return _correlated(answers, rows)
-        relevance, queries = Relevance.of(rows), rows.column("query")
-        orders = [answer["ranked"] for answer in answers] if "ranked" in answers[0] else _ranked(answers, rows)
+        relevance = Relevance.of(rows)
+        every = [answer["ranked"] for answer in answers] if "ranked" in answers[0] else _ranked(answers, rows)
+        queries, orders = zip(*((rows[i]["query"], every[i]) for i in relevance.firsts), strict=True)
         barred = map(relevance.echoes, queries)
         ranked = [[text for text in order if text not in out] for order, out in zip(orders, barred, strict=True)]
         relevant = list(map(relevance.right, queries))

@@ -80,10 +80,12 @@ class MultipleChoice(Task):
     name = "multiple_choice"
     kind = "multiple_choice"
 
-    def __init__(self, *, context: bool, settings: MultipleChoiceSettings) -> None:
-        """`context`: the rows have one; where a single row lacks it, it is empty."""
+    def __init__(self, *, context: bool, settings: MultipleChoiceSettings, first: int | None = None) -> None:
+        """`context`: the rows have one; where a single row lacks it, it is empty. `first`: the number of the first
+        choice in the file, where it showed that.
+        """
         super().__init__()
-        self.context, self.settings = context, settings
+        self.context, self.settings, self.first_choice = context, settings, first
         self.columns = ("context", "question", "choices") if context else ("question", "choices")
 
     @classmethod
@@ -91,7 +93,7 @@ class MultipleChoice(Task):
         """Whether there are contexts; DataError names the rows that do not fit."""
         options = from_dict(MultipleChoiceSettings, settings, "task")
         read_each(rows, _read)
-        return cls(context=any("context" in row for row in rows), settings=options)
+        return cls(context=any("context" in row for row in rows), first=rows.first, settings=options)
 
     def accept(self, rows: Rows) -> Rows:
         """The same rows; DataError as in `from_rows`."""
@@ -111,12 +113,12 @@ class MultipleChoice(Task):
         return [*_asked_texts(row), *row["choices"]]
 
     def description(self) -> dict[str, Any]:
-        return {"context": self.context, "settings": to_dict(self.settings)}
+        return {"context": self.context, "first": self.first_choice, "settings": to_dict(self.settings)}
 
     @classmethod
     def from_description(cls, description: dict[str, Any]) -> MultipleChoice:
         options = from_dict(MultipleChoiceSettings, description["settings"], "task")
-        return cls(context=description["context"], settings=options)
+        return cls(context=description["context"], first=description.get("first"), settings=options)
 
     @property
     def chooses(self) -> bool:

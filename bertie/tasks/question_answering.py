@@ -41,9 +41,10 @@ from bertie.nn.losses import IGNORED
 from bertie.nn.match_features import FEATURES, match_features
 from bertie.nn.token_head import SpanPointer
 from bertie.tasks.base import Answer, Defaults, Mistake, Scores, Task, TaskSettings
+from bertie.text.least_pieces import least_pieces
 from bertie.text.sentences import sentences
 from bertie.text.tokenizer import Encoded, Tokenizer
-from bertie.text.whole_words import Place, clings, whole_words
+from bertie.text.whole_words import Place, WholeWords, clings
 
 # R rows, S sequences, T tokens, D width, F match features, K candidates of a row
 Tokens = tuple[int, int]
@@ -135,6 +136,19 @@ class QuestionAnswering(Task):
     def accept(self, rows: Rows) -> Rows:
         """The same rows; DataError names those whose answers are missing or do not stand where they say."""
         return _checked(rows)
+
+    def expect(self, rows: Rows, judged: Rows) -> list[str]:
+        """How many answers are longer than any that is given."""
+        longest = self.settings.longest
+        answers = [row["answers"][0]["text"] for row in rows if row["answers"]]
+        longer = sum(least_pieces(text) > longest for text in answers)
+        if not longer:
+            return []
+        wanted = max(map(least_pieces, answers))
+        return [
+            f"{longer} of {len(answers)} answers are longer than {longest} pieces and cannot be given whole; "
+            f"--set task.longest={wanted} gives the longest of them"
+        ]
 
     def description(self) -> dict[str, Any]:
         return {
@@ -301,12 +315,13 @@ def _weights(passage: Passage, windows: Iterable[Sequence[LikelySpan]], top: flo
     """Odds of each place of the context, over e^top. What several spans of a window widen to adds up; of a place that
     several windows show, the surest counts."""
     found: dict[Place, float] = {}
+    whole_words = WholeWords(passage.context)
     for sequence, spans in zip(passage.sequences, windows, strict=True):
         own: dict[Place, float] = defaultdict(float)
         for span in spans:
             if span.log_odds > top - NEGLIGIBLE:
                 first, last = sequence.offsets[span.first], sequence.offsets[span.last]
-                own[whole_words(passage.context, first[0], last[1])] += math.exp(span.log_odds - top)
+                own[whole_words(first[0], last[1])] += math.exp(span.log_odds - top)
         found |= {place: max(weight, found.get(place, 0.0)) for place, weight in own.items() if place[0] < place[1]}
     return found
 

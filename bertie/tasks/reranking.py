@@ -130,7 +130,7 @@ class Reranking(Task):
 
     def accept(self, rows: Rows) -> Rows:
         """Rows with candidates: where the file names none, the best of all positives of these rows by BM25, of which
-        those are right that any row of the query has.
+        those are right that any row of the query has; each query once.
         """
         problems = [f"{rows.where(i)}: {problem}" for i, row in enumerate(rows) if (problem := _problem(row))]
         if problems:
@@ -138,12 +138,12 @@ class Reranking(Task):
         if "candidates" in rows[0]:
             return rows
         relevance, found = Relevance.of(rows), best_by_words(rows, self.settings.candidates)
-        queries = rows.column("query")
+        places = relevance.firsts
         made = [
-            {"query": query, "candidates": texts, "positives": relevance.right(query)}
-            for query, texts in zip(queries, found, strict=True)
+            {"query": rows[i]["query"], "candidates": found[i], "positives": relevance.right(rows[i]["query"])}
+            for i in places
         ]
-        return replace(rows, rows=made)
+        return replace(rows.take(places), rows=made)
 
     def asked(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The query, and a text or a list of them."""

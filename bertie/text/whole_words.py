@@ -29,6 +29,26 @@ def whole_words(text: str, start: int, end: int) -> Place:
     return start, end
 
 
+class WholeWords:
+    """`whole_words` of many places of one text: its borders are found once, as a word may be as long as the text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._starts, self._ends = list(range(len(text))), list(range(1, len(text) + 1))
+        for place in range(1, len(text)):
+            if _goes_on(text, place):
+                self._starts[place] = self._starts[place - 1]
+        for place in range(len(text) - 1, 0, -1):
+            if self._starts[place] != place:
+                self._ends[place - 1] = self._ends[place]
+
+    def __call__(self, start: int, end: int) -> Place:
+        """As `whole_words` of this text."""
+        inside = self.text[start:end]
+        start, end = start + len(inside) - len(inside.lstrip()), end - len(inside) + len(inside.rstrip())
+        return (start, start) if start >= end else (self._starts[start], self._ends[end - 1])
+
+
 def clings(character: str) -> bool:
     """Whether it belongs to the one before it: an accent, a joiner of emoji, or how such a one is drawn."""
     return character >= "\u0300" and (character in _JOINING or unicodedata.category(character).startswith("M"))

@@ -8,15 +8,16 @@ Knows nothing of how the search goes.
 from __future__ import annotations
 
 import importlib
-import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from bertie.core.extras import check_installed
+from bertie.core.stderr import tell
+from bertie.data.given_rows import Data
 from bertie.predict import BasePredictor
 from bertie.trials.request import SearchRequest
-from bertie.workflow.api import assignments
+from bertie.workflow.api import assignments, parts
 from bertie.workflow.options import check_options
 from bertie.workflow.request import Reading, Say
 
@@ -35,12 +36,13 @@ class SearchResult:
 
 
 def search(
-    data: str | Path, *, settings: dict[str, Any] | None = None, say: Say | None = None, **options: Any
+    data: Data, *, settings: dict[str, Any] | None = None, say: Say | None = None, **options: Any
 ) -> SearchResult:
     """Tries methods, models and recipes within a budget, and leaves the best as a verified bundle.
 
     Args:
-        data: a file, a folder with train/dev/test files, or `hub:name`.
+        data: a file, a folder with train/dev/test files, or `hub:name`; or rows, as a list of mappings or a data frame.
+            `dev` and `test` are given likewise.
         settings: of the default recipe, which the trials vary, by their dotted names.
         say: told what is chosen and done, a line at a time; otherwise stderr is.
         options: the other fields of `SearchRequest` and `Reading`: out, budget, storage, max_latency, trials, ...
@@ -50,8 +52,8 @@ def search(
     reading = Reading(**{name: options.pop(name) for name in names & set(options)})
     options |= {name: Path(options[name]) for name in ("out", "recipe") if options.get(name) is not None}
     overrides = (*options.pop("overrides", ()), *assignments("", settings or {}))
-    request = SearchRequest(data=str(data), reading=reading, overrides=overrides, **options)
-    return run(request, say or _to_stderr)
+    request = SearchRequest(**parts(data, options), reading=reading, overrides=overrides, **options)
+    return run(request, say or tell)
 
 
 def run(request: SearchRequest, say: Say, *, quiet: bool = False) -> SearchResult:
@@ -59,7 +61,3 @@ def run(request: SearchRequest, say: Say, *, quiet: bool = False) -> SearchResul
     check_installed("a search", "search", {"optuna": "Optuna"})
     found: SearchResult = importlib.import_module("bertie.trials.run").run_search(request, say, quiet=quiet)
     return found
-
-
-def _to_stderr(line: str) -> None:
-    sys.stderr.write(line + "\n")

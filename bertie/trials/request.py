@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 
 from bertie.core.errors import UsageError
+from bertie.data.given_rows import GivenRows
 from bertie.workflow.request import Reading, RunRequest, TrainRequest, folder_name
 
 USUAL_BUDGET = 30 * 60.0
@@ -23,11 +24,11 @@ _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 class SearchRequest(RunRequest):
     """A search as a person asks for it; recipe and overrides make the default recipe, which the trials vary."""
 
-    data: str
-    """File, folder with train/dev/test, or hub:name."""
-    dev: str | None = None
+    data: str | GivenRows
+    """File, folder with train/dev/test, or hub:name; in Python also rows or a data frame."""
+    dev: str | GivenRows | None = None
     """Rows to choose by; otherwise split off."""
-    test: str | None = None
+    test: str | GivenRows | None = None
     """Rows to judge the chosen model by, once; otherwise split off where `data` is one file and `dev` is not given,
     else the dev rows, whose score is too good: they chose the model."""
     task: str | None = None
@@ -54,7 +55,7 @@ class SearchRequest(RunRequest):
 
     @property
     def name(self) -> str:
-        return f"search-{folder_name(self.data, 'model')}"
+        return f"search-{folder_name(str(self.data), 'model')}"
 
     @property
     def budget_seconds(self) -> float:

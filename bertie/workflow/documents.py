@@ -102,4 +102,5 @@ def _part(name: str, rows: Rows, labels: Mapping[str, int]) -> DataPart:
         rows=len(rows),
         sha256=rows.fingerprint(),
         labels=labels,
+        columns=rows.names,
     )

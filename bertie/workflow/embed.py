@@ -18,56 +18,73 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from bertie.bundle.checksums import SEAL, stay_outside
+from bertie.bundle.checksums import SEAL
 from bertie.bundle.folder import Model
 from bertie.core.errors import UsageError
 from bertie.core.files import new_file
 from bertie.core.runtime import choose_device, choose_dtype
+from bertie.data import vector_files
 from bertie.data.rows import ROWS_PER_BLOCK, check_several
 from bertie.predict import Predictor, load_torch
 from bertie.tasks.embedding import Embedding, EmbeddingSettings
 from bertie.workflow.choose import load_start
-from bertie.workflow.predict import Source, rows_of
-from bertie.workflow.request import Reading, Say
+from bertie.workflow.learned_columns import options_for
+from bertie.workflow.predict import Source, check_output, rows_of
+from bertie.workflow.request import Loading, Reading, Say
 
 # N texts, D width
 Floats = NDArray[np.float32]
 ENDINGS = (".jsonl", ".npy", ".parquet")
 
 
-def embedder(model: str | Path, dtype: str = "float32") -> Predictor:
+def embedder(model: str | Path, dtype: str = "float32", device: str = "auto") -> Predictor:
     """What gives vectors: a bundle of the embedding task, or an encoder that nobody has tuned, with the pooling and the
     prefix that it was trained with.
 
-    UsageError: a bundle of another task. ModelError: there is no such model.
+    `dtype` and `device` as in `load`. UsageError: a bundle of another task. ModelError: there is no such model.
     """
     folder = Path(model)
     if (folder / SEAL).is_file():
-        predictor = load_torch(folder, dtype)
-        if not isinstance(predictor.task, Embedding):
-            raise UsageError(
-                f"{folder}: is a bundle of {predictor.task.name}, expected one of embedding; train it with "
-                "--task embedding, or name an encoder"
-            )
-        return predictor
-    start, device = load_start(str(model)), choose_device()
-    width, length = start.encoder.config.hidden_size, start.encoder.config.max_length
+        return require_vectors(load_torch(folder, dtype, device))
+    place = choose_device(device)
+    start = load_start(str(model))
+    vector_files.refuse_others(start.source.folder)
+    width, most = start.encoder.config.hidden_size, start.encoder.config.max_length
+    length = min(vector_files.length_of(start.source.folder) or most, most)
     task = Embedding(prefix="", settings=EmbeddingSettings())
     task.settle(start.source.prefix, start.source.pooling)
     task.build_head(width)
-    start.encoder.to(device)
-    parts = Model(start.encoder, task.to(device), start.tokenizer, length, origin=start.source.name)
-    return Predictor(parts, start.source.name, choose_dtype(device, dtype)[0])
+    start.encoder.to(place)
+    parts = Model(start.encoder, task.to(place), start.tokenizer, length, origin=start.source.name)
+    return Predictor(parts, start.source.name, choose_dtype(place, dtype)[0])
 
 
-def embed(model: str | Path | Predictor, texts: Sequence[str], *, size: int | None = None) -> Floats:
+def require_vectors(predictor: Predictor) -> Predictor:
+    """The same; UsageError where it gives no vectors."""
+    if not isinstance(predictor.task, Embedding):
+        raise UsageError(
+            f"{predictor.name}: is a model of {predictor.task.name}, expected one of embedding; train it with "
+            "--task embedding, or name an encoder"
+        )
+    return predictor
+
+
+def embed(
+    model: str | Path | Predictor,
+    texts: Sequence[str],
+    *,
+    size: int | None = None,
+    dtype: str = "float32",
+    device: str = "auto",
+) -> Floats:
     """Vectors of texts, (N, D) of length one; `size`: their first numbers alone, brought to length one again.
 
-    `model` is a bundle, an alias, a folder or a hub name; or what `embedder` made of one, which is loaded only once.
+    `model` is a bundle, an alias, a folder or a hub name, with the `dtype` and `device` of `load`; or what `embedder`
+    made of one, which is loaded only once.
     DataError: one text stands where a list is expected.
     """
     check_several(texts)
-    predictor = model if isinstance(model, Predictor) else embedder(model)
+    predictor = require_vectors(model) if isinstance(model, Predictor) else embedder(model, dtype, device)
     check_size(predictor, size)
     found = np.empty((len(texts), width_of(predictor, size)), dtype=np.float32)
     for i, vector in enumerate(stream(predictor, texts, size)):
@@ -82,16 +99,16 @@ def stream(predictor: Predictor, texts: Iterable[str], size: int | None) -> Iter
 
 
 def run_embedding(
-    model: str | Path, source: Source, output: Path | None, reading: Reading, say: Say, size: int | None
+    loading: Loading, source: Source, output: Path | None, reading: Reading, say: Say, size: int | None
 ) -> None:
     """Writes a vector a row, in order. All rows are checked before the first one is written, and none is held."""
     if output is not None:
-        stay_outside(output)
+        check_output(output, source, "vectors.npy")
         if output.suffix.lower() not in ENDINGS:
             raise UsageError(f"--output {output}: expected a name that ends with {', '.join(ENDINGS)}")
-    predictor = embedder(model)
+    predictor = embedder(loading.model, loading.dtype, loading.device)
     check_size(predictor, size)
-    with rows_of(source, reading, predictor.task.kind, say) as rows:
+    with rows_of(source, options_for(loading.model, predictor.task, reading), say) as rows:
         texts = (row if isinstance(row, str) else predictor.task.texts(row)[0] for row in rows)
         vectors = stream(predictor, texts, size)
         if output is None:

@@ -305,6 +305,7 @@ def make_method(name: str, settings: dict[str, Any]) -> Method:
 def fit_floors(train: Rows, test: Rows, ground: Ground, most: FloorRows = ALL_ROWS) -> Floors:
     """Every floor of the task, fitted on the training rows within their bound, with its answers to the test rows."""
     drawn = most.fit(of_task(list(FLOORS.classes().values()), ground.task), train, ground)
+    drawn = [one for one in drawn if one.floor.can_answer(test)]
     fitted = [one.floor for one in drawn]
     return Floors(fitted, {floor.name: floor.kept(test, ground) for floor in fitted}, drawn)
 

@@ -7,7 +7,6 @@ Knows nothing of the command line.
 
 from __future__ import annotations
 
-import os
 import shlex
 import tempfile
 from dataclasses import dataclass, replace
@@ -15,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from bertie.bundle.checksums import stay_outside
-from bertie.core.errors import UsageError
-from bertie.core.files import write_text
+from bertie.core.files import check_place, write_text
 from bertie.data.batches import of_epoch
+from bertie.data.given_rows import GivenRows
 from bertie.evaluation.phrases import language_of
 from bertie.evaluation.rate_page import RatePage, render
 from bertie.training.range_test import WINDOW, Curve, Sweep, range_test
@@ -130,11 +129,7 @@ def run_rate(request: RateRequest, say: Say) -> RateResult:
 def check_page(page: Path) -> None:
     """UsageError where no page can be written, said before minutes are spent on it."""
     stay_outside(page)
-    if page.is_dir():
-        raise UsageError(f"--plot {page}: is a folder, expected the name of a file; add one, such as rate.html")
-    above = next(folder for folder in page.absolute().parents if folder.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        raise UsageError(f"--plot {page}: {above} is no folder that can be written to; choose another place")
+    check_place(page, "--plot", "rate.html")
 
 
 def filled(prepared: Prepared, rate: float | None = None) -> Training:
@@ -160,18 +155,23 @@ def taking(rate: float, tested: Optimizer, otherwise: Optimizer) -> str:
 def command(asked: TrainRequest, model: str, arguments: str) -> str:
     """The training that was tested, as a person types it, with these arguments more."""
     options = {name: getattr(asked, name) for name in OPTIONS} | {"model": model} | vars(asked.reading)
-    words = ["bertie", "train", asked.data]
+    words = ["bertie", "train", _word(asked.data)]
     for name, value in options.items():
         if value is not None and value is not False:
-            words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+            words += [f"--{name.replace('_', '-')}", *([] if value is True else [_word(value)])]
     words += [word for one in asked.overrides for word in ("--set", one)]
     return f"{shlex.join(words)} {arguments}".rstrip()
+
+
+def _word(value: object) -> str:
+    """A value as it is typed; rows that lie in no file are to be put into one."""
+    return "ROWS" if isinstance(value, GivenRows) else str(value)
 
 
 def _page(asked: TrainRequest, prepared: Prepared, curve: Curve, arguments: str) -> RatePage:
     dtype = str(prepared.dtype).removeprefix("torch.")
     return RatePage(
-        data=Path(asked.data).name,
+        data=Path(str(asked.data)).name,
         about=f"{prepared.start.source.name} · {prepared.method.name} · {dtype}",
         losses=list(zip(curve.rates, curve.losses, strict=True)),
         smoothed=list(zip(curve.rates, curve.smoothed, strict=True)),

@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar, get_args
 from bertie.core.config import load_toml, override
 from bertie.core.errors import UsageError
 from bertie.data.augmentation import Augmentation
+from bertie.data.given_rows import GivenRows
 from bertie.data.readers import Columns
 from bertie.data.sources import By
 from bertie.text.augmentation.base import Translate
@@ -26,6 +27,8 @@ R = TypeVar("R")
 Say = Callable[[str], None]
 """Where a line goes that says what was chosen."""
 Combine = Literal["average", "stack", "soup", "greedy_soup", "refit"]
+LONGEST_NAME = 200
+"""Bytes of a folder's name that is made of one of data; 255 is what a disk takes, and more is put beside it."""
 DEFAULT_BUDGET = 15 * 60.0
 """Seconds that a command may take when nothing is said."""
 
@@ -71,6 +74,18 @@ class Reading:
     @property
     def _beside(self) -> str | None:
         return self.group_column or self.time_column
+
+
+@dataclass(frozen=True)
+class Loading:
+    """A trained model, and how it is to compute."""
+
+    model: str | Path
+    """A bundle; where vectors are wanted also an alias, a folder or a hub name."""
+    dtype: str = "float32"
+    """float32, bfloat16, or auto."""
+    device: str = "auto"
+    """auto, cpu, cuda, one of several as `cuda:1`, or mps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,11 +176,11 @@ class RunRequest(ABC):
 class TrainRequest(RunRequest):
     """A training as a person asks for it."""
 
-    data: str
-    """File, folder with train/dev/test, or hub:name."""
-    dev: str | None = None
+    data: str | GivenRows
+    """File, folder with train/dev/test, or hub:name; in Python also rows or a data frame."""
+    dev: str | GivenRows | None = None
     """Rows to choose the best model by; otherwise split off."""
-    test: str | None = None
+    test: str | GivenRows | None = None
     """Rows to judge it by; otherwise split off where `data` is one file and `dev` is not given, else the dev rows,
     whose score is too good: they chose the model."""
     task: str | None = None
@@ -196,7 +211,7 @@ class TrainRequest(RunRequest):
 
     @property
     def name(self) -> str:
-        return folder_name(self.data, "model")
+        return folder_name(str(self.data), "model")
 
     @property
     def several(self) -> bool:
@@ -229,8 +244,9 @@ class TrainRequest(RunRequest):
 
 
 def folder_name(data: str, otherwise: str) -> str:
-    """The name of a file or of a data set of the hub as one of a folder."""
-    return re.sub(r"[^\w.-]+", "-", Path(data.removeprefix("hub:")).stem) or otherwise
+    """The name of a file or of a data set of the hub as one of a folder, cut where it is too long for one."""
+    name = re.sub(r"[^\w.-]+", "-", Path(data.removeprefix("hub:")).stem) or otherwise
+    return name if len(name.encode(errors="replace")) <= LONGEST_NAME else name[: LONGEST_NAME // 4]
 
 
 def seconds(budget: str | float) -> float:

@@ -16,18 +16,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bertie.core.errors import UsageError
+from bertie.core.errors import DataError, UsageError
+from bertie.data.mining import best_places, query_blocks
 from bertie.data.rows import check_several
 from bertie.metrics.ranking import ndcg
 from bertie.predict import Predictor, load_torch
 from bertie.tasks.reranking import Reranking
-from bertie.workflow.embed import embed, embedder
+from bertie.workflow.embed import embed, embedder, require_vectors
 
 # P texts, D width
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Candidates for how much the second look counts; of equally good ones the smallest, which trusts it least."""
-BLOCK = 512
-"""Queries that are compared with all texts at once."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Retriever:
         as from a search: one text stands where a list is expected.
         """
         check_several(texts)
-        first = embedding if isinstance(embedding, Predictor) else embedder(embedding)
+        first = require_vectors(embedding) if isinstance(embedding, Predictor) else embedder(embedding)
         second = reranking if isinstance(reranking, Predictor) or reranking is None else load_torch(reranking)
         if second is not None and not isinstance(second.task, Reranking):
             raise UsageError(f"{second.name}: is a model of {second.task.name}, expected one of reranking")
@@ -81,7 +80,7 @@ class Retriever:
         found = [
             Found([self.texts[i] for i in order], [float(cosines[i]) for i in order])
             for cosines in self._cosines(queries)
-            for order in [np.argsort(-cosines, kind="stable")[:count]]
+            for order in [best_places(cosines, count)]
         ]
         if self.second is None:
             return found
@@ -95,13 +94,17 @@ class Retriever:
         """The same with the weight that orders these queries best (nDCG at 10). Neither model may have learned from
         them: on what a model knows by heart it is always right, and would be trusted too much.
         """
+        if len(queries) != len(relevant):
+            raise DataError(
+                f"found {len(queries)} queries and {len(relevant)} lists of relevant texts, expected one each"
+            )
         return replace(self, weight=best_weight(self.look(queries, self.depth), relevant))
 
     def _cosines(self, queries: Sequence[str]) -> Iterator[NDArray[np.float32]]:
         """(P,) for each query."""
         asked = embed(self.first, queries)
-        for start in range(0, len(queries), BLOCK):
-            yield from asked[start : start + BLOCK] @ self.vectors.T
+        for part in query_blocks(len(queries), len(self.texts)):
+            yield from asked[part] @ self.vectors.T
 
 
 def best_weight(looked: Sequence[Found], relevant: Sequence[Collection[str]]) -> float:

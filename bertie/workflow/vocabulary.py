@@ -7,7 +7,6 @@ Knows nothing of the command line.
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from typing import Any
 from bertie.bundle.checksums import stay_outside
 from bertie.core.errors import DataError, UsageError
 from bertie.core.files import new_folder
+from bertie.core.stderr import tell
 from bertie.data.corpus_cleaning import clean
 from bertie.data.corpus_reader import Source, open_sources
 from bertie.data.encoding import lines_of
@@ -92,7 +92,7 @@ def train_tokenizer(
     if options.get("words") is not None:
         options["words"] = Path(options["words"])
     request = VocabularyRequest(corpus=tuple(map(str, names)), out=Path(out), size=size, **options)
-    return run_vocabulary(request, say or _to_stderr)
+    return run_vocabulary(request, say or tell)
 
 
 def run_vocabulary(request: VocabularyRequest, say: Say) -> Vocabulary:
@@ -172,7 +172,3 @@ def _free(folder: Path, overwrite: bool) -> None:
         raise UsageError(
             f"{folder}: holds a tokenizer; choose another folder with --out, or replace it with --overwrite"
         )
-
-
-def _to_stderr(line: str) -> None:
-    sys.stderr.write(line + "\n")

@@ -50,6 +50,19 @@ def test_train_then_evaluate_then_predict(tiny_model: Path, tmp_path: Path, caps
     assert printed.err == ""
     assert run(["evaluate", out, data, "--json", "--metric", "macro_f1"]) == 0
     assert json.loads(capsys.readouterr().out)["primary"]["name"] == "macro_f1"
+    assert run(["evaluate", out, data, "--json", "--dtype", "bfloat16", "--device", "cpu"]) == 0
+    rounded = json.loads(capsys.readouterr().out)
+    assert run(["evaluate", out, data, "--json"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert rounded["primary"] == whole["primary"], "the same labels"
+    for command in (
+        ["evaluate", out, data],
+        ["predict", out, "--text", "x"],
+        ["serve", out],
+        ["embed", "minilm", "--text", "x"],
+    ):
+        assert run([*command, "--device", "cuda:7"]) == 2
+        assert "device 'cuda:7' does not exist on this machine; choose auto or one of cpu" in capsys.readouterr().err
     assert run(["predict", out, "--text", "good", "--text", "很慢"]) == 0
     assert [set(json.loads(line)) for line in capsys.readouterr().out.splitlines()] == [
         {"label", "score", "scores"}

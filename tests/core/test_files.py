@@ -11,8 +11,17 @@ from pathlib import Path
 import pytest
 
 from bertie.core import files
-from bertie.core.errors import RunLockedError, StorageError
-from bertie.core.files import new_file, new_folder, remove_leftovers, sha256, storage_errors, write_json, write_text
+from bertie.core.errors import RunLockedError, StorageError, UsageError
+from bertie.core.files import (
+    check_place,
+    new_file,
+    new_folder,
+    remove_leftovers,
+    sha256,
+    storage_errors,
+    write_json,
+    write_text,
+)
 from bertie.core.lock import FolderLock
 
 
@@ -26,6 +35,39 @@ def test_a_file_is_replaced_or_left(tmp_path: Path) -> None:
         raise RuntimeError
     assert path.read_text(encoding="utf-8") == "旧"
     assert [one.name for one in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_a_link_leads_to_the_file_that_is_replaced(tmp_path: Path) -> None:
+    for name, before in (("there", "old"), ("missing", None)):
+        target, link = tmp_path / name / "a.txt", tmp_path / f"{name}.txt"
+        if before is not None:
+            write_text(target, before)
+        link.symlink_to(target)
+        check_place(link, "--output", "a.txt")
+        write_text(link, "new")
+        assert link.is_symlink() and not target.is_symlink()
+        assert target.read_text(encoding="utf-8") == "new" and list(target.parent.iterdir()) == [target]
+
+
+def test_a_device_is_written_and_never_replaced(tmp_path: Path) -> None:
+    link = tmp_path / "null"
+    link.symlink_to("/dev/null")
+    for path in (Path("/dev/null"), link):
+        check_place(path, "--output", "a.txt")
+        with new_file(path, 10) as given:
+            assert given == path
+        write_text(path, "nothing")
+    assert stat.S_ISCHR(Path("/dev/null").lstat().st_mode) and link.is_symlink()
+
+
+def test_a_place_where_no_file_can_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"is a folder, expected the name of a file; add one, such as a.txt"):
+        check_place(tmp_path, "--output", "a.txt")
+    with pytest.raises(UsageError, match=r"--output .*file is no folder that can be written to; choose another place"):
+        check_place(tmp_path / "file" / "below" / "a.txt", "--output", "a.txt")
+    check_place(tmp_path / "new" / "a.txt", "--output", "a.txt")
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_folder_is_replaced_or_left(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bertie.data.rows import Rows
+from tests.bundle.making import ROWS, save_tiny
 from tests.crash.nursery import ROOT
 from tests.workflow.rows import write
 
@@ -29,6 +32,51 @@ def start(*arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def test_a_stop_saves_also_where_nobody_reads_what_is_said(tiny_model: Path, tmp_path: Path) -> None:
+    """Of `bertie train ... 2>&1 | tee log` Ctrl-C ends `tee` first."""
+    data, out = write(tmp_path / "data.csv", 400), tmp_path / "m"
+    process = start(
+        *("train", str(data), "--model", str(tiny_model), "--out", str(out)),
+        *("--set", "training.epochs=100000", "--set", "training.save_seconds=1000"),
+    )
+    try:
+        end = time.monotonic() + PATIENCE
+        while not (out / "run" / "log.jsonl").exists():
+            assert process.poll() is None and time.monotonic() < end, "it does not train"
+            time.sleep(0.1)
+        assert process.stderr is not None and process.stdout is not None
+        process.stderr.close()
+        process.stdout.close()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=PATIENCE) == 130
+    finally:
+        process.kill()
+        process.wait()
+    assert list((out / "run" / "checkpoints").glob("step-*"))
+
+
+def test_answers_that_nobody_reads_to_the_end_are_no_error(tiny_model: Path, tmp_path: Path) -> None:
+    bundle, rows = tmp_path / "m", tmp_path / "rows.csv"
+    save_tiny(ROWS, tiny_model, bundle)
+    rows.write_text("text\n" + "good food\n" * 3000, encoding="utf-8")
+    for many in ([str(rows)], ["--text", "good"]):
+        process = start("predict", str(bundle), *many)
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+        assert (process.wait(timeout=PATIENCE), said) == (0, "")
+
+
+def test_answers_are_utf_8_whatever_the_locale(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = Rows([{**row, "label": {"positive": "好评😀", "negative": "差评"}[row["label"]]} for row in ROWS])
+    save_tiny(rows, tiny_model, tmp_path / "m")
+    monkeypatch.setenv("PYTHONIOENCODING", "iso-8859-1")  # as a locale of that name sets it
+    said, _ = start("predict", str(tmp_path / "m"), "--text", "good food").communicate(timeout=PATIENCE)
+    assert set(json.loads(said)["scores"]) == {"好评😀", "差评"}
 
 
 def test_the_second_of_two_commands_on_one_folder_ends_with_2(tiny_model: Path, tmp_path: Path) -> None:

@@ -95,6 +95,11 @@ def test_ranks_that_are_far_behind_are_all_alike(monkeypatch: pytest.MonkeyPatch
     assert found.tolist() == [[1 / 63, 1 / 61, 1 / 63, 1 / 62]]
 
 
+def test_a_text_without_a_shared_word_has_no_rank_by_words() -> None:
+    found = mining._reciprocal(np.array([[0.0, 0.0, 0.4]]), above=0.0)
+    assert found[0, 0] == found[0, 1] < found[0, 2] == 1 / 61
+
+
 def test_best_by_words() -> None:
     assert best_by_words(ROWS, 2)[0] == ["cheap flights here", "cheap flights there"]
     assert {len(texts) for texts in best_by_words(ROWS, 3)} == {3}

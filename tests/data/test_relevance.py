@@ -21,6 +21,7 @@ def test_a_query_has_the_positives_of_all_its_rows_each_once() -> None:
     assert found.texts == ["在订单里申请", "联系客服", "怎么退款", "refund!"]
     assert found.right("怎么退款") == found.right(" 怎么退款 ?") == ["在订单里申请", "联系客服"]
     assert found.right("联系客服") == ["怎么退款"] and found.right("?") == []
+    assert found.firsts == [0, 2, 3]
 
 
 def test_what_only_repeats_a_query_is_neither_right_nor_wrong() -> None:

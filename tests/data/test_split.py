@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bertie.data.split import as_numbers, strata_of, stratified_split, text_key
+from bertie.data.split import as_numbers, inseparable, strata_of, stratified_split, text_key
 
 LABELS = st.sampled_from(["a", "b", "c", "很少"])
 TABLES = st.lists(
@@ -72,6 +72,13 @@ def test_duplicates_are_found_past_case_width_and_punctuation() -> None:
 def test_pairs_are_duplicates_only_with_both_sides_equal() -> None:
     assert text_key({"text_a": "a", "text_b": "b"}) != text_key({"text_a": "a", "text_b": "c"})
     assert text_key({"text_a": "ab", "text_b": ""}) != text_key({"text_a": "a", "text_b": "b"})
+
+
+@pytest.mark.parametrize("sides", [("text_a", "text_b"), ("query", "positive")])
+def test_a_pair_is_the_same_both_ways_round(sides: tuple[str, str]) -> None:
+    turned = [dict(zip(sides, pair, strict=True)) for pair in (("a", "b"), ("c", "d"), ("B!", "A"), ("a", "c"))]
+    together = [[0, 2], [1], [3]] if sides[0] == "text_a" else [[0, 2, 3], [1]]  # one query, two positives
+    assert inseparable(turned) == together
 
 
 def test_a_big_group_of_duplicates_goes_to_train() -> None:

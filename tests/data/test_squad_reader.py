@@ -55,6 +55,16 @@ def test_squad_1_and_2() -> None:
     assert table.header == ["context", "question", "answers", "id"]
 
 
+def test_questions_that_bring_their_passages() -> None:
+    """As the question-answering example of transformers reads a file, and `datasets` has SQuAD."""
+    answers = {"text": ["Ann"], "answer_start": [8]}
+    table, notes = read(
+        {"version": "1", "data": [{"id": "a", "context": PASSAGE, "question": "Who?", "answers": answers}]}
+    )
+    row = {"context": PASSAGE, "question": "Who?", "answers": [{"text": "Ann", "start": 8}], "id": "a"}
+    assert (table.records, table.problems, notes) == ([row], [], [])
+
+
 def test_cmrc_nested_and_flat() -> None:
     passage = "《战国无双3》由光荣开发😀，玩家很多。"
     nested = squad(question({"text": "光荣", "answer_start": 8}, identity="DEV_0"), context=passage)

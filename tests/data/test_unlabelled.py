@@ -133,3 +133,23 @@ def test_sentences_of_conll_need_no_tags(tmp_path: Path) -> None:
     path.write_text("我\n在 O\n\n好\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"rows.conll:2: 2 columns, expected 1 as on line 1"):
         unlabelled_rows(path, ReadOptions(kind="tagging"))
+
+
+def test_rows_come_with_their_lines_and_ids(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("ID,text\n7,good\nonly one cell\n,很好\n", encoding="utf-8")
+    rows = unlabelled_rows(path, ReadOptions(skip_bad_rows=True))
+    assert list(rows) == [{"text": "good"}, {"text": "很好"}]
+    assert list(rows.placed()) == [(2, {"id": "7", "text": "good"}), (4, {"text": "很好"})]
+
+
+@pytest.mark.parametrize(
+    ("value", "identity"),
+    [(7, 7), (7.0, 7), ("a", "a"), ("", None), (None, None), (True, None), (0.5, None), ({"$oid": "1"}, None)],
+)
+def test_an_id_is_a_text_or_a_whole_number(value: Any, identity: Any, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"text": "good", "id": value}) + "\n", encoding="utf-8")
+    ((line, row),) = unlabelled_rows(path, ReadOptions()).placed()
+    assert (line, row.get("id")) == (1, identity)
+    assert ("id" in row) == (identity is not None)

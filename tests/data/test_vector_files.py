@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 
 from bertie.core.errors import ModelError
-from bertie.data.vector_files import POOLING, PROMPTS, Pooling, pooling_of, prefix_of, write
+from bertie.data.vector_files import (
+    MODULES,
+    POOLING,
+    PROMPTS,
+    Pooling,
+    length_of,
+    pooling_of,
+    prefix_of,
+    refuse_others,
+    write,
+)
 
 MODES = {
     "pooling_mode_cls_token": False,
@@ -70,6 +80,22 @@ def test_what_is_written_is_read(pooling: Pooling, prefix: str, tmp_path: Path) 
 @pytest.mark.parametrize(("mode", "pooling"), [("cls", "first"), (["cls"], "first"), ("mean", "mean"), ("max", "mean")])
 def test_the_names_of_version_6_are_read(mode: object, pooling: str, tmp_path: Path) -> None:
     assert pooling_of(said(tmp_path, POOLING, {"embedding_dimension": 8, "pooling_mode": mode})) == pooling
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        (MODULES, [{"type": "sentence_transformers.models.Transformer"}, {"type": "a.b.Dense"}], "a step 'Dense'"),
+        (POOLING, {"pooling_mode": ["cls", "mean"]}, "the pooling cls and mean"),
+        (POOLING, {"pooling_mode_max_tokens": True}, "the pooling max"),
+    ],
+)
+def test_vectors_that_are_made_otherwise_are_refused(name: str, content: object, what: str, tmp_path: Path) -> None:
+    write(tmp_path, pooling="mean", prefix="", width=8, max_length=64, complete=True)
+    refuse_others(tmp_path)
+    assert length_of(tmp_path) == 64
+    with pytest.raises(ModelError, match=f"its vectors need {what}, which Bertie does not have"):
+        refuse_others(said(tmp_path, name, content))
 
 
 @pytest.mark.parametrize(

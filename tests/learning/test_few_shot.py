@@ -12,7 +12,7 @@ import pytest
 
 import bertie
 from bertie.cli.app import run
-from bertie.core.errors import UsageError
+from bertie.core.errors import DataError, UsageError
 from bertie.learning.few_shot import run_few_shot
 from bertie.learning.request import FewShotRecipe, FewShotRequest
 from bertie.learning.settings import fill
@@ -57,6 +57,22 @@ def test_pairs_leave_an_ordinary_classification_bundle(tiny_model: Path, tmp_pat
     parts = json.loads((out / "data.json").read_text(encoding="utf-8"))
     assert [(part["name"], part["rows"]) for part in parts] == [("train", 16), ("test", 104)]
     assert "examples = 8" in (out / "recipe.toml").read_text(encoding="utf-8")
+
+
+def test_rows_in_memory_are_drawn_from_like_a_file(tiny_model: Path, tmp_path: Path) -> None:
+    with write(tmp_path / "data.csv", 60).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    options: dict[str, Any] = {"model": str(tiny_model), "overrides": FAST, "examples": 4, "say": lambda line: None}
+    found = [
+        bertie.few_shot(data, test=rows[40:], out=tmp_path / name, **options)
+        for name, data in (("given", rows), ("named", tmp_path / "data.csv"))
+    ]
+    assert found[0].evaluation["rows"] == 20
+    assert found[0].evaluation["metrics"] == found[1].evaluation["metrics"]
+    parts = json.loads((tmp_path / "given" / "data.json").read_text(encoding="utf-8"))
+    assert [(part["source"], part["rows"]) for part in parts] == [("rows", 8), ("test rows", 20)]
+    with pytest.raises(DataError, match=r"test rows:2: there is no 'label', expected a label"):
+        bertie.few_shot(rows, test=[rows[0], {"text": "a"}], out=tmp_path / "m", **options)
 
 
 @pytest.mark.slow

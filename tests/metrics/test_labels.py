@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
 from bertie.core.errors import DataError
-from bertie.metrics.labels import AVERAGES, LabelScores, confused_pairs, multi_label, single_label
+from bertie.metrics.labels import (
+    AVERAGES,
+    THRESHOLDS,
+    LabelScores,
+    best_threshold,
+    confused_pairs,
+    multi_label,
+    single_label,
+)
 
 LABELS = ["体育", "finance", "tech", "never used"]
 GOLD_LABELS = [*LABELS[:3], "unseen-z", "unseen-a"]
@@ -73,6 +81,23 @@ def test_multi_label_equals_scikit_learn(rows: list[tuple[frozenset[str], frozen
     for name, average in AVERAGES.items():
         total = scores.outcomes.kinds[scores.outcomes.of_row].sum(0)
         assert float(average(total)) == pytest.approx(scores.metrics[name])
+
+
+@pytest.mark.parametrize("metric", ["micro_f1", "macro_f1", "weighted_f1", "samples_f1", "subset_accuracy"])
+def test_the_threshold_is_that_of_the_best_score(metric: str) -> None:
+    rng, names = np.random.default_rng(3), ["rare", "usual", "often"]
+    truth = rng.random((80, 3)) < [0.05, 0.3, 0.8]
+    scores = np.clip(0.5 * truth + rng.random((80, 3)) * [0.3, 0.5, 0.6], 0.0, 1.0)
+    gold = [{name for name, one in zip(names, row, strict=True) if one} for row in truth]
+
+    def value(threshold: float) -> float:
+        said = [{name for name, one in zip(names, row, strict=True) if one >= threshold} for row in scores]
+        return multi_label(gold, said, names).metrics[metric]
+
+    best = max(map(value, THRESHOLDS.tolist()))
+    chosen = best_threshold(scores, truth, metric)
+    assert value(chosen) == pytest.approx(best)
+    assert all(abs(chosen - 0.5) <= abs(one - 0.5) for one in THRESHOLDS.tolist() if value(one) == value(chosen))
 
 
 def test_an_unseen_label_among_several_is_a_miss() -> None:

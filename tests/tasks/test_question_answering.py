@@ -202,6 +202,16 @@ def test_answers_are_no_longer_than_said(tiny_model: Path) -> None:
     assert all(len(predictor(ANSWERED, tiny_model, longest=n).predict(asked)[0]["answer"]) <= n for n in (1, 2, 3))
 
 
+def test_answers_that_can_never_be_given_whole_are_counted() -> None:
+    rows = Rows([row("很好" * 40 + " fast", "多快", "很好" * 40), row("good food", "what", "good food")])
+    task = QuestionAnswering.from_rows(rows, {})
+    assert task.expect(rows, rows) == [
+        "1 of 2 answers are longer than 64 pieces and cannot be given whole; --set task.longest=80 gives the longest "
+        "of them"
+    ]
+    assert QuestionAnswering.from_rows(rows, {"longest": 80}).expect(rows, rows) == []
+
+
 def test_a_long_passage_is_read_and_a_long_question_is_cut_with_a_note(tiny_model: Path) -> None:
     made = predictor(BOTH, tiny_model)
     passage, question = made.predict(

@@ -122,9 +122,10 @@ def test_all_positives_of_a_query_are_right_among_its_candidates() -> None:
     more = [{"query": "Good food!", "positive": "the good food"}, {"query": "这手机很好", "positive": "手机"}]
     rows = Rows([*PAIRS, *more])
     judged = Reranking.from_rows(rows, {}).accept(rows)
-    assert judged[0]["positives"] == judged[4]["positives"] == ["the food was great", "the good food"]
+    assert len(judged) == 5, "a query with two right texts is asked once"
+    assert judged[0]["positives"] == ["the food was great", "the good food"]
     assert {"the food was great", "the good food"} <= set(judged[0]["candidates"])
-    assert "这手机很好" not in judged[5]["candidates"] and "这手机很好" in judged[2]["candidates"]
+    assert "这手机很好" not in judged[4]["candidates"] and "这手机很好" in judged[2]["candidates"]
 
 
 def test_a_right_text_that_is_no_candidate_is_missed() -> None:

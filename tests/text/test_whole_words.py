@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bertie.text.whole_words import whole_words
+from bertie.text.whole_words import WholeWords, whole_words
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,9 @@ def test_twice_changes_nothing_more(text: str, data: st.DataObject) -> None:
     once = whole_words(text, start, end)
     assert 0 <= once[0] <= once[1] <= len(text) and whole_words(text, *once) == once
     assert text[start:end].strip() in text[slice(*once)]
+    assert WholeWords(text)(start, end) == once
+
+
+def test_a_word_as_long_as_the_text_is_looked_at_once() -> None:
+    words = WholeWords("a" * 99_000)
+    assert {words(place, place + 5) for place in range(0, 90_000, 10)} == {(0, 99_000)}

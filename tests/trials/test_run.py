@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,21 @@ def test_another_folder_or_other_rows_are_refused_and_a_finished_search_goes_on(
     assert len(again.evaluation["search"]["tried"]) == 2
     fresh = search(other, tiny_model, tmp_path / "m", storage=url, overwrite=True, trials=1)
     assert len(fresh.evaluation["search"]["tried"]) == 1
+
+
+@pytest.mark.slow
+def test_rows_in_memory_are_those_of_the_file(tiny_model: Path, tmp_path: Path) -> None:
+    data = write(tmp_path / "data.csv", 200)
+    with data.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    given = {"model": str(tiny_model), "out": tmp_path / "m", "budget": "5m", "settings": TAUGHT}
+    bertie.search(rows, trials=1, say=lambda line: None, **given)
+    parts = json.loads((tmp_path / "m" / "data.json").read_text(encoding="utf-8"))
+    assert {part["source"] for part in parts} == {"rows"}
+    with pytest.raises(DataError, match="holds a search on other rows"):
+        bertie.search(rows[1:], resume=True, say=lambda line: None, **given)
+    again = search(data, tiny_model, tmp_path / "m", resume=True, trials=2)
+    assert len(again.evaluation["search"]["tried"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from bertie.tasks.reranking import Reranking
 from bertie.text.tokenizer import Tokenizer
 from bertie.workflow import embed as module
 from bertie.workflow.embed import run_embedding, write_vectors
-from bertie.workflow.request import Reading
+from bertie.workflow.request import Loading, Reading
 
 ROWS = Rows([{"query": "good food", "positive": "the food was great"}, {"query": "房间", "positive": "房间很好"}])
 TEXTS = ["good food", "服务很好"]
@@ -38,7 +38,7 @@ def save(kind: type[Embedding] | type[Reranking], tiny_model: Path, folder: Path
 
 
 def write(model: Path, output: Path | None, source: list[str] | str, size: int | None = None) -> None:
-    run_embedding(model, source, output, Reading(), lambda line: None, size)
+    run_embedding(Loading(model), source, output, Reading(), lambda line: None, size)
 
 
 def test_an_untuned_encoder_and_a_bundle_of_it_say_the_same(tiny_model: Path, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_what_cannot_be_done_is_refused(tiny_model: Path, tmp_path: Path) -> Non
         bertie.embed(tiny_model, TEXTS, size=33)
     with pytest.raises(UsageError, match=r"v.csv: expected a name that ends with .jsonl, .npy, .parquet"):
         write(tiny_model, tmp_path / "v.csv", TEXTS)
-    with pytest.raises(UsageError, match=r"is a bundle of reranking, expected one of embedding"):
+    with pytest.raises(UsageError, match=r"is a model of reranking, expected one of embedding"):
         bertie.embed(save(Reranking, tiny_model, tmp_path / "m"), TEXTS)
     with pytest.raises(UsageError, match="must stay as it is"):
         write(tiny_model, tmp_path / "m" / "v.npy", TEXTS)

@@ -15,11 +15,14 @@ import bertie
 from bertie.core.errors import DataError, UsageError
 from bertie.data import hub, hub_rows
 from bertie.data import rows as rows_module
+from bertie.data.columns import Columns
 from bertie.data.readers import read_rows
+from bertie.data.sources import ReadOptions
 from bertie.nn import checkpoint
 from bertie.predict import Predictor
 from bertie.workflow.evaluate import FLOORS, floor_answers, labelled_rows
-from bertie.workflow.request import Reading
+from bertie.workflow.predict import run_prediction
+from bertie.workflow.request import Loading, Reading
 from tests.workflow.rows import write
 
 
@@ -60,26 +63,26 @@ def test_several_labels_are_too_many_for_a_model_of_one(bundles: dict[str, Path]
 
 def test_a_folder_to_judge_by_needs_no_train_file(tmp_path: Path) -> None:
     (tmp_path / "dev.csv").write_text("text,label\na,x\n", encoding="utf-8")
-    assert list(labelled_rows(str(tmp_path), Reading(), "labels")) == [{"text": "a", "label": "x"}]
+    assert list(labelled_rows(str(tmp_path), ReadOptions(kind="labels"))) == [{"text": "a", "label": "x"}]
     (tmp_path / "test.csv").write_text("text,label\nb,y\n", encoding="utf-8")
-    assert list(labelled_rows(str(tmp_path), Reading(), "labels")) == [{"text": "b", "label": "y"}]
+    assert list(labelled_rows(str(tmp_path), ReadOptions(kind="labels"))) == [{"text": "b", "label": "y"}]
     for name in ("dev.csv", "test.csv"):
         (tmp_path / name).rename(tmp_path / f"{name}.old")
     (tmp_path / "rows.csv").write_text("text,label\nc,z\n", encoding="utf-8")
     with pytest.raises(DataError, match="holds no test or dev file to evaluate on; name a file"):
-        labelled_rows(str(tmp_path), Reading(), "labels")
+        labelled_rows(str(tmp_path), ReadOptions(kind="labels"))
 
 
 def test_of_a_data_set_of_the_hub_its_test_rows_judge(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = {name: Dataset.from_list([{"text": name, "body": name}]) for name in ("train", "validation", "test")}
     monkeypatch.setattr(hub_rows, "_load", lambda name, config: parts)
-    reading = Reading(text_column="body")
-    assert list(labelled_rows("hub:some/set", reading, "embedding")) == [{"text": "test"}]
+    options = ReadOptions(columns=Columns(text="body"), kind="embedding")
+    assert list(labelled_rows("hub:some/set", options)) == [{"text": "test"}]
     del parts["test"]
-    assert list(labelled_rows("hub:some/set", reading, "embedding")) == [{"text": "validation"}]
+    assert list(labelled_rows("hub:some/set", options)) == [{"text": "validation"}]
     del parts["validation"]
     with pytest.raises(DataError, match="hub:some/set: has no labelled test or dev rows to evaluate on"):
-        labelled_rows("hub:some/set", reading, "embedding")
+        labelled_rows("hub:some/set", options)
 
 
 def test_another_metric_has_an_interval_and_floors(bundles: dict[str, Path], tmp_path: Path) -> None:
@@ -89,6 +92,39 @@ def test_another_metric_has_an_interval_and_floors(bundles: dict[str, Path], tmp
     assert found["primary"]["low"] <= found["primary"]["value"] <= found["primary"]["high"]
     with pytest.raises(UsageError, match="metric 'f1' does not exist; choose one of accuracy, macro_f1, weighted_f1"):
         bertie.evaluate(bundles["one"], data, metric="f1")
+
+
+def test_a_metric_that_there_is_not_is_said_before_the_rows_are_answered(
+    bundles: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered: list[int] = []
+    stream = Predictor.stream
+    monkeypatch.setattr(Predictor, "stream", lambda self, rows: (answered.append(len(rows)), stream(self, rows))[1])
+    with pytest.raises(UsageError, match="metric 'f1' does not exist"):
+        bertie.evaluate(bundles["one"], write(tmp_path / "new.csv", 40, "one", seed=1), metric="f1")
+    assert max(answered) <= 8
+
+
+def test_a_bundle_knows_the_columns_that_it_learned_from(tiny_model: Path, tmp_path: Path) -> None:
+    plain = write(tmp_path / "plain.csv", 100).read_text(encoding="utf-8").splitlines()[1:]
+    lines = ["title,label,my text,stars"] + [f"a title,x{i % 3},{line}" for i, line in enumerate(plain)]
+    data = tmp_path / "data.csv"
+    data.write_text("\n".join(lines), encoding="utf-8")
+    settings = {"training.epochs": 1, "training.optimizer.rate": 1e-3}
+    columns = {"text_column": "my text", "label_column": "stars"}
+    quiet = {"settings": settings, "say": lambda line: None, "model": str(tiny_model)}
+    bertie.train(data, out=tmp_path / "m", **columns, **quiet)
+    assert bertie.evaluate(tmp_path / "m", data) | {"seconds": 0} == bertie.evaluate(
+        tmp_path / "m", data, **columns
+    ) | {"seconds": 0}
+    found = bertie.evaluate(tmp_path / "m", data, label_column="label")
+    assert found["metrics"]["unseen_labels"] == 100, "what is named goes first"
+    (tmp_path / "new.csv").write_text("query,text\nq,good food\n", encoding="utf-8")
+    run_prediction(
+        Loading(tmp_path / "m"), str(tmp_path / "new.csv"), tmp_path / "a.jsonl", Reading(), lambda line: None
+    )
+    answer = json.loads((tmp_path / "a.jsonl").read_text(encoding="utf-8"))
+    assert answer == bertie.load(tmp_path / "m").predict(["good food"])[0], "two texts are no pair for it"
 
 
 def test_what_a_bundle_names_is_never_fetched(

@@ -22,6 +22,7 @@ from bertie.training.settings import Training
 from bertie.workflow.evaluate import run_evaluation
 from bertie.workflow.pretrain import as_asked, run_pretraining
 from bertie.workflow.pretrain_request import PretrainRequest
+from bertie.workflow.request import Loading
 from bertie.workflow.train import TrainResult
 from tests.bundle.making import ROWS, save_tiny
 
@@ -96,7 +97,7 @@ def test_it_fills_in_and_is_judged_on_a_text_file(made: tuple[Path, TrainResult]
     text, result = made
     [answer] = bertie.load(result.folder).predict(["今天的[MASK]非常好。"])
     assert len(answer["candidates"]) == 5
-    judged = run_evaluation(result.folder, str(text), say=quiet)
+    judged = run_evaluation(Loading(result.folder), str(text), say=quiet)
     assert judged["task"] == "pretraining" and judged["rows"] == 60
     assert judged["metrics"]["positions"] > 300
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import bertie
 from bertie.bundle.folder import Model
 from bertie.core.errors import DataError, UsageError
 from bertie.data.rows import Rows
@@ -65,6 +66,11 @@ def test_models_of_another_task_are_refused(tiny_model: Path, second: Predictor)
         Retriever.of(tiny_model, [])
     with pytest.raises(UsageError, match="is a model of embedding, expected one of reranking"):
         Retriever.of(tiny_model, TEXTS, Retriever.of(tiny_model, TEXTS).first)
+    for wrong in (lambda: Retriever.of(second, TEXTS), lambda: bertie.embed(second, TEXTS)):
+        with pytest.raises(UsageError, match="is a model of reranking, expected one of embedding"):
+            wrong()
+    with pytest.raises(DataError, match="found 4 queries and 3 lists of relevant texts, expected one each"):
+        Retriever.of(tiny_model, TEXTS).weigh(QUERIES, [[text] for text in TEXTS[:3]])
 
 
 def test_one_text_is_no_list_of_them(tiny_model: Path) -> None:

@@ -105,6 +105,10 @@ class Floor(ABC):
     def fit(cls, train: Rows, ground: Ground) -> Self | None:
         """Learns from labelled rows; None where it has nothing to say about such rows and is left out."""
 
+    def can_answer(self, rows: Rows) -> bool:
+        """Whether rows have the form that it answers: they may be judged by others than were learned from."""
+        return True
+
     @abstractmethod
     def predict(self, rows: Rows, ground: Ground) -> list[Answer]:
         """One answer per row, in the form that the task scores."""

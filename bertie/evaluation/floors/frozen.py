@@ -31,7 +31,8 @@ class FrozenFloor(Floor):
 
     @classmethod
     def fit(cls, train: Rows, ground: Ground) -> FrozenFloor:
-        return cls(LinearProbe.fit(_features(train, ground), train.column("label")), ground.fingerprint)
+        labels, metric = train.column("label"), ground.task.metric
+        return cls(LinearProbe.fit(_features(train, ground), labels, metric=metric), ground.fingerprint)
 
     def predict(self, rows: Rows, ground: Ground) -> list[Answer]:
         ground.prove(self.encoder)

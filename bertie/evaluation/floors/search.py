@@ -37,6 +37,9 @@ class Bm25(Floor):
         """None for pairs with a number: nothing is to be found there."""
         return cls() if "query" in train[0] else None
 
+    def can_answer(self, rows: Rows) -> bool:
+        return "query" in rows[0]
+
     def predict(self, rows: Rows, ground: Ground) -> list[Answer]:
         """Frequencies are those of the texts to be found in these rows."""
         texts = _texts(rows)

@@ -50,7 +50,7 @@ class TfidfFloor(Floor):
     def fit(cls, train: Rows, ground: Ground) -> TfidfFloor:
         """Chooses C on held-out training rows, then fits all of them."""
         columns = COUNTED.get(ground.task.name, ground.task.columns)
-        targets = Targets.of(train.column("label"))
+        targets = Targets.of(train.column("label"), metric=ground.task.metric)
         vectorizers = fit_vectorizers([text for column in columns for text in train.column(column)])
         features = sparse_features(vectorizers, train, columns)
         solution, scale, threshold = best_machines(features, targets)

@@ -1,7 +1,7 @@
 """Answers: what a file says of the answers to a question, as pieces of its passage.
 
 In:  the passage, and answers in any of the usual forms
-Out: {"text", "start"}, with passage[start : start + len(text)] == text; CellError
+Out: {"text", "start"}, with passage[start : start + len(text)] == text; CellError, of whole rows DataError
 Knows nothing of files, and of whether a question must have an answer.
 """
 
@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+from bertie.core.errors import DataError
 from bertie.data.cells import CellError, as_text
+from bertie.data.rows import Rows
 from bertie.data.spans import as_list, as_number, found, needed, needed_text, shown
 
 _FORMS = 'expected a list such as [{"text": "...", "start": 0}] or ["..."], [] for no answer'
@@ -125,3 +127,28 @@ def wording(record: Mapping[str, Any], key: str) -> str:
     if not text.strip():
         raise CellError(f"{key!r} is empty, expected a text; fill it in or delete the row")
     return text
+
+
+def check_answers(rows: Rows) -> Rows:
+    """The same rows; DataError names those whose answers are missing or do not stand where they say."""
+    problems = [f"{rows.where(i)}: {problem}" for i, row in enumerate(rows) if (problem := _problem(row))]
+    if problems:
+        raise DataError(problems)
+    return rows
+
+
+def _problem(row: Mapping[str, Any]) -> str | None:
+    """What is wrong with a labelled row, with what was expected and what to do."""
+    for column in ("context", "question"):
+        if not isinstance(row.get(column), str):
+            return f"column {column!r} is {row.get(column)!r}, expected a text; fill it in"
+    if not isinstance(row.get("answers"), list):
+        what = f"'answers' is {row.get('answers')!r}, expected a list such as"
+        return f'{what} [{{"text": "...", "start": 0}}], [] for no answer; write it so'
+    for answer in row["answers"]:
+        text, start = answer["text"], answer["start"]
+        stands = row["context"][start : start + len(text)]
+        if stands != text or not text.strip():
+            what = f"the answer {text!r} does not stand at {start} of the context, where {stands!r} is"
+            return f"{what}; expected its place in characters from 0; correct it"
+    return None

@@ -21,6 +21,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from random import Random
 from typing import Any, Literal
 
 import numpy as np
@@ -31,7 +32,10 @@ from torch.nn import functional as F
 
 from bertie.core.config import from_dict, to_dict
 from bertie.core.errors import DataError, UsageError
+from bertie.data.answers import check_answers
 from bertie.data.batches import Batch, Example, stack
+from bertie.data.excerpts import excerpts
+from bertie.data.mining import Vectors
 from bertie.data.rows import Rows
 from bertie.metrics.answers import answer_f1, exact_match
 from bertie.metrics.expected_f1 import expected_f1
@@ -67,6 +71,9 @@ class QuestionAnsweringSettings(TaskSettings):
     long_texts: Literal["cut", "windows"] = "windows"
     """A passage longer than the model: `windows` reads all of it in overlapping parts, each with the question, and
     takes the best answer of all; `cut` reads its beginning."""
+    learned: int = 160
+    """Pieces of a passage that a training row keeps, about: the sentences around its answer, and of one in three rows a
+    part without it. 0: all of it, at several times the time."""
     longest: int = 64
     """Most pieces of an answer. A Han character is a piece, an English word one or two."""
     choose: Literal["expected_f1", "probability"] = "expected_f1"
@@ -126,16 +133,27 @@ class QuestionAnswering(Task):
         """Whether there are questions without an answer, and how long answers are; DataError names rows that do not
         fit, or says that none has an answer."""
         options = from_dict(QuestionAnsweringSettings, settings, "task")
-        gold = [row["answers"] for row in _checked(rows)]
+        gold = [row["answers"] for row in check_answers(rows)]
         if not any(gold):
             raise DataError(f"{rows.source}: none of {len(gold)} questions has an answer, expected some; add such rows")
         logs = np.log([len(answers[0]["text"]) for answers in gold if answers])
         length = float(logs.mean()), max(float(logs.std()), LENGTH_DEVIATION)
         return cls(unanswerable=not all(gold), length=length, settings=options)
 
+    def study(self, rows: Rows, vectors: Vectors) -> Rows:
+        """Rows with passages as short as the settings say; some twice, with and without their answer."""
+        if not self.settings.learned:
+            return rows
+        made = [
+            (i, part)
+            for i, row in enumerate(rows)
+            for part in excerpts(row, self.settings.learned, Random(f"{i} {row['question']}"))
+        ]
+        return replace(rows.take(i for i, _ in made), rows=[part for _, part in made])
+
     def accept(self, rows: Rows) -> Rows:
         """The same rows; DataError names those whose answers are missing or do not stand where they say."""
-        return _checked(rows)
+        return check_answers(rows)
 
     def expect(self, rows: Rows, judged: Rows) -> list[str]:
         """How many answers are longer than any that is given."""
@@ -373,27 +391,3 @@ def _question_is_cut(sequence: Encoded, question: str, max_length: int) -> bool:
 
 def _texts_of(row: Mapping[str, Any]) -> list[str]:
     return [answer["text"] for answer in row["answers"]]
-
-
-def _checked(rows: Rows) -> Rows:
-    problems = [f"{rows.where(i)}: {problem}" for i, row in enumerate(rows) if (problem := _problem(row))]
-    if problems:
-        raise DataError(problems)
-    return rows
-
-
-def _problem(row: Mapping[str, Any]) -> str | None:
-    """What is wrong with a labelled row, with what was expected and what to do."""
-    for column in ("context", "question"):
-        if not isinstance(row.get(column), str):
-            return f"column {column!r} is {row.get(column)!r}, expected a text; fill it in"
-    if not isinstance(row.get("answers"), list):
-        what = f"'answers' is {row.get('answers')!r}, expected a list such as"
-        return f'{what} [{{"text": "...", "start": 0}}], [] for no answer; write it so'
-    for answer in row["answers"]:
-        text, start = answer["text"], answer["start"]
-        stands = row["context"][start : start + len(text)]
-        if stands != text or not text.strip():
-            what = f"the answer {text!r} does not stand at {start} of the context, where {stands!r} is"
-            return f"{what}; expected its place in characters from 0; correct it"
-    return None

@@ -212,6 +212,19 @@ def test_answers_that_can_never_be_given_whole_are_counted() -> None:
     assert QuestionAnswering.from_rows(rows, {"longest": 80}).expect(rows, rows) == []
 
 
+def test_what_is_learned_is_what_stands_around_the_answers() -> None:
+    long = "".join(f"这里是第{n}句话。" for n in range(60))
+    rows = Rows([row(long, f"第{n}句？", f"第{n}句") for n in range(10, 40)] + [row("很好。", "多好", "很好")])
+    task = QuestionAnswering.from_rows(rows, {"learned": 40})
+    learned = task.study(rows, lambda texts: np.zeros((len(texts), 1), np.float32))
+    assert len(learned) > len(rows) and max(len(one["context"]) for one in learned) <= 60
+    for one in learned:
+        for answer in one["answers"]:
+            assert one["context"][answer["start"] :].startswith(answer["text"])
+    assert learned[-1] == rows[-1] and learned == task.study(rows, lambda texts: np.zeros((len(texts), 1), np.float32))
+    assert QuestionAnswering.from_rows(rows, {"learned": 0}).study(rows, lambda texts: np.zeros((0, 1))) is rows
+
+
 def test_a_long_passage_is_read_and_a_long_question_is_cut_with_a_note(tiny_model: Path) -> None:
     made = predictor(BOTH, tiny_model)
     passage, question = made.predict(

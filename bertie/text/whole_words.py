@@ -16,21 +16,8 @@ _JOINER = "\u200d"
 _JOINING = _JOINER + "\ufe0e\ufe0f"
 
 
-def whole_words(text: str, start: int, end: int) -> Place:
-    """The place, widened to whole words; empty, start and end equal, where nothing but white space is in it."""
-    inside = text[start:end]
-    start, end = start + len(inside) - len(inside.lstrip()), end - len(inside) + len(inside.rstrip())
-    if start >= end:
-        return start, start
-    while start > 0 and _goes_on(text, start):
-        start -= 1
-    while end < len(text) and _goes_on(text, end):
-        end += 1
-    return start, end
-
-
 class WholeWords:
-    """`whole_words` of many places of one text: its borders are found once, as a word may be as long as the text."""
+    """Places of one text widened to whole words. Its borders are found once, as a word may be as long as the text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -43,7 +30,7 @@ class WholeWords:
                 self._ends[place - 1] = self._ends[place]
 
     def __call__(self, start: int, end: int) -> Place:
-        """As `whole_words` of this text."""
+        """The place, widened; empty, start and end equal, where nothing but white space is in it."""
         inside = self.text[start:end]
         start, end = start + len(inside) - len(inside.lstrip()), end - len(inside) + len(inside.rstrip())
         return (start, start) if start >= end else (self._starts[start], self._ends[end - 1])

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from bertie.bundle.checksums import SEAL
 from bertie.data.sources import ReadOptions
 from bertie.tasks.base import Task
 from bertie.tasks.classification import PAIR
@@ -32,7 +33,7 @@ def options_for(model: str | Path, task: Task, reading: Reading) -> ReadOptions:
 def learned_columns(folder: Path) -> Mapping[str, str]:
     """Canonical name to that in the file of the training rows; empty where a bundle does not say."""
     path = folder / DATA
-    if not path.is_file():
+    if not (folder / SEAL).is_file() or not path.is_file():  # an encoder's folder may hold any file of this name
         return {}
     parts = json.loads(path.read_text(encoding="utf-8"))  # the bundle has been verified
     named = next((part.get("columns") for part in parts if isinstance(part, dict)), None) if parts else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from bertie.bundle.checksums import SEAL
 from bertie.data.readers import read_rows
 from bertie.data.sources import read
 from bertie.tasks.classification import Classification
@@ -30,6 +31,9 @@ def test_choices_are_counted_from_where_the_training_counted(tmp_path: Path) -> 
 def test_columns_that_are_not_there_are_not_looked_for(tmp_path: Path) -> None:
     task = Classification.from_rows(EIGHT["classification"], {})
     assert learned_columns(tmp_path) == {}
+    (tmp_path / "data.json").write_text("an encoder's folder may hold anything", "utf-8")
+    assert learned_columns(tmp_path) == {}
+    (tmp_path / SEAL).write_text("{}", "utf-8")
     (tmp_path / "data.json").write_text('[{"name": "train", "columns": {"text": "body", "label": "stars"}}]', "utf-8")
     options = options_for(tmp_path, task, Reading())
     for header, text in (("stars,title,body", "c"), ("stars,title,news", "b"), ("stars,query,text", "c")):

@@ -150,7 +150,8 @@ def same_terms(ready: Ready, request: PretrainRequest, asked: TaskProbe | None, 
     task = ready.task.description()
     start = request.model or request.preset
     now: dict[str, Any] = {"start": start, "new_vocabulary": request.new_vocabulary, "teacher": request.teacher}
-    now |= {name: getattr(ready.recipe, name) for name in ("layers", "dropout", "vocabulary", "word_vectors")}
+    kept = ("layers", "dropout", "vocabulary", "word_vectors", "attention")
+    now |= {name: getattr(ready.recipe, name) for name in kept}
     now |= {"objectives": task["objectives"], "task": task["settings"]}
     now |= {"max_length": ready.recipe.max_length, "short": [ready.recipe.short_length, ready.recipe.short_share]}
     now |= {"general text": ready.general and ready.general.fingerprint, "replay": ready.recipe.replay}

@@ -39,6 +39,5 @@ def refuse_unasked(passages: Passages, source: str) -> None:
     if not any(len(passages[i].target[0].places) for i in range(len(passages))):
         raise DataError(
             f"{source}: in {len(passages)} held-out passages of {sum(passages.costs)} tokens no piece happens to be "
-            "hidden, expected one or more to judge by; give more text, hold out a larger part, --set held_out=0.1, or "
-            "hide more, --set task.rate=0.3"
+            "hidden, expected one or more to judge by; give more text, or hold out a larger part, --set held_out=0.1"
         )

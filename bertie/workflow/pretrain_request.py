@@ -69,6 +69,9 @@ class PretrainRecipe:
     word_vectors: Literal["cooccurrence", "random"] = "cooccurrence"
     """First word vectors of an encoder that starts from nothing: counted from which pieces stand together in the
     corpus, or random, as BERT's were."""
+    attention: Literal["neighbours", "random"] = "neighbours"
+    """First attention of an encoder that starts from nothing: heads of the first block that see the neighbours of each
+    token, or random, as BERT's were."""
     held_out: float = 0.02
     """Part of the documents that is never trained on; at least 8 documents, or half of them where there are fewer than
     16. The model is judged on about 60,000 tokens of them."""

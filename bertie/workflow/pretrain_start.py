@@ -25,9 +25,10 @@ from bertie.nn import checkpoint
 from bertie.nn.checkpoint import LoadedEncoder
 from bertie.nn.encoder import Encoder
 from bertie.nn.fewer_layers import with_layers
+from bertie.nn.first_attention import start_attention
 from bertie.nn.first_words import start_words
 from bertie.nn.new_vocabulary import with_vocabulary
-from bertie.objectives.pretraining import Pretraining
+from bertie.objectives.pretraining import JUDGED_RATE, Pretraining
 from bertie.text.learned_pieces import FewPieces
 from bertie.text.shared_pieces import shared_pieces
 from bertie.text.tokenizer import Tokenizer
@@ -40,6 +41,8 @@ from bertie.workflow.vocabulary import VocabularyRequest, read_words, run_vocabu
 
 JUDGED_TOKENS = 60_000
 """Held-out tokens by which a model is judged, about: some seconds, however much is held out."""
+FIRST_RATE = 0.3
+"""Part of the pieces that is hidden from an encoder that starts from nothing, where the recipe leaves it open."""
 TOKENIZER = "tokenizer"
 """Folder of the vocabulary that is learned here, in that of the run."""
 
@@ -76,7 +79,7 @@ class Ready:
         shards, seed = corpus.held_out, self.recipe.training.seed
         # Of passages and not of documents some are left out: one document may be as long as all others together.
         every = max(1, math.ceil(shards.tokens / tokens))
-        how = replace(self.how, judging=True, unit="token")
+        how = replace(self.how, judging=True, unit="token", rate=min(self.how.rate, JUDGED_RATE))
         return Passages(shards, range(len(shards)), how, (seed, 9), every)
 
 
@@ -117,7 +120,8 @@ def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, no
         encoder.set_dropout(recipe.dropout)
     device = choose_device(recipe.training.device)
     encoder.to(device)
-    task = Pretraining.of(request.objective, encoder, tokenizer, recipe.task)
+    settings = recipe.task if loaded else {"rate": FIRST_RATE, **recipe.task}
+    task = Pretraining.of(request.objective, encoder, tokenizer, settings)
     if teacher is not None:
         task.learn_from(teacher.to(device))
     task.build_head(encoder.config.hidden_size)
@@ -127,6 +131,8 @@ def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, no
         task.start_from_shares()
         if recipe.word_vectors == "cooccurrence":
             start_from_cooccurrences(encoder, corpus, recipe.training.seed)
+        if recipe.attention == "neighbours":
+            start_attention(encoder, recipe.training.seed)
     task.to(device)
     return Ready(encoder, tokenizer, task, corpus, recipe, origin, chinese, general, headless)
 

@@ -60,6 +60,9 @@ SHALLOW_RATE, RATE, FEW_RATE = 5e-5, 6e-5, 2e-5
 """Learning rate when none is given: of a shallow encoder, of the top of a deeper one, and with few rows. 5e-5 in all of
 12 layers may throw an encoder below its linear start in the first epoch; 3e-5 is too little for 6 layers and 151 labels
 (docs/log.md)."""
+NARROW = 384
+"""Width up to which all layers of a deep encoder bear one rate as high as the task wants; a wider one gets less, in
+proportion (Yang et al. 2022, table 3)."""
 DEEP_DECAY = 0.85
 """From layer to layer of a deeper encoder, downwards, where there are rows enough for the higher rate."""
 FEW_DEV = 100
@@ -246,6 +249,8 @@ class Extent:
     dev_rows: int
     layers: int
     """Of the encoder."""
+    width: int
+    """Of its states."""
     epoch_compute: float
     """Floating point operations of one epoch."""
 
@@ -256,7 +261,8 @@ class Extent:
         weights = sum(parameter.numel() for parameter in encoder.layers.parameters())
         tokens = sum(len(sequence) for one in of_epoch(prepared.examples, 0) for sequence in one.sequences)
         rows = prepared.rows
-        return cls(rows, len(prepared.splits.dev), encoder.config.layers, 6.0 * weights * tokens)
+        layers, width = encoder.config.layers, encoder.config.hidden_size
+        return cls(rows, len(prepared.splits.dev), layers, width, 6.0 * weights * tokens)
 
 
 def fill(training: Training, extent: Extent, defaults: Defaults, method: Method | None = None) -> Training:
@@ -267,6 +273,8 @@ def fill(training: Training, extent: Extent, defaults: Defaults, method: Method 
     few = rows < FEW_ROWS
     rate = (FEW_RATE if few else SHALLOW_RATE if layers <= SHALLOW else RATE) * defaults.rate_factor
     rate *= method.rate_factor
+    if defaults.layer_decay == 1.0 and not few:
+        rate *= min(1.0, NARROW / extent.width)
     raised = 1.0 if optimizer.rate else method.rate_factor  # by the method, above the head's; a given rate is both's
     decay = method.layer_decay() or (1.0 if few or layers <= SHALLOW else defaults.layer_decay or DEEP_DECAY)
     keep: Literal["last", "best"] = "last" if extent.dev_rows < FEW_DEV or method.keeps_last else "best"

@@ -87,5 +87,5 @@ def test_the_budget_is_a_cubic_way_down() -> None:
 
 
 def test_weights_of_before_the_budget_was_reached_are_not_kept() -> None:
-    filled = fill(Training(), Extent(5000, 500, 12, 1e12), Defaults(), AdaLora())
+    filled = fill(Training(), Extent(5000, 500, 12, 384, 1e12), Defaults(), AdaLora())
     assert filled.keep == "last"

@@ -13,9 +13,9 @@ from bertie.workflow.train import COMPUTE, Extent, fill
 SLOW_START = Defaults(rate_factor=2.0, head_rate_factor=20.0, most_rows=16)
 
 
-def extent(rows: int = 5000, dev_rows: int = 500, layers: int = 12, share: float = 0.2) -> Extent:
+def extent(rows: int = 5000, dev_rows: int = 500, layers: int = 12, share: float = 0.2, width: int = 384) -> Extent:
     """`share`: what an epoch takes of the usual compute."""
-    return Extent(rows, dev_rows, layers, share * COMPUTE)
+    return Extent(rows, dev_rows, layers, width, share * COMPUTE)
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,11 @@ def test_layer_wise_rates_are_the_methods_unless_somebody_says_so() -> None:
     assert fill(Training(), extent(layers=6), Defaults(), Layerwise(decay=0.7)).optimizer.layer_decay == 0.7
     said = Training(optimizer=Optimizer(rate=1e-4, layer_decay=0.5))
     assert fill(said, extent(), Defaults(), Layerwise()).optimizer.layer_decay == 0.5
+
+
+def test_a_wide_encoder_gets_less_where_all_layers_learn_alike() -> None:
+    alike = Defaults(rate_factor=2.5, layer_decay=1.0)
+    narrow, wide = (fill(Training(), extent(width=width), alike).optimizer for width in (384, 768))
+    assert (narrow.rate, narrow.layer_decay) == (pytest.approx(1.5e-4), 1.0)
+    assert wide.rate == pytest.approx(0.75e-4)
+    assert fill(Training(), extent(width=768), Defaults()).optimizer.rate == 6e-5

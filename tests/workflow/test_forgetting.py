@@ -234,6 +234,7 @@ def test_a_resume_with_other_terms_is_refused(ground: Ground, bare: None, tmp_pa
         ("dropout=0.1", "dropout was 0.0, now it is 0.1"),
         ("vocabulary=300", "vocabulary was 8000, now it is 300"),
         ("word_vectors=random", "word_vectors was 'cooccurrence', now it is 'random'"),
+        ("attention=random", "attention was 'neighbours', now it is 'random'"),
     ):
         with pytest.raises(UsageError, match=says):
             ground.run("terms", **again | {"overrides": (*FAST, "training.epochs=1", setting)})

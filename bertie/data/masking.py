@@ -17,11 +17,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Unit = Literal["token", "word", "span"]
+Unit = Literal["token", "word", "span", "mixed"]
 Ids = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 SHOWN, RANDOM = 0.8, 0.1
 """Of the places asked for: shown as the mask, shown as a random piece; the rest as it is (Devlin et al. 2019, 3.1)."""
+WHOLE_WORDS = 0.5
+"""Of the texts of `mixed` those of which whole words are hidden."""
 SPAN_STOP = 0.2
 """Of each word of a span that it is the last: lengths are geometric (Joshi et al. 2020, section 3.1)."""
 LONGEST_SPAN = 10
@@ -56,12 +58,14 @@ def choose(begins: Flags, askable: Flags, rate: float, unit: Unit, random: np.ra
         rate: part of the askable pieces, 0 to 1.
         unit: `token` asks for single pieces, `word` for all pieces of a word, `span` for runs of words, of which most
             are short. A word is never cut: one that is longer than what is left is taken with the chance that keeps the
-            rate.
+            rate. `mixed` draws for each text whether `token` or `word` is meant.
         random: drawn from; equal generators give equal places.
     """
     places = np.flatnonzero(askable)
     wanted = rate * len(places)
     left = int(wanted) + int(random.random() < wanted % 1.0)
+    if unit == "mixed":
+        unit = "word" if random.random() < WHOLE_WORDS else "token"
     if unit == "token":
         return np.sort(random.choice(places, size=left, replace=False)) if left else places[:0]
     starts, ends = _words(begins, askable)

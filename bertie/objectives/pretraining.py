@@ -56,7 +56,8 @@ class PretrainingSettings:
     else is said: a small encoder learns more from as much text (Wettig et al. 2023)."""
     unit: Unit = "word"
     """What is hidden together: `token` single pieces, `word` whole words (Chinese by the dictionary; Cui et al. 2021),
-    `span` runs of words (Joshi et al. 2020)."""
+    `span` runs of words (Joshi et al. 2020), `mixed` single pieces of half of the passages and whole words of the
+    others. From random weights `mixed`, where nothing else is said."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.rate < 1.0:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bertie.data.masking import Unit, Vocabulary, choose, hidden, shown
 
 VOCABULARY = Vocabulary(size=1000, mask=4, specials=(0, 1, 2, 3, 4))
-UNITS: list[Unit] = ["token", "word", "span"]
+UNITS: list[Unit] = ["token", "word", "span", "mixed"]
 
 
 def words(lengths: list[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -30,7 +30,7 @@ def test_specials_are_never_asked_for_and_words_never_cut(sizes: list[int], rate
     places = choose(begins, askable, rate, unit, np.random.default_rng(seed))
     assert list(places) == sorted(set(places.tolist()))
     assert askable[places].all()
-    if unit != "token":
+    if unit in ("word", "span"):
         of_word = np.cumsum(begins)
         taken = set(of_word[places].tolist())
         assert len(places) == sum(sizes[word - 1] for word in taken)
@@ -47,6 +47,15 @@ def test_the_rate_is_met_within_a_point_over_ten_thousand_sentences(unit: Unit) 
         asked += len(choose(begins, askable, 0.15, unit, random))
         total += int(askable.sum())
     assert asked / total == pytest.approx(0.15, abs=0.01)
+
+
+def test_mixed_cuts_words_in_about_half_of_the_texts() -> None:
+    begins, askable = words([4] * 40)
+    of_word, cut = np.cumsum(begins), 0
+    for seed in range(400):
+        places = choose(begins, askable, 0.3, "mixed", np.random.default_rng(seed))
+        cut += len(places) != 4 * len(set(of_word[places].tolist()))
+    assert 150 < cut < 250
 
 
 def test_spans_hold_neighbouring_words() -> None:

@@ -66,6 +66,6 @@ def _directions(width: int, random: torch.Generator) -> Tensor:
 
 
 def _turn(angles: Tensor) -> Tensor:
-    """(K, K) the matrix that turns (cos a, sin a) into (cos(a + angle), sin(a + angle)) for each of the angles (K/2,)."""
+    """(K, K), the matrix that turns (cos a, sin a) into (cos(a + angle), sin(a + angle)), of angles (K / 2,)."""
     cos, sin = angles.cos().diag(), angles.sin().diag()
     return torch.cat([torch.cat([cos, -sin], dim=1), torch.cat([sin, cos], dim=1)])

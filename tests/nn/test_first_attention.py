@@ -21,6 +21,7 @@ def started(shape: EncoderConfig = SHAPE) -> Encoder:
 
 
 @pytest.mark.parametrize("length", [12, 100, 512])
+@torch.no_grad()
 def test_each_head_sees_mostly_one_neighbour(length: int) -> None:
     torch.manual_seed(1)
     ids = torch.randint(1, 500, (RANDOM_WORDS if length < 200 else 3, length))

@@ -52,5 +52,6 @@ def test_the_first_heads_see_neighbours_unless_random_ones_are_asked_for(tmp_pat
         folder = tmp_path / name
         folder.mkdir()
         encoder = started(folder, f"attention={name}").encoder.eval()
-        seen[name] = float(encoder.attentions(ids)[0][:, 0].diagonal(-1, 1, 2).mean())
-    assert seen["neighbours"] > 0.4 > 0.1 > seen["random"]
+        with torch.no_grad():
+            seen[name] = float(encoder.attentions(ids)[0][:, 0].diagonal(-1, 1, 2).mean())
+    assert seen["neighbours"] > 5 * seen["random"]

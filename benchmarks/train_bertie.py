@@ -118,7 +118,8 @@ def main() -> None:
     start = contest.start
     predictor = Predictor(Model(start.encoder, contest.task, start.tokenizer, contest.length, origin=start.source.name))
     settings = TrainRequest(data=str(options.folder), seed=options.seed).settings().training
-    extent = Extent(len(contest.examples), len(contest.splits.dev), start.encoder.config.layers, 1.0)
+    shape = start.encoder.config
+    extent = Extent(len(contest.examples), len(contest.splits.dev), shape.layers, shape.hidden_size, 1.0)
     training = replace(
         fill(settings, extent, contest.task.defaults),
         epochs=options.epochs,

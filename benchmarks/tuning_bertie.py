@@ -66,7 +66,8 @@ def main() -> None:
     settings = replace(
         settings, epochs=options.epochs, rows_per_batch=options.batch, dtype=options.dtype, trackers=(), keep="last"
     )
-    extent = Extent(len(contest.examples), len(contest.splits.dev), start.encoder.config.layers, 1.0)
+    shape = start.encoder.config
+    extent = Extent(len(contest.examples), len(contest.splits.dev), shape.layers, shape.hidden_size, 1.0)
     training = fill(settings, extent, contest.task.defaults, method)
     clock, model = Clock(), TrainingModel(start.encoder, contest.task, [penalised(method)])
     before = contestant.resident_megabytes()

@@ -46,7 +46,7 @@ def start_attention(encoder: Encoder, seed: int) -> None:
     length = config.initializer_range * math.sqrt(config.hidden_size)  # as long as the random vectors of words
     unit = torch.cat([turns.cos(), turns.sin()], dim=-1) / math.sqrt(head // 2)  # (T, K), of length one
     table.weight.copy_((unit @ places.T * length).to(device))
-    parts = _directions(config.hidden_size, random).split(head, dim=1)  # H times (D, K)
+    parts = torch.split(_directions(config.hidden_size, random), head, dim=1)  # H times (D, K)
     block = encoder.layers[0]
     assert isinstance(block, Block)
     layers = [getattr(block.attention, name) for name in ("query", "key", "value", "output")]

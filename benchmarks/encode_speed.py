@@ -81,7 +81,7 @@ class Setting:
         """Test rows and some training rows as token ids; both models."""
         start = load_start(arguments.model or default_model(name.rpartition("_")[2]))
         splits = load_splits(arguments.data / name)
-        train, test = sample(splits.train, LABEL_ROWS), splits.test if splits.test is not None else splits.dev
+        train, test = sample(splits.train, LABEL_ROWS), splits.judging
         task = Classification.from_rows(train, {})
         length = min(arguments.max_length, start.encoder.config.max_length)
         encoded = [task.encode(list(rows), start.tokenizer, length) for rows in (sample(test, arguments.rows), train)]

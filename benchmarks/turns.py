@@ -98,7 +98,7 @@ def write_rows(source: Path, folder: Path, arguments: argparse.Namespace) -> Non
     splits = load_splits(source)
     train = sample(splits.train, arguments.rows)
     known = set(train.column("label"))
-    test = sample(splits.test if splits.test is not None else splits.dev, arguments.test_rows)
+    test = sample(splits.judging, arguments.test_rows)
     for name, rows in {"train": train, "dev": sample(splits.dev, DEV_ROWS), "test": test}.items():
         kept = [{"text": row["text"], "label": row["label"]} for row in rows if row["label"] in known]
         lines = [json.dumps(row) for row in kept]  # ASCII: a text may hold U+2028, at which `splitlines` cuts

@@ -18,14 +18,19 @@ if TYPE_CHECKING:
     from bertie.workflow.api import evaluate, find_rate, pretrain, train
     from bertie.workflow.embed import embed
     from bertie.workflow.extension import extend
+    from bertie.workflow.files_api import augment, check_data, convert, export
     from bertie.workflow.retrieval import Retriever
     from bertie.workflow.vocabulary import train_tokenizer
 
 __all__ = [
     "Retriever",
     "__version__",
+    "augment",
+    "check_data",
+    "convert",
     "embed",
     "evaluate",
+    "export",
     "extend",
     "few_shot",
     "find_rate",
@@ -37,8 +42,12 @@ __all__ = [
 ]
 PLACES = {
     "Retriever": "bertie.workflow.retrieval",
+    "augment": "bertie.workflow.files_api",
+    "check_data": "bertie.workflow.files_api",
+    "convert": "bertie.workflow.files_api",
     "embed": "bertie.workflow.embed",
     "evaluate": "bertie.workflow.api",
+    "export": "bertie.workflow.files_api",
     "extend": "bertie.workflow.extension",
     "few_shot": "bertie.learning.api",
     "find_rate": "bertie.workflow.api",

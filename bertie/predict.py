@@ -21,7 +21,7 @@ from bertie.bundle.linear import LinearModel
 from bertie.core.errors import DataError, UsageError
 from bertie.core.runtime import autocast, choose_device, choose_dtype
 from bertie.data.batches import Example, pack
-from bertie.data.rows import blocks, check_several
+from bertie.data.rows import blocks, check_several, column_of_text
 from bertie.tasks.base import Answer, Task
 from bertie.text.tokenizer import Encoded
 
@@ -59,11 +59,13 @@ class BasePredictor(ABC):
             done += len(block)
 
     def _row(self, row: object, index: int) -> dict[str, Any]:
-        columns = self.task.columns
+        columns, bare = self.task.columns, isinstance(row, str)
+        lacking = f"found one text, expected the columns {', '.join(columns)}"
         if isinstance(row, str):
-            if len(columns) != 1:
-                raise DataError(f"row {index + 1}: found one text, expected the columns {', '.join(columns)}")
-            row = {columns[0]: row}
+            column = column_of_text(columns)
+            if column is None:
+                raise DataError(f"row {index + 1}: {lacking}")
+            row = {column: row}
         if not isinstance(row, Mapping):
             wanted = "a text, or a mapping" if len(columns) == 1 else "a mapping"
             found = type(row).__name__
@@ -73,7 +75,8 @@ class BasePredictor(ABC):
         try:
             return self.task.asked(row)
         except DataError as error:
-            raise DataError(f"row {index + 1}: {error}") from error
+            why = f"{lacking}; {error}" if bare and len(columns) > 1 else str(error)
+            raise DataError(f"row {index + 1}: {why}") from error
 
 
 class Predictor(BasePredictor):
@@ -150,8 +153,16 @@ class Predictor(BasePredictor):
         elif all(self._unknown(sequence) for sequence in example.sequences):
             notes.append("no part of the text is in the model's vocabulary")
         if any(sequence.truncated for sequence in example.sequences):
-            notes.append(f"the text was cut at {self.model.max_length} tokens")
+            notes.append(self._cut(row, example))
         return {**answer, "note": "; ".join(notes)} if notes else answer
+
+    def _cut(self, row: dict[str, Any], example: Example) -> str:
+        """What a person should know of a row that was not read whole."""
+        windows = self.task.description().get("settings", {}).get("long_texts") == "windows"
+        if not windows or len(example.sequences) == 1 or len(self.task.texts(row)) > 1:
+            return f"the text was cut at {self.model.max_length} tokens"
+        read = max(end for sequence in example.sequences for _, end in sequence.offsets) - len(self.task.prefix)
+        return f"only the first {read:,} characters were read"
 
     def _unknown(self, sequence: Encoded) -> bool:
         """Whether every piece of the text is the unknown one: emoji or a script that the vocabulary lacks."""

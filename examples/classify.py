@@ -1,6 +1,6 @@
 """The worked example: load data, tune, evaluate with a per-class report, predict.
 
-    python examples/classify.py reviews.csv --out my-model
+    python examples/classify.py reviews.csv --out my-classifier
 
 In:  a table with `text,label`
 Out: a bundle in a folder; the per-class report and two answers on stdout
@@ -18,14 +18,19 @@ def main() -> None:
     parser.add_argument(
         "data", help="CSV, TSV, JSONL or Parquet file with the columns text,label, or a folder of splits"
     )
-    parser.add_argument("--out", default="my-model", help="folder of the bundle")
+    parser.add_argument("--out", default="my-classifier", help="folder of the bundle")
+    parser.add_argument("--overwrite", action="store_true", help="replace the bundle that an earlier run left there")
     parser.add_argument("--model", help="alias, folder or hub name; otherwise chosen by measuring")
     parser.add_argument("--epochs", type=int, default=0, help="passes over the data; 0: by the number of rows")
     arguments = parser.parse_args()
 
     # Loading, splitting, tuning, judging on rows that were not trained on.
     result = bertie.train(
-        arguments.data, out=arguments.out, model=arguments.model, settings={"training.epochs": arguments.epochs}
+        arguments.data,
+        out=arguments.out,
+        overwrite=arguments.overwrite,
+        model=arguments.model,
+        settings={"training.epochs": arguments.epochs},
     )
 
     primary = result.evaluation["primary"]

@@ -12,9 +12,14 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bertie.bundle.folder import Model
 from bertie.core.errors import DataError, UsageError
 from bertie.data.rows import Rows
+from bertie.nn import checkpoint
 from bertie.predict import Predictor, load
+from bertie.tasks.classification import Classification
+from bertie.tasks.relation import Relation
+from bertie.text.tokenizer import Tokenizer
 from tests.bundle.making import PAIRS, ROWS, SEVERAL, save_tiny, tiny_model_of
 
 
@@ -48,6 +53,15 @@ def test_strange_texts_get_an_answer_and_a_note(predictor: Predictor, text: str,
     answer = predictor.predict([text])[0]
     assert answer["label"] in ("positive", "negative")
     assert answer["note"] == note
+
+
+def test_of_a_text_of_more_windows_than_are_read_it_is_said_how_far(tiny_model: Path) -> None:
+    task = Classification.from_rows(ROWS, {"long_texts": "windows"})
+    task.build_head(32)
+    predictor = Predictor(Model(checkpoint.load(tiny_model).encoder, task, Tokenizer.from_folder(tiny_model), 32))
+    long, short = predictor.predict(["good food " * 1000, "good food " * 30])
+    pieces = 30 + 63 * 23  # 64 windows, each of which shows 23 new ones
+    assert long["note"] == f"only the first {5 * pieces - 1:,} characters were read" and "note" not in short
 
 
 def test_plain_texts_have_no_note(predictor: Predictor) -> None:
@@ -136,3 +150,16 @@ def test_rows_that_lack_a_column_are_named(tiny_model: Path, predictor: Predicto
         pairs.predict(["good"])
     with pytest.raises(DataError, match="row 1: found a tuple, expected a mapping with the columns text_a, text_b"):
         pairs.predict([("good", "bad")])  # type: ignore[list-item]
+
+
+def test_a_bare_text_may_say_what_several_columns_would(tiny_model: Path) -> None:
+    text, places = "Bob sold it to Ann", {"head": {"start": 0, "end": 3}, "tail": {"start": 15, "end": 18}}
+    rows = Rows([{"text": text, **places, "label": label} for label in ("sold to", "none")], kind="relation")
+    relations = Predictor(tiny_model_of(rows, tiny_model, Relation))
+    marked = "<e1>Bob</e1> sold it to <e2>Ann</e2>"
+    expected = relations.predict([{"text": text, **places}])
+    assert relations.predict([marked]) == relations.predict([{"text": marked}]) == expected
+    assert relations.predict([{"text": text, "head": "Bob", "tail": "Ann"}]) == expected
+    words = "row 2: found one text, expected the columns text, head, tail; 'text' has 0 markers <e1>, expected one each"
+    with pytest.raises(DataError, match=words):
+        relations.predict([marked, text])

@@ -22,6 +22,9 @@ commands = typer.Typer(no_args_is_help=True)
 @commands.command()
 def check(
     data: options.Data,
+    dev: Annotated[str | None, typer.Option(help="Rows that a model will be chosen by; otherwise split off.")] = None,
+    test: Annotated[str | None, typer.Option(help="Rows that it will be judged by; otherwise split off.")] = None,
+    task: options.Task = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     encoding: options.Encoding = None,
@@ -32,7 +35,7 @@ def check(
     from bertie.workflow.check import run_check
 
     reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows)
-    health = run_check(data, reading)
+    health = run_check(data, reading, task, dev, test)
     print(json.dumps(health.to_dict(), ensure_ascii=False) if json_ else health.readable())
 
 
@@ -44,6 +47,7 @@ def convert(
         str | None, typer.Option("--from", help="Format of IN, where its ending does not tell; see `bertie data list`.")
     ] = None,
     to: Annotated[str | None, typer.Option(help="Format of OUT, where its ending does not tell.")] = None,
+    task: options.Task = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     encoding: options.Encoding = None,
@@ -54,7 +58,7 @@ def convert(
     from bertie.workflow.convert import run_conversion
 
     reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows)
-    run_conversion(source, target, reading, (from_, to), speaker(quiet))
+    run_conversion(source, target, reading, (from_, to), speaker(quiet), task)
 
 
 @commands.command()
@@ -70,6 +74,7 @@ def augment(
     synonyms: Annotated[str, typer.Option(help="A file of your own synonyms, a group a line.")] = "",
     model: Annotated[str, typer.Option(help="What masked_lm asks: a pre-trained bundle, or a checkpoint.")] = "",
     seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 13,
+    task: options.Task = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     encoding: options.Encoding = None,
@@ -80,8 +85,9 @@ def augment(
     from bertie.core.config import from_dict
     from bertie.data.augmentation import Augmentation
     from bertie.workflow.augmentation import run_augmentation
+    from bertie.workflow.preparation import kind_for, read_options
 
-    reading = options.reading_of(text_column, label_column, encoding, skip_bad_rows)
+    reading = read_options(options.reading_of(text_column, label_column, encoding, skip_bad_rows), kind_for(task))
     asked = {
         "ways": way or [],
         "times": times,
@@ -90,7 +96,8 @@ def augment(
         "model": model,
         "seed": seed,
     }
-    run_augmentation(source, target, from_dict(Augmentation, asked, "bertie data augment"), reading, speaker(quiet))
+    settings = from_dict(Augmentation, asked, "bertie data augment")
+    run_augmentation(source, target, settings, reading, speaker(quiet))
 
 
 @commands.command("list")

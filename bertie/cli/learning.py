@@ -61,7 +61,7 @@ def fewshot(
         model=model,
         method=method,
         recipe=recipe,
-        overrides=tuple(set_ or ()),
+        overrides=options.settings_of(set_, quiet or json_),
         out=out,
         resume=resume,
         overwrite=overwrite,

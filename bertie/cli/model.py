@@ -64,7 +64,7 @@ def demo(
     """The main job on real data that is already here: train, judge, save, predict."""
     from bertie.workflow.demo import run_demo
 
-    result = run_demo(lang, out, speaker(quiet or json_))
+    result = run_demo(lang, out, speaker(quiet or json_), quiet=quiet or json_)
     show({**result.evaluation, "bundle": str(result.folder)}, json_)
     if not json_:
         for text, answer in result.predictions:

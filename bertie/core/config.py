@@ -132,9 +132,19 @@ def _choice(options: tuple[Any, ...], value: Any, where: str) -> Any:
 def _collection(origin: type[Any], arguments: tuple[Any, ...], value: Any, where: str) -> Any:
     if origin is dict and isinstance(value, Mapping):
         return {str(key): _value(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    if origin is list or arguments[-1] is Ellipsis:
+        value = _listed(arguments[0], value)
     if origin is not dict and isinstance(value, (list, tuple)):
         return origin(_value(arguments[0], item, where) for item in value)
     raise ConfigError(f"{where}: expected a {'table' if origin is dict else 'list'}, found {value!r}")
+
+
+def _listed(member: Any, value: Any) -> Any:
+    """One value is a list of one, and a text one of what its commas part: `wandb`, `synonym,swap`, `64,128`."""
+    if isinstance(value, str):
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        return [_literal(part) for part in parts] if member in (int, float) else parts
+    return value if isinstance(value, (list, tuple, Mapping)) else [value]
 
 
 def _union(arguments: tuple[Any, ...], value: Any, where: str) -> Any:

@@ -20,13 +20,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeGuard
 
 from bertie.data.cells import CellError
-from bertie.data.kinds import KINDS
+from bertie.data.columns import Columns, folded
+from bertie.data.kinds import KINDS, LABELS, kind_of
 from bertie.data.label_studio_reader import TOGETHER, UNDECIDED, UnfinishedError, label_studio_row
 from bertie.data.rows import Row
 from bertie.data.spans import (
     Entity,
     Relation,
-    Units,
     as_entities,
     as_list,
     as_object,
@@ -44,29 +44,35 @@ Program = Literal["doccano", "spans", "label_studio"]
 _LABELS = ("entities", "label", "labels")
 WHOLE = ("label", *KINDS["intent_slots"].known["label"])
 """Columns that may hold a label of the whole text."""
+_READ = {
+    *("text", "data", "relations", *_LABELS, *WHOLE, "tokens", "tags"),
+    *(name for kind in KINDS.values() for column in ("tokens", "tags") for name in kind.known.get(column, ())),
+}
+"""Columns in which a row may stand, or another form of it: only those of a program are read."""
+_ANNOTATED = ("tagging", "intent_slots", "extraction")
 
 
-def spans_row(record: Mapping[str, Any], units: Units | None = None) -> tuple[Row, list[str]]:
-    """Plain spans, which count characters unless `units` says otherwise; a text stated beside one must agree."""
+def spans_row(record: Mapping[str, Any]) -> tuple[Row, list[str]]:
+    """Plain spans, which count characters; a text stated beside one must agree."""
     text = needed_text(record, "text")
-    entities = as_entities(needed(record, "entities"), text, "entities", units or "code points")
+    entities = as_entities(needed(record, "entities"), text, "entities")
     relations = as_relations(_optional(record, "relations"), len(entities), "relations")
     return _row(text, entities, relations) | _label(record, "entities"), []
 
 
-def doccano_row(record: Mapping[str, Any], units: Units | None = None) -> tuple[Row, list[str]]:
+def doccano_row(record: Mapping[str, Any]) -> tuple[Row, list[str]]:
     """A line of doccano, of any of its versions.
 
-    Its offsets are read as characters unless `units` says otherwise. Some versions count UTF-16 units, and no text is
-    stated by which one could tell: where that makes a difference there is a remark.
+    Its offsets are read as characters. Some versions count UTF-16 units, and no text is stated by which one could tell:
+    where that makes a difference there is a remark.
     """
     text = needed_text(record, "text" if "text" in record or "data" not in record else "data")
     key = next((key for key in _LABELS if key in record), "")
     if not key:
         raise CellError(f"there is none of {', '.join(_LABELS)}, expected the entities; add them, [] for none")
-    entities = as_entities(record[key], text, key, units or "code points")
+    entities = as_entities(record[key], text, key)
     relations = _doccano_relations(_optional(record, "relations"), record[key])
-    undecided = units is None and any(entity["end"] > first_wide(text) for entity in entities)
+    undecided = any(entity["end"] > first_wide(text) for entity in entities)
     return _row(text, entities, relations) | _label(record, key), [UNDECIDED] if undecided else []
 
 
@@ -115,7 +121,7 @@ def _is_identity(value: Any) -> TypeGuard[int | str]:
     return isinstance(value, (int, str)) and not isinstance(value, bool)
 
 
-ROWS: dict[Program, Callable[[Mapping[str, Any], Units | None], tuple[Row, list[str]]]] = {
+ROWS: dict[Program, Callable[[Mapping[str, Any]], tuple[Row, list[str]]]] = {
     "doccano": doccano_row,
     "spans": spans_row,
     "label_studio": label_studio_row,
@@ -123,19 +129,38 @@ ROWS: dict[Program, Callable[[Mapping[str, Any], Units | None], tuple[Row, list[
 """How a record of each program is read: the row, and what a person should know of it."""
 
 
-def program_of(records: Iterable[Mapping[str, Any]]) -> Program | None:
+def program_of(records: Iterable[Mapping[str, Any]], columns: Columns | None = None) -> Program | None:
     """Which program wrote the records, by the first that shows it; None where they are no annotations.
 
     Keys are looked at, not whether all is right in them. Rows without an entity show nothing, and a list of texts under
     `labels` is a classification with several labels.
+
+    Plain spans of another column than `text`, which a person named or a model learned from, are rows as they stand.
     """
+    text = columns.text or columns.learned.get("text", "text") if columns else "text"
     bare = False
     for record in records:
+        elsewhere = folded(text) != "text" and folded(text) in map(folded, record)
         program = _program(record)
         if program:
-            return program
-        bare |= "text" in record and record.get("entities") == []
+            return None if program == "spans" and elsewhere else program
+        bare |= "text" in record and record.get("entities") == [] and not elsewhere
     return "spans" if bare else None
+
+
+def program_in(table: Table, kind: str | None, columns: Columns | None) -> Program | None:
+    """Which program wrote a table that is wanted as rows of `kind`, None: not said; or where `columns` of it are named.
+
+    None too where entities only stand beside what is wanted: if rows of another kind are asked for, or the columns show
+    them. An export of Label Studio is nothing else, nor are entities in the place of a label.
+    """
+    program, named = program_of(table.records, columns), columns is not None and bool(columns.texts or columns.label)
+    if program is None or program == "label_studio":
+        return program
+    if kind is not None or named:
+        return program if kind in _ANNOTATED else None
+    shown = kind_of(table) if "entities" in table.header else LABELS
+    return program if shown in (LABELS, *_ANNOTATED) else None
 
 
 def _program(record: Mapping[str, Any]) -> Program | None:
@@ -154,34 +179,39 @@ def _by_id(relations: Any) -> bool:
 
 
 def read_annotations(
-    table: Table, program: Program, units: Units | None = None, beside: str | None = None
+    table: Table, program: Program, beside: str | None = None, related: bool = False
 ) -> tuple[Table, list[str]]:
     """A table of canonical rows out of one of a program's records, and notes; the problems of both are in it.
 
-    Tasks that nobody has finished are left out and counted. If any row has relations, every row has the column. A
-    label of the whole text stays a column where any row has one. `beside` names a column that records keep as it is.
+    Tasks that nobody has finished are left out and counted. If any row has relations, every row has the column; where
+    they are asked for (`related`), an empty list of them in any record is enough. A label of the whole text stays a
+    column where any row has one, and so do all columns in which no row can stand; of Label Studio only the one that
+    `beside` names.
     """
     made, remarks, unfinished = Table(table.source, table.encoding, problems=list(table.problems)), _Remarks(), 0
     for line, record in zip(table.lines, table.records, strict=True):
         try:
-            row, said = ROWS[program](record, units)
+            row, said = ROWS[program](record)
         except UnfinishedError:
             unfinished += 1
         except CellError as error:
             made.problems.append((line, str(error)))
         else:
-            made.add(line, _kept(record, beside) | row)
+            made.add(line, _kept(record, program, beside) | row)
             remarks.add(line, said)
     made.problems.sort(key=lambda problem: problem[0])
     if program == "label_studio":
         _part_labels(made, remarks)
-    _square(made)
+    related &= any(isinstance(record.get("relations"), list) for record in table.records)
+    _square(made, table.header, related)
     left_out = [f"{table.source}: {unfinished} tasks have no finished annotation and were left out"]
     return made, (left_out if unfinished else []) + remarks.notes(table.source)
 
 
-def _kept(record: Mapping[str, Any], name: str | None) -> Row:
-    """The column beside the row; Label Studio has what was imported with a text in `data`, and all else above it."""
+def _kept(record: Mapping[str, Any], program: Program, name: str | None) -> Row:
+    """The columns beside the row. Label Studio has what was imported with a text in `data`, and all else above it."""
+    if program != "label_studio":
+        return {column: value for column, value in record.items() if column not in _READ or column == name}
     data = record.get("data")
     holder = data if isinstance(data, dict) and name in data else record
     return {name: holder[name]} if name is not None and name in holder else {}
@@ -199,13 +229,15 @@ def _part_labels(table: Table, remarks: _Remarks) -> None:
         remarks.add(line, [TOGETHER])
 
 
-def _square(table: Table) -> None:
+def _square(table: Table, header: Sequence[str], related: bool) -> None:
     table.header = [name for name in ("text", "entities") if all(name in record for record in table.records)]
-    if any("relations" in record for record in table.records):
+    if related or any("relations" in record for record in table.records):
         table.header.append("relations")
         for record in table.records:
             record.setdefault("relations", [])
     table.header += [name for name in WHOLE if any(name in record for record in table.records)]
+    others = [name for name in header if name not in table.header]
+    table.header += [name for name in others if any(name in record for record in table.records)]
 
 
 class _Remarks:

@@ -22,7 +22,15 @@ from bertie.data.cells import CellError
 from bertie.data.rows import Row, Rows
 from bertie.data.spans import shown
 from bertie.data.tags import Scheme
-from bertie.data.tokens import Offsets, joined_tokens, marked_tokens, tags_of_spans
+from bertie.data.tokens import (
+    Offsets,
+    character_tokens,
+    gap_of,
+    join_around,
+    joined_tokens,
+    marked_tokens,
+    tags_of_spans,
+)
 
 T = TypeVar("T")
 _DOCUMENT = "-DOCSTART-"
@@ -37,16 +45,20 @@ class Written:
 
 
 def to_conll(rows: Rows, scheme: Scheme = "BIO") -> Written:
-    """CoNLL. If every text is a join of tokens (`tokens.join`), as rows out of CoNLL are, exactly those come back.
+    """CoNLL. If every text is a join of tokens (`tokens.join`), as rows out of CoNLL are, exactly those come back; of
+    Chinese texts without spaces these are their characters.
 
     Otherwise all rows are cut into words, Han characters and marks, and spaces are not kept. It is one way for the
     whole file: were only the marks beside entities cut off, a model could tell an entity by the space behind it.
     """
-    joined = _each(rows, lambda row, i: _joined(row))
-    offsets = [tokens for tokens in joined if tokens is not None]
+    chinese = not gap_of(row.get("text", "").replace(" ", "") for row in rows)
+    found: list[Offsets | None] = _tokens(rows, character_tokens) if chinese else [None]
+    if None in found:
+        found = _tokens(rows, joined_tokens)
+    offsets = [tokens for tokens in found if tokens is not None]
     notes = []
-    if len(offsets) < len(joined):
-        first = next(i for i, tokens in enumerate(joined) if tokens is None)
+    if len(offsets) < len(found):
+        first = found.index(None)
         offsets = [marked_tokens(row["text"]) for row in rows]
         what = f"{rows.where(first)}: the text is not a join of whole tokens, as CoNLL needs it"
         notes = [f"{what}; all rows were cut into words, Han characters and marks, so offsets into them are others"]
@@ -54,12 +66,25 @@ def to_conll(rows: Rows, scheme: Scheme = "BIO") -> Written:
     return Written("".join(f"{sentence}\n" for sentence in sentences), notes)
 
 
-def _joined(row: Row) -> Offsets | None:
-    """The tokens of which the text is a join, if every entity begins and ends with one."""
-    offsets = joined_tokens(row["text"])
-    starts, ends = ({token[side] for token in offsets or ()} for side in (0, 1))
-    whole = all(entity["start"] in starts and entity["end"] in ends for entity in row["entities"])
-    return offsets if whole else None
+def _tokens(rows: Rows, cut: Callable[[str], Offsets | None]) -> list[Offsets | None]:
+    """The tokens of each row, if they give its text when they are read again, and every entity begins and ends with
+    one.
+    """
+    found = _each(rows, lambda row, i: cut(row["text"]))
+    texts = [[row["text"][a:b] for a, b in offsets or ()] for row, offsets in zip(rows, found, strict=True)]
+    gap = gap_of(texts)
+    each = zip(rows, found, texts, strict=True)
+    return [offsets if offsets and _come_back(row, offsets, own, gap) else None for row, offsets, own in each]
+
+
+def _come_back(row: Row, offsets: Offsets, tokens: Sequence[str], gap: str) -> bool:
+    starts, ends = ({token[side]: i for i, token in enumerate(offsets)} for side in (0, 1))
+    entities = row["entities"]
+    if not all(entity["start"] in starts and entity["end"] in ends for entity in entities):
+        return False
+    spans = [(starts[entity["start"]], ends[entity["end"]] + 1, entity["label"]) for entity in entities]
+    same: bool = join_around(tokens, spans, gap).text == row["text"]
+    return same
 
 
 def _sentence(row: Row, offsets: Offsets, scheme: Scheme) -> str:
@@ -152,12 +177,3 @@ def _each(rows: Rows, write: Callable[[Row, int], T]) -> list[T]:
 
 def _lines(records: Sequence[Any]) -> str:
     return "".join(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records)
-
-
-WRITERS: dict[str, Callable[[Rows], Written]] = {
-    "conll": to_conll,
-    "doccano": to_doccano,
-    "label_studio": to_label_studio,
-    "spans": to_spans,
-}
-"""The formats by the names that a person writes."""

@@ -47,6 +47,21 @@ def write_answers(path: Path, ending: str, answered: Iterable[tuple[Row, Row]]) 
             _write_delimited(path, records, list(kinds), DIALECTS[ending])
 
 
+def column_types(rows: Iterable[Row]) -> dict[str, pa.DataType]:
+    """Each name that any of the rows has, with the type of a column of Parquet that holds all that stands under it."""
+    kinds: Kinds = {}
+    for row in rows:
+        for name, value in row.items():
+            kinds.setdefault(name, set()).add(type(_cell(name, value)))
+    return {name: _type(found) for name, found in kinds.items()}
+
+
+def column(cells: Iterable[Cell], type_: pa.DataType) -> pa.Array:
+    """A column of Parquet, of a type that `column_types` gave."""
+    made = {pa.string(): str, pa.float64(): float, pa.int64(): int}[type_]
+    return pa.array([None if cell is None else made(cell) for cell in cells], type_)
+
+
 def _put_aside(answered: Iterable[tuple[Row, Row]], waiting: IO[str]) -> Kinds:
     """Writes the cells of each row and answer as a line of JSON; gives the columns."""
     kinds: Kinds = {}
@@ -83,7 +98,7 @@ def _write_parquet(path: Path, records: Iterator[dict[str, Cell]], kinds: Kinds)
     schema = pa.schema(list(types.items()))
     with pq.ParquetWriter(path, schema) as writer:
         for block in blocks(records):
-            columns = [_column([record.get(name) for record in block], type_) for name, type_ in types.items()]
+            columns = [column([record.get(name) for record in block], type_) for name, type_ in types.items()]
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))
 
 
@@ -93,8 +108,3 @@ def _type(found: set[type]) -> pa.DataType:
     if some == {int}:
         return pa.int64()
     return pa.float64() if some and some <= {int, float} else pa.string()
-
-
-def _column(cells: list[Cell], type_: pa.DataType) -> pa.Array:
-    made = {pa.string(): str, pa.float64(): float, pa.int64(): int}[type_]
-    return pa.array([None if cell is None else made(cell) for cell in cells], type_)

@@ -7,13 +7,12 @@ Knows nothing of files, and of whether a question must have an answer.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from bertie.core.errors import DataError
-from bertie.data.cells import CellError, as_text
+from bertie.data.cells import CellError, as_text, json_of
 from bertie.data.rows import Rows
 from bertie.data.spans import as_list, as_number, found, needed, needed_text, shown
 
@@ -54,10 +53,7 @@ def stated_answers(value: Any, name: str) -> list[Stated]:
 
 def _parsed(cell: str) -> Any:
     """What a cell of a table that holds JSON holds; None of any other text, which is then the answer itself."""
-    try:
-        value = json.loads(cell) if cell.lstrip().startswith(("[", "{")) else None
-    except (ValueError, RecursionError):
-        return None
+    value = json_of(cell) if cell.lstrip().startswith(("[", "{")) else None
     texts = isinstance(value, list) and all(isinstance(part, (str, dict)) for part in value)
     return value if texts or isinstance(value, dict) else None
 

@@ -4,25 +4,32 @@ In:  texts that can be found; queries
 Out: scores (N, P), 0 and up
 Knows nothing of encoders or of what is made of the order.
 
-Okapi BM25 (Robertson & Zaragoza 2009, equation 3.15) over words, for Chinese over one and two characters.
+Okapi BM25 (Robertson & Zaragoza 2009, equation 3.15) over words, and over one and two characters of scripts that are
+written without spaces, such as Chinese. A text may hold both.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
 from sklearn.feature_extraction.text import CountVectorizer
 
-from bertie.text.language import detect
+from bertie.metrics.tokens import fold_width
 
 # N queries, P texts, F terms
 SATURATION, LENGTH = 1.2, 0.75
 """k1 and b, as usual."""
 Floats = NDArray[np.float64]
+_WORD = r"0-9a-z_\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u052f"
+"""Digits, and letters of scripts that have spaces between words: Latin, Greek, Cyrillic."""
+_RUN = re.compile(rf"([{_WORD}]+)|((?:[^\W{_WORD}]|[\u0530-\u1cff])+)")
+"""A word; or other letters beside each other, with the vowel signs of Indic scripts and Thai, which are no letters."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class Bm25Index:
     @classmethod
     def of(cls, texts: Sequence[str]) -> Bm25Index:
         """Counts the terms of the texts that can be found."""
-        counter = _counter(texts)
+        counter = CountVectorizer(analyzer=terms)
         try:
             counts = counter.fit_transform(texts).astype(np.float64)  # (P, F)
         except ValueError:  # no text has a term
@@ -52,10 +59,12 @@ class Bm25Index:
         return np.asarray((asked @ self.weights.T).todense())
 
 
-def _counter(texts: Sequence[str]) -> CountVectorizer:
-    if detect(texts[:: max(1, len(texts) // 2000)]).latin > 0.5:
-        return CountVectorizer(token_pattern=r"(?u)\w+")
-    return CountVectorizer(analyzer="char", ngram_range=(1, 2))
+def terms(text: str) -> list[str]:
+    """Words in lower case, and of each run of other letters its characters and pairs of neighbours; no marks."""
+    found = list[str]()
+    for word, run in _RUN.findall(fold_width(text).lower()):
+        found += [word] if word else [*run, *map("".join, pairwise(run))]
+    return found
 
 
 def _weights(counts: csr_matrix) -> csr_matrix:

@@ -9,17 +9,15 @@ carries the weights as files; the hub's cache on this disk; the hub. Packages ar
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from bertie.core.errors import ModelError
 from bertie.data import hub
 from bertie.data.e5_small import cached_folder
 from bertie.data.vector_files import Pooling, pooling_of, prefix_of
-
-Origin = Literal["folder", "cache", "hub", "package"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,12 +55,8 @@ class ModelSource:
 
     name: str
     folder: Path
-    origin: Origin
-    alias: str | None = None
     known_prefix: str = ""
     """What the catalogue knows of its prefix."""
-    revision: str | None = None
-    """The hub's commit; None for folders and packages."""
 
     @property
     def prefix(self) -> str:
@@ -110,19 +104,17 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         ),
     )
 }
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 
 
-def resolve(
-    name: str | Path, *, revision: str | None = None, cache_dir: Path | None = None, offline: bool = False
-) -> ModelSource:
+def resolve(name: str | Path, *, cache_dir: Path | None = None, offline: bool = False) -> ModelSource:
     """Find the folder of a model; downloads or converts where that is needed.
 
     An installed package comes before the hub, or the vocabulary behind an alias and the time to start would depend on
-    the network. A package has no revisions: whoever asks for one means the hub.
+    the network.
 
     Args:
         name: an alias, a folder or a hub name.
-        revision: the hub's branch, tag or commit.
         cache_dir: the hub's cache.
         offline: take only what is on this machine; for names that somebody else wrote.
     """
@@ -134,30 +126,28 @@ def resolve(
     known = entry or next((one for one in CATALOGUE.values() if one.hub == repository), None)
     prefix = known.prefix if known else ""
 
-    def found(folder: Path, origin: Origin) -> ModelSource:
-        commit = None if origin == "package" else folder.name
-        alias = entry.name if entry else None
-        return ModelSource(name=text, folder=folder, origin=origin, alias=alias, known_prefix=prefix, revision=commit)
+    def found(folder: Path) -> ModelSource:
+        return ModelSource(name=text, folder=folder, known_prefix=prefix)
 
     if _is_path(text):
         raise ModelError(f"{text}: no such folder; {_what_is_here()}")
-    if entry and not revision and (place := _locate(entry.package)):
-        return found(entry.package.convert(place) if entry.package.convert else place, "package")
-    if folder := hub.cached(repository, revision, cache_dir):
-        return found(folder, "cache")
+    if entry and (place := _locate(entry.package)):
+        return found(entry.package.convert(place) if entry.package.convert else place)
+    if folder := hub.cached(repository, cache_dir):
+        return found(folder)
     if offline:
         raise ModelError(f"{text}: is not on this machine; {_what_is_here()}")
     if not hub.is_reachable():
-        raise ModelError(_not_found(text, entry, revision, "the hub is out of reach"))
+        raise ModelError(_not_found(text, entry, "the hub is out of reach"))
     try:
-        return found(hub.download(repository, revision, cache_dir), "hub")
+        return found(hub.download(repository, cache_dir))
     except ModelError as error:
-        raise ModelError(_not_found(text, entry, revision, str(error))) from error
+        raise ModelError(_not_found(text, entry, str(error))) from error
 
 
 def available(cache_dir: Path | None = None) -> list[CatalogueEntry]:
     """The entries that can be used now without a network."""
-    return [one for one in CATALOGUE.values() if _locate(one.package) or hub.cached(one.hub, cache_dir=cache_dir)]
+    return [one for one in CATALOGUE.values() if _locate(one.package) or hub.cached(one.hub, cache_dir)]
 
 
 def default_model(language: str, *, cased: bool = False) -> str:
@@ -170,6 +160,15 @@ def package_folder(module: str) -> Path | None:
     spec = importlib.util.find_spec(module)
     places = spec.submodule_search_locations if spec else None
     return Path(next(iter(places))) if places else None
+
+
+def hub_name(name: str) -> str | None:
+    """What the hub calls a model that was found by this name; None of a folder, and of what is neither an alias nor
+    `owner/name`.
+    """
+    if not (name in CATALOGUE or _REPOSITORY.fullmatch(name)) or Path(name).is_dir():
+        return None
+    return CATALOGUE[name].hub if name in CATALOGUE else name
 
 
 def _locate(package: Package) -> Path | None:
@@ -186,7 +185,7 @@ def _from_folder(given: Path) -> ModelSource:
     if problem := hub.problem_with(folder):
         found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
         raise ModelError(f"{folder}: {problem}, found {found}; expected a Hugging Face model folder")
-    return ModelSource(name=str(given), folder=folder, origin="folder")
+    return ModelSource(name=str(given), folder=folder)
 
 
 def _is_path(text: str) -> bool:
@@ -203,10 +202,8 @@ def _what_is_here() -> str:
     return ". ".join(parts)
 
 
-def _not_found(name: str, entry: CatalogueEntry | None, revision: str | None, reason: str) -> str:
+def _not_found(name: str, entry: CatalogueEntry | None, reason: str) -> str:
     tried = "the hub's cache on this disk and the hub"
-    if entry and revision:
-        tried = f"{tried} ({entry.hub}), as a package has no revisions"
-    elif entry:
+    if entry:
         tried = f"the package {entry.package.module}, {tried} ({entry.hub})"
     return f"{name}: not found; tried {tried}: {reason}. {_what_is_here()}"

@@ -7,6 +7,7 @@ Knows nothing of files, lines and columns.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -81,6 +82,14 @@ def _check_characters(text: str, name: str) -> None:
         raise CellError(f"{name!r} holds a NUL character, expected text; delete it")
     if _SURROGATE.search(text):
         raise CellError(f"{name!r} holds half a character (a lone surrogate), expected text; repair it")
+
+
+def json_of(cell: str, other: Any = None) -> Any:
+    """What is written as JSON in a cell of a table of texts; `other` where it is no JSON."""
+    try:
+        return json.loads(cell)
+    except (ValueError, RecursionError):
+        return other
 
 
 def kind(value: Any) -> str:

@@ -7,13 +7,12 @@ Knows nothing of files and of questions.
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bertie.data.cells import CellError, as_text
+from bertie.data.cells import CellError, as_text, json_of
 from bertie.data.columns import folded
 from bertie.data.spans import as_list, as_number, needed, shown
 
@@ -57,7 +56,8 @@ def as_choices(record: Mapping[str, Any], names: Mapping[str, str]) -> tuple[lis
     marks = None
     if "choices" in names:
         name = names["choices"]
-        value = _parsed(needed(record, name))
+        value = needed(record, name)
+        value = json_of(value, value) if isinstance(value, str) else value
         if isinstance(value, dict):
             marks = [
                 _choice(mark, f"{name}.label[{i}]")
@@ -66,8 +66,7 @@ def as_choices(record: Mapping[str, Any], names: Mapping[str, str]) -> tuple[lis
             value = needed(value, "text", name)
         cells = [(f"{name}[{i}]", cell) for i, cell in enumerate(as_list(value, name))]
     else:
-        columns = [names[key] for key in sorted(_numbered(names), key=lambda key: int(key[6:]))]
-        cells = [(column, record.get(column)) for column in columns]
+        cells = [(column, record.get(column)) for column in columns_in(names)]
         while cells and cells[-1][1] in (None, ""):
             cells.pop()
     choices = [_choice(cell, name) for name, cell in cells]
@@ -79,16 +78,10 @@ def as_choices(record: Mapping[str, Any], names: Mapping[str, str]) -> tuple[lis
     return choices, marks
 
 
-def _numbered(names: Mapping[str, str]) -> list[str]:
-    return [key for key in names if re.fullmatch(r"choice[0-9]+", key)]
-
-
-def _parsed(value: Any) -> Any:
-    """What a cell of a table that holds JSON holds."""
-    try:
-        return json.loads(value) if isinstance(value, str) else value
-    except (ValueError, RecursionError):
-        return value
+def columns_in(names: Mapping[str, str]) -> list[str]:
+    """The file's column for each choice, in their order; none where a file has all choices in one."""
+    keys = [key for key in names if re.fullmatch(r"choice[0-9]+", key)]
+    return [names[key] for key in sorted(keys, key=lambda key: int(key[6:]))]
 
 
 def _choice(value: Any, name: str) -> str:
@@ -98,18 +91,27 @@ def _choice(value: Any, name: str) -> str:
     return text
 
 
-def as_answer(value: Any, choices: Sequence[str], name: str, marks: Sequence[str] | None, first: int = 0) -> int:
+def as_answer(
+    value: Any,
+    choices: Sequence[str],
+    name: str,
+    marks: Sequence[str] | None,
+    first: int = 0,
+    columns: Sequence[str] = (),
+) -> int:
     """The index of the right choice.
 
     Args:
-        value: a number, a letter (or a mark of the file's own), or the text of a choice.
+        value: a number, a letter (or a mark of the file's own), the text of a choice, or the name of its column.
         choices: at least two.
         name: the column, for messages.
         marks: of the choices; None: A, B, C, ..., and a number may be written as a text, as it is in every CSV.
         first: the number of the first choice, 0 or 1.
+        columns: the file's column for each choice, where it has such.
     """
     if isinstance(value, str):
-        readings = _readings(value, choices, marks, first)
+        named = {i for i, column in enumerate(columns[: len(choices)]) if folded(column) == folded(value)}
+        readings = _readings(value, choices, marks, first) | named
         if len(readings) == 1:
             return readings.pop()
         problem = (

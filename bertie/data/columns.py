@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from collections.abc import Mapping as Named
 from dataclasses import dataclass, field, replace
 
@@ -132,10 +132,17 @@ def given(table: Table, columns: Columns) -> dict[str, str]:
     return found
 
 
-def _learned(table: Table, columns: Columns, taken: dict[str, str]) -> dict[str, str]:
-    """The columns that a model learned from, as far as the table has them; of its texts all or none."""
+def learned_from(table: Table, columns: Columns, taken: dict[str, str]) -> dict[str, str]:
+    """Canonical name -> name in the file, of the columns that a model learned from and the table has, but for those
+    that are taken.
+    """
     there = {role: name for role, name in columns.learned.items() if name in table.header}
-    there = {role: name for role, name in there.items() if role not in taken and name not in taken.values()}
+    return {role: name for role, name in there.items() if role not in taken and name not in taken.values()}
+
+
+def _learned(table: Table, columns: Columns, taken: dict[str, str]) -> dict[str, str]:
+    """The same of a text or two and a label; of the texts all or none."""
+    there = learned_from(table, columns, taken)
     texts = {role for role in columns.learned if role != "label"}
     if columns.texts or not texts <= set(there):
         there = {role: name for role, name in there.items() if role not in texts}
@@ -212,11 +219,14 @@ def _missing(table: Table, names: dict[str, str]) -> str:
 
 def _notes(table: Table, names: dict[str, str], label_needed: bool, beside: str | None) -> list[str]:
     renamed = [f"{name!r} as {canonical}" for canonical, name in names.items() if name != canonical]
-    unused = [name for name in table.header if name and name not in (*names.values(), beside)]
     notes = [f"{table.source}: read {', '.join(renamed)}"] if renamed else []
-    if unused and label_needed:
-        notes.append(f"{table.source}: not used: {_listed(unused)}")
-    return notes
+    return notes + (unused(table, (*names.values(), beside)) if label_needed else [])
+
+
+def unused(table: Table, used: Collection[str | None]) -> list[str]:
+    """A note on the columns of a table that are none of these."""
+    names = [name for name in table.header if name and name not in used]
+    return [f"{table.source}: not used: {_listed(names)}"] if names else []
 
 
 def _shown(table: Table) -> str:

@@ -22,10 +22,11 @@ from typing import TextIO
 from bertie.data.cells import CellError
 from bertie.data.table import CELL_LIMIT, NUL, TOO_LONG, Placed, Table, bounded_lines
 from bertie.data.tags import Scheme, TagError, detect, is_tag, tag_problem
-from bertie.data.tokens import join, row_of_tokens
+from bertie.data.tokens import gap_of, join, row_of_tokens
 
 _DOCUMENT = "-DOCSTART-"
 _LOOKED_AT = 50
+_CHARACTERS = "each token is one character, as in Chinese sets, so the texts are their tokens without spaces"
 _ENDLESS = (
     f"the sentence has more than {CELL_LIMIT:,} characters, expected a blank line behind every sentence; add them"
 )
@@ -46,52 +47,59 @@ class _Sentence:
 
 
 def looks_like_conll(stream: TextIO) -> bool:
-    """Whether every one of the first lines has a token, a tag at its end and as many columns as the others.
+    """Whether every one of the first lines has a token, a tag at its end and as many columns as the others; where all
+    tokens are numbers, these count the lines, and the tokens stand elsewhere.
 
     Rewinds the stream.
     """
-    counts, tagged = set[int](), True
+    counts, tagged, worded = set[int](), True, False
     for number, line in islice(bounded_lines(stream), _LOOKED_AT):
         cells = [] if line is None else _cells(line, number)
         if cells and not cells[0].startswith("#") and cells[0] != _DOCUMENT:
             counts.add(len(cells))
             tagged &= len(cells) > 1 and is_tag(cells[-1])
+            worded |= not cells[0].isdigit()
     stream.seek(0)
-    return tagged and len(counts) == 1
+    return tagged and worded and len(counts) == 1
 
 
-def read_conll(stream: TextIO, table: Table, scheme: Scheme | None = None, repair: bool = False) -> list[str]:
+def read_conll(stream: TextIO, table: Table, scheme: Scheme | None = None) -> list[str]:
     """Fills `table`, and returns what a person should know of it.
 
     Args:
         stream: the file.
         table: gets a record a sentence.
         scheme: of the tags; None finds it from all of them, so they are turned into entities at the end.
-        repair: as in `spans_of_tags`.
     """
     sentences = list(_sentences(stream, table))
     table.header = ["text", "entities"]
     chosen = scheme or detect(sentence.tags for sentence in sentences)
+    gap = gap_of(sentence.tokens for sentence in sentences)
     for sentence in sentences:
         try:
-            row = row_of_tokens(sentence.tokens, sentence.tags, chosen, repair)
+            row = row_of_tokens(sentence.tokens, sentence.tags, chosen, gap)
         except CellError as error:
             place = error.place if isinstance(error, TagError) else 0
             table.problems.append((sentence.lines[place], str(error)))
         else:
             table.add(sentence.lines[0], row)
     table.problems.sort(key=lambda problem: problem[0])
-    return [f"{table.source}: the tags were read as {chosen}"] if sentences else []
+    notes = [f"{table.source}: the tags were read as {chosen}"] if sentences else []
+    return notes if gap else [*notes, f"{table.source}: {_CHARACTERS}"]
 
 
 def conll_texts(stream: TextIO, table: Table) -> Iterator[Placed]:
     """Sentences to predict, as they are read: their tokens stand in the first column, what else there is is not read.
 
-    So one column is enough. The text, to which the places in an answer refer, is `tokens.join` of the tokens.
+    So one column is enough. The text, to which the places in an answer refer, is `tokens.join` of the tokens, with the
+    gap that the whole file shows; so it is read twice.
     """
     table.header = ["text"]
+    gap = gap_of(sentence.tokens for sentence in _sentences(stream, Table(table.source), tagged=False))
+    stream.seek(0)
+    table.notes += [] if gap else [f"{table.source}: {_CHARACTERS}"]
     for sentence in _sentences(stream, table, tagged=False):
-        yield sentence.lines[0], {"text": join(sentence.tokens).text}
+        yield sentence.lines[0], {"text": join(sentence.tokens, gap).text}
 
 
 def _sentences(stream: TextIO, table: Table, tagged: bool = True) -> Iterator[_Sentence]:

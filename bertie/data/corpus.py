@@ -35,12 +35,11 @@ from bertie.core.lock import NAME, FolderLock
 from bertie.data.corpus_plan import Cut, Plan, documents, make_plan, save_plan, shard_name
 from bertie.data.corpus_reader import Source, open_sources
 from bertie.data.corpus_request import CorpusOptions, changed, request_of, same_files
-from bertie.data.corpus_shards import Document, Shards, is_whole, open_shards
+from bertie.data.corpus_shards import Shards, is_whole, open_shards
 from bertie.data.corpus_worker import Job, tokenise
-from bertie.text.marks import SENTENCE, WORD
 from bertie.text.tokenizer import Tokenizer
 
-__all__ = ["SENTENCE", "WORD", "Corpus", "CorpusOptions", "Document", "Shards", "open_corpus", "prepare_corpus"]
+__all__ = ["Corpus", "CorpusOptions", "Shards", "open_corpus", "prepare_corpus"]
 
 _FILES = ("corpus.json", "request.json", "plan.json", "plan.npy", "unigrams.npy")
 _END, _REQUEST, _COUNTS, _PLAN, _UNIGRAMS = _FILES

@@ -10,7 +10,7 @@ Some 25 bytes a document stay in memory; texts do not.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -22,6 +22,7 @@ from bertie.core.errors import DataError
 from bertie.core.files import new_file
 from bertie.data.corpus_cleaning import NearlySeen, Seen, clean, fingerprints
 from bertie.data.corpus_reader import Source
+from bertie.data.rows import blocks
 from bertie.text.normalise import fold
 
 TRAIN, HELD_OUT = 0, 1
@@ -69,7 +70,7 @@ def make_plan(sources: Sequence[Source], cut: Cut, say: Callable[[str], None]) -
     seen, nearly = Seen(), NearlySeen() if cut.near_duplicates else None
     sizes: list[NDArray[np.int32]] = []  # characters of each raw document, 0 where it is left out
     draws: list[Hashes] = []
-    for batch in _batches(_clean(sources, counts)):
+    for batch in blocks(_clean(sources, counts), _BATCH, _BATCH_CHARACTERS):
         folded = [fold(text) for text in batch]
         hashes = fingerprints(folded)
         keep = np.array([bool(text) for text in batch])
@@ -128,19 +129,6 @@ def _clean(sources: Sequence[Source], counts: Counter[str]) -> Iterator[str]:
         made = clean(text, counts)
         counts["empty documents"] += not made
         yield made
-
-
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    size = 0
-    for text in texts:
-        batch.append(text)
-        size += len(text)
-        if len(batch) == _BATCH or size > _BATCH_CHARACTERS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def _held_out(keep: NDArray[np.bool_], hashes: Hashes, cut: Cut, sources: Sequence[Source]) -> NDArray[np.bool_]:

@@ -21,7 +21,7 @@ from typing import TextIO
 from bertie.core.errors import DataError
 from bertie.core.lock import NAME as LOCK
 from bertie.data.columns import TEXT_NAMES, folded
-from bertie.data.encoding import detect
+from bertie.data.encoding import HEAD, detect, foreign
 from bertie.data.given_rows import GivenRows
 from bertie.data.readers import begins_with_object, is_folder, open_file, refusal, refuse_empty
 from bertie.data.table import NUL, TOO_LONG, Placed, Table, bounded_lines
@@ -33,15 +33,6 @@ LOOKED_AT = 1000
 _MODELS = ("bundle.json", "tokenizer.json")
 _TABLES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 _PLAIN = (".txt", ".text", ".md")
-_FOREIGN = {
-    b"PK\x03\x04": "a zip, Excel or Word file",
-    b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
-    b"\x1f\x8b": "a gzip file",
-    b"%PDF": "a PDF file",
-    b"BZh": "a bzip2 file",
-    b"\xfd7zXZ\x00": "an xz file",
-    b"(\xb5/\xfd": "a zstd file",
-}
 
 Found = tuple[int, str]
 """A document and the line, or record number, on which it begins."""
@@ -124,12 +115,9 @@ def _made(inside: Sequence[Path]) -> set[Path]:
 def _file(path: Path, text_column: str | None, encoding: str | None) -> Source:
     try:
         with path.open("rb") as binary:
-            head = binary.read(8)
-            foreign = next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), None)
-            if foreign:
-                raise DataError(
-                    f"{path}: is {foreign}, expected plain text, JSON lines or Parquet; unpack or convert it"
-                )
+            head = binary.read(HEAD)
+            if what := foreign(head):
+                raise DataError(f"{path}: is {what}, expected plain text, JSON lines or Parquet; unpack or convert it")
             if not head:
                 raise DataError(f"{path}:1: the file is empty, expected text; delete it or leave it out")
             if head.startswith(b"PAR1") or path.suffix.lower() in _TABLES:

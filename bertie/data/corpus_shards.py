@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from bertie.core.errors import DataError
 from bertie.core.files import new_folder, write_json
+from bertie.data.rows import blocks
 from bertie.text.marks import marks
 from bertie.text.tokenizer import Tokenizer
 
@@ -115,7 +116,7 @@ def write_shard(folder: Path, texts: Sequence[str], tokenizer: Tokenizer, user_w
     kind = np.uint16 if tokenizer.vocab_size < 1 << 16 else np.int32
     ids: list[NDArray[np.integer]] = []
     kinds: list[NDArray[np.uint8]] = []
-    for batch in _batches(texts):
+    for batch in blocks(texts, characters=_AT_ONCE):
         for text, encoded in zip(batch, tokenizer.encode_batch(batch, max_length=_NO_CUT), strict=True):
             inside = [i for i, part in enumerate(encoded.sequence) if part is not None]
             ids.append(np.array([encoded.ids[i] for i in inside], dtype=kind))
@@ -147,16 +148,3 @@ def open_shards(folders: Sequence[Path]) -> Shards:
         return Shards(folders)
     except (OSError, ValueError) as error:
         raise DataError(f"a shard cannot be read: {error}; prepare the corpus again with another folder") from error
-
-
-def _batches(texts: Sequence[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    size = 0
-    for text in texts:
-        batch.append(text)
-        size += len(text)
-        if size >= _AT_ONCE:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch

@@ -1,8 +1,8 @@
 """CSV and TSV, strictly: every record has the header's number of cells, every quote is closed.
 
 In:  a text stream, a delimiter
-Out: records one by one; a Table gets the header, and as problems with their line: ragged rows, open quotes, NULs,
-     repeated headers and endless lines
+Out: records one by one, quoted cells with the line ends that stand in them; a Table gets the header, and as problems
+     with their line: ragged rows, open quotes, NULs, repeated headers and endless lines
 Knows nothing of encodings or of what the columns mean.
 
 Not the csv module: it joins everything after an open quote into one cell, and cannot say where the quote stood.
@@ -14,10 +14,10 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TextIO
+from io import TextIOWrapper
 
 from bertie.core.errors import DataError
-from bertie.data.table import CELL_LIMIT, NUL, TOO_LONG, Placed, Table, bounded_lines
+from bertie.data.table import CELL_LIMIT, NUL, TOO_LONG, Placed, Table, ended_lines
 
 _INSIDE = re.compile(r'[^"]*+(?:""[^"]*+)*+')
 _DELIMITERS = ",\t;|"
@@ -36,10 +36,14 @@ class _Record:
     """The line on which that cell began."""
     size: int = 0
     problem: str = ""
+    end: str = ""
+    """How the line that is read ends, which belongs to a quoted cell that goes on behind it."""
 
     def feed(self, line: str, number: int) -> bool:
-        """Takes one more line; True when the record is complete or broken."""
+        """Takes one more line with its end; True when the record is complete or broken."""
         position: int | None = 0
+        self.end = line[len(line.rstrip("\r\n")) :]
+        line = line.removesuffix(self.end)
         while position is not None:
             if self.parts is None and line.startswith('"', position):
                 self.parts, self.opened, self.size, position = [], number, 0, position + 1
@@ -55,16 +59,16 @@ class _Record:
         """Where the next cell starts; None at the end of the line or at a problem."""
         found = _INSIDE.match(line, position)
         assert found is not None  # the pattern also matches nothing
-        parts.append(found[0])
-        self.size += len(found[0]) + 1
         end, last = found.end(), found.end() + 1 >= len(line)
+        parts.append(found[0] if end < len(line) else found[0] + self.end)
+        self.size += len(found[0]) + 1
         if self.size > CELL_LIMIT:
             self.problem = f"the quote opened here is not closed within {CELL_LIMIT:,} characters; close or remove it"
         elif end < len(line) and not last and line[end + 1] != self.delimiter:
             after = f"after a closing quote stands {line[end + 1]!r}, expected {self.delimiter!r}"
             self.problem = f"{after}; double the quotes inside a text"
         elif end < len(line):
-            self.cells.append("\n".join(parts).replace('""', '"'))
+            self.cells.append("".join(parts).replace('""', '"'))
             self.parts = None
             return None if last else end + 2
         return None
@@ -82,9 +86,9 @@ def raw_records(lines: Iterator[tuple[int, str | None]], delimiter: str) -> Iter
         if line is None or "\0" in line:
             yield number, [], TOO_LONG if line is None else NUL
         elif '"' not in line:
-            yield number, line.split(delimiter), ""
+            yield number, line.rstrip("\r\n").split(delimiter), ""
         elif delimiter == "\t":
-            yield number, _tab_cells(line), ""
+            yield number, _tab_cells(line.rstrip("\r\n")), ""
         else:
             record, used = _quoted_record(item, lines, waiting, delimiter)
             yield (record.opened, [], record.problem) if record.problem else (number, record.cells, "")
@@ -127,9 +131,13 @@ def sniff_delimiter(first_line: str, usual: str) -> str:
     return usual if usual in first_line or best not in first_line else best
 
 
-def csv_records(stream: TextIO, table: Table, usual: str) -> Iterator[Placed]:
-    """Records as they are read. The first line that is not blank is the header; it and what is wrong go to `table`."""
-    lines = ((number, line) for number, line in bounded_lines(stream))
+def csv_records(stream: TextIOWrapper, table: Table, usual: str) -> Iterator[Placed]:
+    """Records as they are read. The first line that is not blank is the header; it and what is wrong go to `table`.
+
+    Of `stream` nothing has been read yet: it is told to leave line ends as they are, as offsets count each character.
+    """
+    stream.reconfigure(newline="")
+    lines = ended_lines(stream)
     first = next(((number, line) for number, line in lines if line is None or line.strip()), None)
     if first is None:
         raise DataError(f"{table.top}: the file is empty, expected a header line such as text,label and rows below it")

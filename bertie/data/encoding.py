@@ -23,6 +23,17 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+HEAD = 10
+"""Bytes of a file's beginning by which `foreign` tells what it is."""
+_FOREIGN = (
+    (rb"PK\x03\x04", "a zip, Excel or Word file"),
+    (rb"\xd0\xcf\x11\xe0", "an old Excel or Word file"),
+    (rb"\x1f\x8b", "a gzip file"),
+    (rb"%PDF", "a PDF file"),
+    (rb"BZh[1-9]1AY&SY", "a bzip2 file"),  # its first letters alone may begin a text
+    (rb"\xfd7zXZ\x00", "an xz file"),
+    (rb"\x28\xb5\x2f\xfd", "a zstd file"),
+)
 _ADVICE = "save the file as UTF-8, or name its encoding with --encoding"
 _COMMON = re.compile(r"[\t\n\r\x20-\x7e\u00a0-\u024f\u2000-\u206f\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]")
 _PRIVATE = re.compile(r"[\ue000-\uf8ff]")
@@ -40,6 +51,11 @@ def detect(stream: BinaryIO, where: str, encoding: str | None = None) -> str:
         return _detected(stream, where) if encoding is None else _forced(stream, where, encoding)
     finally:
         stream.seek(0)
+
+
+def foreign(head: bytes) -> str | None:
+    """What a file is that is no text and no Parquet, by its first `HEAD` bytes; None where it may be one."""
+    return next((what for magic, what in _FOREIGN if re.match(magic, head)), None)
 
 
 def lines_of(path: Path, use: str) -> list[str]:

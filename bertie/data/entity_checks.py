@@ -7,6 +7,7 @@ Knows nothing of tags and models.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ from bertie.data.rows import Rows
 from bertie.data.spans import Entity, as_entities, in_order, needed, needed_text, shown
 from bertie.data.tokens import Offsets, marked_tokens
 from bertie.data.units import is_whole, run_of
+from bertie.text.whole_words import clings
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +94,23 @@ def sharing(texts: Sequence[MarkedText]) -> list[str]:
 
 
 def accepted_entities(rows: Rows) -> Rows:
-    """Rows to judge, their entities in order and each once; a note counts those that cut a word, which no answer can
-    match. DataError as in `checked_entities`.
+    """Rows to judge, their entities in order and each once; notes count those that no answer can match, as they cut a
+    word, or end in what a model does not see. DataError as in `checked_entities`.
     """
-    entities, count = list[list[Entity]](), 0
+    entities, cut, unseen = list[list[Entity]](), 0, 0
     for text in marked_texts(rows):
         entities.append(text.entities)
-        count += count_misaligned([text])
+        cut += count_misaligned([text])
+        edges = ({text.text[one["start"]], text.text[one["end"] - 1]} for one in text.entities)
+        unseen += sum(any(map(_is_unseen, both)) for both in edges)
     accepted = rows.with_column("entities", entities)
-    if not count:
-        return accepted
-    note = f"{count} entities begin or end inside a word or with a space; no answer matches them: scored wrong"
-    return replace(accepted, notes=[*accepted.notes, note])
+    notes = []
+    if cut:
+        notes.append(f"{cut} entities begin or end inside a word or with a space; no answer matches them: scored wrong")
+    if unseen:
+        what = "begin or end with an invisible character such as U+200B"
+        notes.append(f"{unseen} entities {what}; most models do not see it, and then no answer matches them")
+    return replace(accepted, notes=[*accepted.notes, *notes]) if notes else accepted
 
 
 def learnable_entities(rows: Rows, *, widen: bool, advice: str) -> list[MarkedText]:
@@ -122,6 +129,11 @@ def learnable_entities(rows: Rows, *, widen: bool, advice: str) -> list[MarkedTe
     if not any(text.entities for text in texts):
         raise DataError(f"{rows.source}: found no entity in {len(rows)} rows; give rows with some to learn from")
     return texts
+
+
+def _is_unseen(character: str) -> bool:
+    """Whether it formats a text and is no part of a sign, as a joiner of emoji is: vocabularies leave it out."""
+    return unicodedata.category(character) == "Cf" and not clings(character)
 
 
 def _misaligned(text: MarkedText) -> list[Entity]:

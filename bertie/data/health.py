@@ -1,14 +1,16 @@
 """Health: what is wrong with data, before anybody trains on it.
 
-In:  Splits, perhaps a function that counts tokens
+In:  Splits
 Out: a Health, which tells itself as JSON or as lines to read
 Knows nothing of file formats, models and commands.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -25,12 +27,13 @@ from bertie.data.troubles import troubles
 from bertie.text.language import detect
 
 EXAMPLES = 20
-"""Places that are listed of each finding; the count is always of all."""
+"""Places that are listed of each finding; the count is of all that was looked at."""
 RARE = 8
 """Rows below which a class is called rare: there few-shot learning begins."""
 SKEW = 10
 """Times by which the largest class may pass the smallest before it is worth a word."""
-CountTokens = Callable[[str], int]
+_POINT = re.compile(r"([0-9])\.0+$")  # pandas writes a class so where one is missing
+_TWO_SETS = ("intent_slots", "extraction")  # labels of two sorts, of which one may be called as another
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,6 @@ class Part:
     labels: dict[str, int]
     """Rows of each label, most frequent first, or how often it stands in them; empty where there are none to count."""
     characters: dict[str, int]
-    tokens: dict[str, int] | None
     languages: dict[str, float]
     """Share of the rows in each language."""
     empty: Finding
@@ -106,29 +108,34 @@ class Health:
         return {title: finding for title, finding in findings.items() if finding.count}
 
 
-def check(splits: Splits, count_tokens: CountTokens | None = None, top: int = EXAMPLES, seed: int = 0) -> Health:
-    """Looks at everything; 200,000 short rows take a minute or two. `top` bounds every list of examples."""
+def check(splits: Splits, top: int = EXAMPLES, seed: int = 0) -> Health:
+    """Looks at everything; 200,000 short rows take a minute or two. `top` bounds every list of examples.
+
+    Train decides for all parts whether labels are numbers: a few rows of dev may hold each class once.
+    """
     parts = {"train": splits.train, "dev": splits.dev} | ({"test": splits.test} if splits.test is not None else {})
     kind = KINDS.get(splits.train.kind)
+    numbers = kind is None and as_numbers(splits.train.column("label")) is not None
     texts = overlap.group(parts)
     asked, answers = overlap.group(parts, overlap.key_of(kind)) if kind else texts, overlap.answers_of(kind)
     near_leaks, near_duplicates = overlap.near(texts, top)
+    notes = list(splits.notes)
     return Health(
-        parts={name: _part(rows, count_tokens, top) for name, rows in parts.items()},
+        parts={name: _part(rows, numbers, top) for name, rows in parts.items()},
         duplicates=overlap.duplicates(asked, top, answers),
         conflicts=overlap.conflicts(asked, top, answers) if kind is None or kind.one_right else Finding(),
         leaks=overlap.leaks(asked, top),
         near_leaks=near_leaks,
         near_duplicates=near_duplicates,
-        suspicious=_suspicious(splits.train, top, seed) if kind is None else Finding(),
-        notes=splits.notes,
+        suspicious=_suspicious(splits.train, top, seed, notes) if kind is None and not numbers else Finding(),
+        notes=notes,
         kind=splits.train.kind,
         shared=overlap.shared(texts, asked, top),
         troubles=troubles(parts, top),
     )
 
 
-def _part(rows: Rows, count_tokens: CountTokens | None, top: int) -> Part:
+def _part(rows: Rows, numbers: bool, top: int) -> Part:
     texts = [overlap.text_of(row) for row in rows]
     empty = [rows.where(i) for i, text in enumerate(texts) if not text.strip()]
     languages = Counter(detect([text]).language for text in texts)
@@ -136,18 +143,17 @@ def _part(rows: Rows, count_tokens: CountTokens | None, top: int) -> Part:
         rows=len(rows),
         source=rows.source,
         encoding=rows.encoding,
-        labels=_label_counts(rows),
+        labels=_label_counts(rows, numbers),
         characters=_spread([len(text) for text in texts]),
-        tokens=_spread([count_tokens(text) for text in texts]) if count_tokens else None,
         languages={name: round(count / len(rows), 4) for name, count in languages.most_common()},
         empty=Finding(len(empty), [{"where": where} for where in empty[:top]]),
     )
 
 
-def _label_counts(rows: Rows) -> dict[str, int]:
+def _label_counts(rows: Rows, numbers: bool) -> dict[str, int]:
     if rows.kind in KINDS:
         return dict(Counter(name for row in rows for name in KINDS[rows.kind].classes(row)).most_common())
-    if as_numbers(rows.column("label")) is not None:
+    if numbers:
         return {}
     return dict(Counter(name for row in rows for name in overlap.label_names(row)).most_common())
 
@@ -157,11 +163,12 @@ def _spread(lengths: Sequence[int]) -> dict[str, int]:
     return {name: int(np.percentile(lengths, share)) for name, share in shares.items()} if lengths else {}
 
 
-def _suspicious(train: Rows, top: int, seed: int) -> Finding:
+def _suspicious(train: Rows, top: int, seed: int, notes: list[str]) -> Finding:
+    """Labels that look wrong; what was not looked at goes to the notes."""
     labels = train.column("label")
-    if as_numbers(labels) is not None or not all(isinstance(label, str) for label in labels):
-        return Finding()  # a regression or several labels a row: no single label that a model could contradict
-    suspects = suspicious_labels([overlap.text_of(row) for row in train], labels, seed)
+    if not all(isinstance(label, str) for label in labels):
+        return Finding()  # several labels a row: no single label that a model could contradict
+    suspects = suspicious_labels([overlap.text_of(row) for row in train], labels, seed, notes.append)
     examples = [
         {
             "where": train.where(suspect.index),
@@ -196,6 +203,12 @@ def _label_warnings(health: Health) -> list[str]:
     rare = [name for name, count in labels.items() if count < RARE]
     numbers = health.kind == LABELS and not labels
     said = ["the labels are numbers of many values: they are learned as quantities, not as classes"] if numbers else []
+    alike = [] if health.kind in _TWO_SETS else _alike(health.parts)
+    if alike:
+        said.append(
+            f"{len(alike)} labels are written in several ways: {_some(alike)}; each way is a class of its own, so "
+            "write them in one"
+        )
     if rare:
         said.append(f"{len(rare)} labels have fewer than {RARE} rows: {_some(rare)}; add rows or merge labels")
     if labels and max(labels.values()) > SKEW * min(labels.values()):
@@ -206,6 +219,16 @@ def _label_warnings(health: Health) -> list[str]:
         if strangers:
             said.append(f"{name} has {len(strangers)} labels that train never shows: {_some(strangers)}")
     return said
+
+
+def _alike(parts: Mapping[str, Part]) -> list[str]:
+    """Labels that differ by case, width, spaces or a `.0` alone, those of each class together."""
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for part in parts.values():
+        for label in part.labels:
+            plain = " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+            found[_POINT.sub(r"\1", plain)][label] = None
+    return [" / ".join(labels) for labels in found.values() if len(labels) > 1]
 
 
 def _part_warnings(health: Health) -> list[str]:
@@ -226,14 +249,12 @@ def _some(names: Sequence[str]) -> str:
 
 def _part_lines(name: str, part: Part) -> list[str]:
     spread = ", ".join(f"{key} {value}" for key, value in part.characters.items())
-    tokens = [f"  tokens: {', '.join(f'{key} {value}' for key, value in part.tokens.items())}"] if part.tokens else []
     labels = [f"{label} {count}" for label, count in part.labels.items()]
     languages = ", ".join(f"{language} {share:.0%}" for language, share in part.languages.items())
     return [
         f"{name}: {part.rows} rows, {part.source} ({part.encoding})",
         f"  labels: {_some(labels) or 'none that could be counted'}",
         f"  characters: {spread}",
-        *tokens,
         f"  languages: {languages}",
     ]
 

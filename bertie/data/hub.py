@@ -1,6 +1,6 @@
 """The hub, without ever waiting for it: its cache on this disk, a quick look whether it answers, a download.
 
-In:  a repository's name, a revision, a cache folder or none for the usual one
+In:  a repository's name, a cache folder or none for the usual one
 Out: a folder with config, safetensors weights and tokenizer, or the reason why there is none
 Knows nothing of aliases, packages and data sets. Takes data only: pickles (*.bin) and code (*.py) are never downloaded.
 """
@@ -54,12 +54,10 @@ def problem_with(folder: Path) -> str | None:
     return None
 
 
-def cached(name: str, revision: str | None = None, cache_dir: Path | None = None) -> Path | None:
+def cached(name: str, cache_dir: Path | None = None) -> Path | None:
     """The snapshot in the hub's local cache, if it is whole. Touches no network."""
     try:
-        found = snapshot_download(
-            name, revision=revision, cache_dir=cache_dir, local_files_only=True, allow_patterns=FILES
-        )
+        found = snapshot_download(name, cache_dir=cache_dir, local_files_only=True, allow_patterns=FILES)
     except (LocalEntryNotFoundError, HFValidationError, OSError, ValueError):
         return None
     folder = Path(found)
@@ -77,14 +75,14 @@ def is_reachable() -> bool:
         return _answers[endpoint]
 
 
-def download(name: str, revision: str | None = None, cache_dir: Path | None = None) -> Path:
+def download(name: str, cache_dir: Path | None = None) -> Path:
     """Fetch the files of one model into the hub's cache. ModelError says why it did not work."""
     if not sys.stderr.isatty():
         disable_progress_bars()
     endpoint = _endpoint()
     try:
         found = snapshot_download(
-            name, revision=revision, cache_dir=cache_dir, allow_patterns=FILES, endpoint=endpoint, etag_timeout=PATIENCE
+            name, cache_dir=cache_dir, allow_patterns=FILES, endpoint=endpoint, etag_timeout=PATIENCE
         )
     except HFValidationError as error:
         raise ModelError(f"{name!r} is neither a folder nor a name that the hub can have: {error}") from error

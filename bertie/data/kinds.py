@@ -20,7 +20,7 @@ from bertie.core.errors import DataError, UsageError
 from bertie.data import row_checks, tags
 from bertie.data.cells import CellError, as_text
 from bertie.data.choices import as_choices, choice_columns, first_number, numbered
-from bertie.data.columns import LABEL_NAMES, TEXT_NAMES, Columns, folded, given
+from bertie.data.columns import LABEL_NAMES, TEXT_NAMES, Columns, folded, given, learned_from
 from bertie.data.markers import is_marked
 from bertie.data.rows import Row
 from bertie.data.spans import needed, one_label
@@ -92,26 +92,36 @@ class Kind:
         asked = self.asked_of(row)
         return {name: value for name, value in row.items() if name not in asked and name not in self.may_have}
 
-    def sets(self, for_prediction: bool, named: Collection[str] = ()) -> list[tuple[str, ...]]:
-        """The sets of columns of which one is to be there: all, or those with every column that a person named."""
-        return [columns for columns in (self.asked if for_prediction else self.needed) if set(named) <= set(columns)]
+    def sets(
+        self, for_prediction: bool, named: Collection[str] = (), learned: Collection[str] = ()
+    ) -> list[tuple[str, ...]]:
+        """The sets of columns of which one is to be there: all, or those with every column that a person named; of
+        what is asked those first that have most of what a model learned from.
+        """
+        sets = [columns for columns in (self.asked if for_prediction else self.needed) if set(named) <= set(columns)]
+        return sorted(sets, key=lambda columns: -len(set(columns) & set(learned))) if for_prediction else sets
 
-    def names(self, header: list[str], for_prediction: bool, named: Mapping[str, str] | None = None) -> Names | None:
-        """Canonical name to the file's, of which a person may have named some; None where no set is all there."""
+    def names(
+        self, header: list[str], for_prediction: bool, named: Names | None = None, learned: Names | None = None
+    ) -> Names | None:
+        """Canonical name to the file's; None where no set is all there. What a person named goes before what a model
+        learned from, and that before common names.
+        """
         plain = {folded(name): name for name in header}
         found: Names = {}
         for column, known in self.known.items():
             match = next((plain[name] for name in (column, *known) if name in plain), None)
             if match is not None:
                 found[column] = match
-        found |= named or {}
+        found |= {**(learned or {}), **(named or {})}
         choices = choice_columns(header) if "choices" in self.known and "choices" not in found else {}
         if choices:
             found |= {"choices": ""}
-        for columns in self.sets(for_prediction, named or ()):
+        for columns in self.sets(for_prediction, named or (), learned or ()):
             if all(column in found for column in columns):
-                wanted = [*columns, *self.may_have]
-                taken = {column: found[column] for column in wanted if found.get(column)}
+                taken = {column: found[column] for column in columns if found[column]}
+                free = [column for column in self.may_have if found.get(column) not in (None, *taken.values())]
+                taken |= {column: found[column] for column in free}
                 return taken | (choices if "choices" in columns else {})
         return None
 
@@ -216,7 +226,7 @@ KINDS: dict[str, Kind] = {
         Kind(
             "intent_slots",
             (("tokens", "tags", "label"), ("text", "entities", "label")),
-            (("tokens",), ("text",)),
+            (("text",), ("tokens",)),
             {
                 "tokens": ("words", "词", "字"),
                 "tags": ("slot_tags", "ner_tags", "slots", "标注"),
@@ -229,7 +239,7 @@ KINDS: dict[str, Kind] = {
         Kind(
             "tagging",
             (("tokens", "tags"), ("text", "entities")),
-            (("tokens",), ("text",)),
+            (("text",), ("tokens",)),
             {
                 "tokens": ("words", "词", "字"),
                 "tags": ("ner_tags", "labels", "ner", "标注"),
@@ -257,10 +267,10 @@ KINDS: dict[str, Kind] = {
             (("question", "choices", "answer"),),
             (("question", "choices"),),
             {
-                "question": ("query", "stem", "问题", "题目"),
-                "choices": ("options", "选项"),
-                "answer": ("label", "correct", "gold", "答案"),
-                "context": ("passage", "article", "文章"),
+                "question": ("query", "stem", "question_stem", "goal", "sent2", "ctx", "问题", "题目"),
+                "choices": ("options", "endings", "选项"),
+                "answer": ("label", "answerkey", "correct", "gold", "答案"),
+                "context": ("passage", "article", "premise", "ctx", "sent1", "文章"),
             },
             _multiple_choice,
             ("context",),
@@ -361,7 +371,7 @@ def _is_target(record: Mapping[str, Any], names: Names) -> bool:
 
 
 def names_of(kind: str, table: Table, for_prediction: bool, columns: Columns | None = None) -> Names:
-    """The file's names for the columns of this kind; `columns` are those that a person named.
+    """The file's names for the columns of this kind; `columns` are those that a person named or a model learned from.
 
     DataError says what is missing. UsageError: no such kind, or a column is named that its rows do not have.
     """
@@ -376,7 +386,8 @@ def names_of(kind: str, table: Table, for_prediction: bool, columns: Columns | N
             f"{table.source}: a column is named for {' and '.join(named)}, but {kind} is read from "
             f"{_listed(KINDS[kind].sets(for_prediction))}; rename the columns instead"
         )
-    found = KINDS[kind].names(table.header, for_prediction, named)
+    learned = learned_from(table, columns, named) if columns else {}
+    found = KINDS[kind].names(table.header, for_prediction, named, learned)
     if found is None:
         shown = ", ".join(map(repr, table.header)) or "no columns"
         raise DataError(f"{table.top}: found {shown}, expected {_listed(sets)} for {kind}; rename the columns")

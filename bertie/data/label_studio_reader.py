@@ -27,7 +27,6 @@ from bertie.data.rows import Row
 from bertie.data.spans import (
     Entity,
     Relation,
-    Units,
     as_code_point,
     as_list,
     as_number,
@@ -67,8 +66,8 @@ class _Region:
     stated: Any
 
 
-def label_studio_row(task: Mapping[str, Any], units: Units | None = None) -> tuple[Row, list[str]]:
-    """A tagging row, with relations if there are any; `units` forces how offsets are counted.
+def label_studio_row(task: Mapping[str, Any]) -> tuple[Row, list[str]]:
+    """A tagging row, with relations if there are any.
 
     Of a text without regions it has the label that was chosen, or a list of several.
     """
@@ -79,12 +78,10 @@ def label_studio_row(task: Mapping[str, Any], units: Units | None = None) -> tup
     known = ("relation", "choices") if chosen else ("relation", "labels")
     if any(part.get("type") not in known for _, part in results):
         remarks.append(OTHER_RESULTS)
-    remark = ""
-    if units is None:
-        units, remark = _units(regions, text)
-    entities, places = _entities(regions, text, units)
+    places, remark = _places(regions, text)
+    entities, first = _entities(regions, text, places)
     relations = [
-        link for name, part in results if part.get("type") == "relation" for link in _relations(part, places, name)
+        link for name, part in results if part.get("type") == "relation" for link in _relations(part, first, name)
     ]
     ordered, links = in_order(entities, relations)
     row: Row = {"text": text, "entities": ordered} | ({"relations": links} if links else {})
@@ -141,17 +138,17 @@ def _chosen(results: list[tuple[str, dict[str, Any]]]) -> list[str]:
     return chosen if len(questions) == 1 else []
 
 
-def _units(regions: list[_Region], text: str) -> tuple[Units, str]:
-    """How the offsets are counted, and what to say about it."""
+def _places(regions: list[_Region], text: str) -> tuple[list[int] | None, str]:
+    """Where the offsets point if they count UTF-16 units, None if characters; and what to say about it."""
     behind = [region for region in regions if region.end > first_wide(text)]
     if not behind:
-        return "code points", ""
+        return None, ""
     places = utf16_places(text)
     if all(_fits(region, text, None) for region in regions):
-        return "code points", "" if any(region.stated is not None for region in behind) else UNDECIDED
+        return None, "" if any(region.stated is not None for region in behind) else UNDECIDED
     if all(_fits(region, text, places) for region in regions):
-        return "utf-16", CONVERTED
-    return "code points", ""  # and the first region that does not fit is named
+        return places, CONVERTED
+    return None, ""  # and the first region that does not fit is named
 
 
 def _fits(region: _Region, text: str, places: list[int] | None) -> bool:
@@ -178,9 +175,8 @@ def _flat(text: str) -> str:
     return text.replace("\\n", "\n").replace("\r", "\n")
 
 
-def _entities(regions: list[_Region], text: str, units: Units) -> tuple[list[Entity], dict[str, int]]:
+def _entities(regions: list[_Region], text: str, places: list[int] | None) -> tuple[list[Entity], dict[str, int]]:
     """An entity for each label of each region, and by the region's id the index of its first."""
-    places = utf16_places(text) if units == "utf-16" else None
     entities, first = list[Entity](), dict[str, int]()
     for region in regions:
         start, end = _span(region, text, places)

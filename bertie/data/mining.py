@@ -33,7 +33,8 @@ CONSTANT = 60
 
 def best_by_words(rows: Rows, count: int) -> list[list[str]]:
     """For the query of each row the `count` best of all positives by BM25, best first; its own may not be among them.
-    What only repeats the query is no candidate.
+    What only repeats the query is no candidate. Where fewer share a word with the query, others are drawn: their order
+    in the file says nothing.
 
     This search needs no model, so the same rows have the same candidates wherever they are judged.
     """
@@ -43,8 +44,8 @@ def best_by_words(rows: Rows, count: int) -> list[list[str]]:
         queries = rows[part].column("query")
         for query, scores in zip(queries, index.scores(queries), strict=True):
             barred = relevance.echoes(query)
-            best = [texts[i] for i in best_places(scores, count + len(barred))]
-            found.append([text for text in best if text not in barred][:count])
+            places = found_or_drawn(scores, count + len(barred), query)
+            found.append([text for i in places if (text := texts[i]) not in barred][:count])
     return found
 
 
@@ -87,6 +88,16 @@ def best_places(scores: NDArray[np.floating], count: int) -> NDArray[np.intp]:
     above, equal = np.flatnonzero(-scores < least), np.flatnonzero(-scores == least)
     places = np.concatenate([above, equal[: count - len(above)]])
     return np.asarray(places[np.argsort(-scores[places], kind="stable")])
+
+
+def found_or_drawn(scores: NDArray[np.floating], count: int, query: str) -> list[int]:
+    """The `count` best places of scores by words (P,), best first; where fewer are above 0, others are drawn, for the
+    same query the same ones.
+    """
+    best = [i for i in best_places(scores, count).tolist() if scores[i] > 0.0]
+    others = np.flatnonzero(scores <= 0.0)
+    drawn = random.Random(query).sample(range(len(others)), min(count - len(best), len(others)))
+    return best + [int(others[i]) for i in drawn]
 
 
 def _reciprocal(scores: NDArray[np.floating], above: float = -np.inf) -> NDArray[np.float64]:

@@ -30,9 +30,9 @@ NARROW, WIDE = 2, 4
 _CHINESE = 0x2E80  # characters above it
 _BANDS, _ROWS = 40, 4
 _CHUNK = 20_000  # texts hashed at once; bounds the memory
-_CROWD = (
-    40  # a bucket of more texts links each to its neighbours only, or a boilerplate line would give millions of pairs
-)
+_CROWD = 40
+"""A bucket of more texts links each to its neighbours and to the first only, or a boilerplate line would give millions
+of pairs. The first is of the earliest part, so that a copy of it in a later one is found however many there are."""
 
 Hashes = NDArray[np.uint32]
 
@@ -117,11 +117,10 @@ def _candidates(shingles: Sequence[Hashes]) -> set[tuple[int, int]]:
         for bucket in _runs(keys[order]):
             members = filled[order[bucket]]
             reach = len(members) if len(members) <= _CROWD else 2
-            found.update(
-                (int(min(a, b)), int(max(a, b)))
-                for step in range(1, reach)
-                for a, b in zip(members[:-step], members[step:], strict=True)
-            )
+            links = [pair for step in range(1, reach) for pair in zip(members[:-step], members[step:], strict=True)]
+            if len(members) > _CROWD:
+                links += [(members[0], member) for member in members[1:]]
+            found.update((int(min(a, b)), int(max(a, b))) for a, b in links)
     return found
 
 

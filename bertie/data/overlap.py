@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bertie.data.kinds import Kind
+from bertie.data.kinds import KINDS, Kind
 from bertie.data.near_duplicates import near_duplicates
 from bertie.data.rows import Row, Rows
 from bertie.data.split import text_key
@@ -40,6 +40,8 @@ class Place:
     row: Row
 
 
+PLACES_SHOWN = 5
+"""Places of a text with different labels."""
 LABEL_SHOWN = 120
 """Characters of what is to be answered that a message has room for."""
 Answers = Callable[[Row], tuple[str, ...]]
@@ -86,6 +88,20 @@ def leaks(groups: Groups, top: int) -> Finding:
     """Rows of dev or test whose text, and all else that is asked, is in an earlier part."""
     found = _leaking(groups)
     return Finding(len(found), [_pair(place, base, 1.0) for place, base in found[:top]])
+
+
+def seen(parts: Mapping[str, Rows]) -> dict[str, int]:
+    """How many rows of dev and of test are `leaks`, without their places: in the time that it takes to read them."""
+    kind = KINDS.get(parts["train"].kind)
+    key = key_of(kind) if kind else text_key
+    known: set[str] = set()
+    counts = {}
+    for name in sorted(parts, key=lambda one: ORDER[one]):
+        keys = [one for row in parts[name] if (one := key(row)).strip("\0")]  # rows without text are no leaks
+        counts[name] = sum(one in known for one in keys)
+        known.update(keys)
+    del counts["train"]
+    return counts
 
 
 def shared(texts: Groups, asked: Groups, top: int) -> Finding:
@@ -159,7 +175,11 @@ def _earliest(places: Sequence[Place]) -> Place:
 
 
 def _conflict(places: Sequence[Place], answers: Answers) -> dict[str, Any]:
-    labels = [{"where": place.where, "label": "|".join(answers(place.row))[:LABEL_SHOWN]} for place in places[:5]]
+    """The first place of each label, and others as far as there is room, in their order."""
+    first: dict[tuple[str, ...], int] = {}
+    others = [i for i, place in enumerate(places) if first.setdefault(answers(place.row), i) != i]
+    shown = [places[i] for i in sorted([*first.values(), *others][:PLACES_SHOWN])]
+    labels = [{"where": place.where, "label": "|".join(answers(place.row))[:LABEL_SHOWN]} for place in shown]
     return {"text": shortened(places[0].row), "labels": labels}
 
 

@@ -5,7 +5,8 @@ Out: ordered pairs by index; what training tells of them as plain values
 Knows nothing of models and labels' numbers.
 
 All ordered pairs of a text's entities are far too many in a long one, and most cannot be. So a pair is asked where its
-types stood in some relation of the training, in this order, and where it is no wider than the widest there.
+types stood in some relation of the training, in this order, and where it is no wider than the widest there, of which a
+few that are far wider than all others do not count.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from dataclasses import dataclass
 from typing import Any
 
 Record = Mapping[str, Any]
+RARE = 200
+"""One relation in so many may be far wider than the others."""
+FAR = 2
+"""Times the width that the others have at most: as wide as that a pair may be in any case."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class Possible:
     types: frozenset[tuple[str, str]]
     """Labels of head and tail."""
     reach: int
-    """Characters from the first to the last of the widest pair."""
+    """Characters from the first to the last of the widest pair that is asked."""
 
     @classmethod
     def of(cls, rows: Iterable[Record]) -> Possible:
@@ -33,8 +38,9 @@ class Possible:
         pairs = [
             (row["entities"][link["head"]], row["entities"][link["tail"]]) for row in rows for link in row["relations"]
         ]
-        widths = (max(a["end"], b["end"]) - min(a["start"], b["start"]) for a, b in pairs)
-        return cls(frozenset((a["label"], b["label"]) for a, b in pairs), max(widths, default=0))
+        widths = sorted(max(a["end"], b["end"]) - min(a["start"], b["start"]) for a, b in pairs)
+        reach = min(widths[-1], FAR * widths[-1 - len(widths) // RARE]) if widths else 0
+        return cls(frozenset((a["label"], b["label"]) for a, b in pairs), reach)
 
     def pairs(self, entities: Sequence[Record]) -> Iterator[tuple[int, int]]:
         """Head and tail of each pair that may be related. The entities are in the order of their starts."""

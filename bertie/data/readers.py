@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from bertie.core.errors import DataError
-from bertie.data.annotation_reader import Program, program_of, read_annotations
+from bertie.data.annotation_reader import Program, program_in, read_annotations
 from bertie.data.cells import CellError, Label, as_label, as_text, shape_labels
-from bertie.data.columns import TEXT_NAMES, Columns, beside_reader, find_columns, folded
+from bertie.data.columns import TEXT_NAMES, Columns, beside_reader, find_columns, folded, unused
 from bertie.data.conll_reader import conll_texts, looks_like_conll, read_conll
 from bertie.data.csv_reader import csv_records, sniff_delimiter
-from bertie.data.encoding import detect
+from bertie.data.encoding import HEAD, detect, foreign
 from bertie.data.given_rows import GivenRows
 from bertie.data.json_reader import json_line_records, json_records
 from bertie.data.kinds import KINDS, LABELS, kind_of, names_of
@@ -34,18 +34,14 @@ from bertie.data.table import NUL, TOO_LONG, Placed, Record, Table, bounded_line
 
 __all__ = ["SUFFIXES", "Columns", "read_rows", "rows_from_table"]
 
-ReadText = Callable[[TextIO, Table], Iterator[Placed]]
+ReadText = Callable[[io.TextIOWrapper, Table], Iterator[Placed]]
 """Records out of a text; the table takes the header and what is wrong."""
-CONLL = (".conll", ".bio", ".bioes")
+CONLL = (".conll", ".bio", ".iob", ".iob1", ".iob2", ".bioes", ".bmes", ".bilou")
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".txt", *CONLL)
 """The endings that are data in a folder; any other file can still be named."""
-_FOREIGN = {
-    b"PK\x03\x04": "an Excel or zip file",
-    b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
-    b"\x1f\x8b": "a gzip file",
-    b"%PDF": "a PDF file",
-}
+TEXT_BY_HAND = "; a text is given with --text"
+"""Said of a file to predict that is none and is called as a text may be."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +75,10 @@ def read_rows(
         opened = open_file(Path(path), encoding, for_prediction=False, suffix=read_as.suffix if read_as else None)
         table = opened.table()
         table.fill(opened.records(table))
-    program = read_as.program if read_as and read_as.program else program_of(table.records)
+    program = read_as.program if read_as and read_as.program else program_in(table, kind, columns)
     if program is not None:
-        made, notes = read_annotations(table, program, beside=columns.beside if columns else None)
+        beside = columns.beside if columns else None
+        made, notes = read_annotations(table, program, beside=beside, related=kind == "extraction")
         made.notes = table.notes + notes
         table = made
     return rows_from_table(table, columns, skip_bad_rows, kind)
@@ -149,7 +146,8 @@ def open_file(path: Path, encoding: str | None, for_prediction: bool, suffix: st
     try:
         return _opened(path, encoding, for_prediction, (suffix or path.suffix).lower())
     except OSError as error:
-        raise _unreadable(str(path), error) from error
+        hint = TEXT_BY_HAND if for_prediction and error.errno == errno.ENAMETOOLONG else ""
+        raise _unreadable(str(path), error, hint) from error
 
 
 def is_folder(path: Path) -> bool:
@@ -187,8 +185,12 @@ def row_reader(
     """
     if kind != LABELS:
         names = names_of(kind, table, for_prediction, columns)
+        table.names = {column: name for column, name in names.items() if column in KINDS[kind].known}
         read = KINDS[kind].read(table, names)
-        return lambda record: read(record, names, for_prediction), _renamed(table.source, names)
+        notes = _renamed(table.source, names)
+        if not for_prediction:
+            notes += unused(table, (*names.values(), columns.beside if columns else None))
+        return lambda record: read(record, names, for_prediction), notes
     mapping = find_columns(table, columns or Columns(), label_needed=not for_prediction)
     table.names = mapping.names
     texts = [(canonical, name) for canonical, name in mapping.names.items() if canonical != "label"]
@@ -238,13 +240,13 @@ def _opened(path: Path, encoding: str | None, for_prediction: bool, suffix: str)
     if path.is_dir():
         raise DataError(f"{path}: is a folder, expected a file; name one of the files in it")
     if not path.exists():
-        raise DataError(f"{path}: there is no such file; {_neighbours(path)}")
+        hint = TEXT_BY_HAND if for_prediction and (" " in path.name or not path.suffix) else ""
+        raise DataError(f"{path}: there is no such file; {_neighbours(path)}{hint}")
     with path.open("rb") as binary:
-        head = binary.read(4)
-        foreign = next((what for magic, what in _FOREIGN.items() if head.startswith(magic)), None)
-        if foreign:
-            raise DataError(f"{path}: is {foreign}, expected CSV, TSV, JSON lines or Parquet; save it as CSV in UTF-8")
-        if head == b"PAR1" or suffix == ".parquet":
+        head = binary.read(HEAD)
+        if what := foreign(head):
+            raise DataError(f"{path}: is {what}, expected CSV, TSV, JSON lines or Parquet; save it as CSV in UTF-8")
+        if head.startswith(b"PAR1") or suffix == ".parquet":
             return Opened(str(path), "utf-8", partial(parquet_records, path))
         found = detect(binary, str(path), encoding)
         read = _reader_of(io.TextIOWrapper(binary, found), suffix, for_prediction)
@@ -259,7 +261,7 @@ def _reader_of(stream: TextIO, suffix: str, for_prediction: bool) -> ReadText:
         return _whole(partial(read_squad, for_prediction=for_prediction))
     if suffix == ".json":
         return json_records
-    if suffix in CONLL or (suffix == ".txt" and looks_like_conll(stream)):
+    if suffix in CONLL or (suffix != ".csv" and looks_like_conll(stream)):
         return conll_texts if for_prediction else _whole(read_conll)
     if suffix in (".csv", ".tsv", ".tab"):
         return partial(csv_records, usual="," if suffix == ".csv" else "\t")
@@ -299,10 +301,10 @@ def _whole(fill: Callable[[TextIO, Table], list[str]]) -> ReadText:
     return records
 
 
-def _unreadable(source: str, error: OSError) -> DataError:
+def _unreadable(source: str, error: OSError, hint: str = "") -> DataError:
     """A name that is too long for a file is mostly the content of one."""
     shown = f"{source[:40]}..." if error.errno == errno.ENAMETOOLONG else source
-    return DataError(f"{shown}: cannot be read ({error.strerror or error})")
+    return DataError(f"{shown}: cannot be read ({error.strerror or error}){hint}")
 
 
 def _renamed(source: str, names: dict[str, str]) -> list[str]:

@@ -7,6 +7,7 @@ Knows nothing of files, and of how the columns were found.
     tagging             text entities, or tokens tags        {"text", "entities": [{"start", "end", "label"}]}
     intent and slots    the same, label                      {"text", "entities", "label"}
     relation            text head tail label                 {"text", "head": {"start", "end"}, "tail": ..., "label"}
+                        ... or their words, once in it   the same
                         text label, entities marked in it    the same
     target sentiment    text target label                    {"text", "target": "Nokia" or {"start", "end"}, "label"}
     extraction          text entities relations              {"text", "entities", "relations": [{head, tail, label}]}
@@ -26,8 +27,8 @@ from typing import Any, TypeVar
 
 from bertie.core.errors import DataError
 from bertie.data.answers import as_answers, wording
-from bertie.data.cells import CellError, as_text
-from bertie.data.choices import as_answer, as_choices
+from bertie.data.cells import CellError, as_text, json_of
+from bertie.data.choices import as_answer, as_choices, columns_in
 from bertie.data.json_reader import reason
 from bertie.data.markers import unmarked
 from bertie.data.rows import Row, Rows
@@ -67,19 +68,17 @@ def read_each(rows: Rows, read: Callable[[Row], Read]) -> list[Read]:
     return made
 
 
-def tagging(
-    record: Record, names: Names, scheme: Scheme | None = None, repair: bool = False, for_prediction: bool = False
-) -> Row:
+def tagging(record: Record, names: Names, scheme: Scheme | None = None, for_prediction: bool = False) -> Row:
     """A tagging row of `tokens` and `tags`, or of `text` and `entities`.
 
-    `scheme` and `repair` as in `spans_of_tags`; `tags.detect` finds the scheme from all rows of a file.
+    `scheme` as in `spans_of_tags`; `tags.detect` finds the scheme from all rows of a file.
     """
     if "tokens" in names:
         tokens = as_tokens(as_words(needed(record, names["tokens"])), names["tokens"])
         if for_prediction:
             return {"text": join(tokens).text}
         tags = as_list(as_words(needed(record, names["tags"])), names["tags"])
-        return row_of_tokens(tokens, tags, scheme, repair)
+        return row_of_tokens(tokens, tags, scheme)
     text = needed_text(record, names["text"])
     if for_prediction:
         return {"text": text}
@@ -87,11 +86,9 @@ def tagging(
     return {"text": text, "entities": in_order(as_entities(_cell(needed(record, name), name), text, name))[0]}
 
 
-def intent_slots(
-    record: Record, names: Names, scheme: Scheme | None = None, repair: bool = False, for_prediction: bool = False
-) -> Row:
+def intent_slots(record: Record, names: Names, scheme: Scheme | None = None, for_prediction: bool = False) -> Row:
     """A tagging row with one label of the whole text."""
-    row = tagging(record, names, scheme, repair, for_prediction)
+    row = tagging(record, names, scheme, for_prediction)
     return row if for_prediction else row | {"label": one_label(needed(record, names["label"]), names["label"])}
 
 
@@ -104,7 +101,7 @@ def relation(record: Record, names: Names, for_prediction: bool = False) -> Row:
         return extraction(record, names, for_prediction)
     text = needed_text(record, names["text"])
     if "head" in names:
-        head, tail = (_place(record, names[side], text) for side in ("head", "tail"))
+        head, tail = (_side(record, names[side], text) for side in ("head", "tail"))
     else:
         text, head, tail = unmarked(text, names["text"])
     row: Row = {
@@ -122,7 +119,7 @@ def target_sentiment(record: Record, names: Names, for_prediction: bool = False)
     text, name = needed_text(record, names["text"]), names["target"]
     value = needed(record, name)
     row: Row = {"text": text, "target": value}
-    if isinstance(value, str) and (value in text or not value.lstrip().startswith(("{", "["))):
+    if _are_words(value, text):
         places_of(value, text, name)
     else:
         start, end = _place(record, name, text)
@@ -142,6 +139,23 @@ def extraction(record: Record, names: Names, for_prediction: bool = False) -> Ro
     relations = as_relations(_cell(needed(record, links), links), len(entities), links)
     ordered, between = in_order(entities, relations)
     return {"text": text, "entities": ordered, "relations": between}
+
+
+def _side(record: Record, name: str, text: str) -> tuple[int, int]:
+    """A place, or the words of one entity, which stand once in the text."""
+    value = needed(record, name)
+    if not _are_words(value, text):
+        return _place(record, name, text)
+    places = places_of(value, text, name)
+    if len(places) > 1:
+        what = f"{name!r} is {shown(value)}, which stands in the text {len(places)} times"
+        raise CellError(f'{what}, expected once; write its place as {{"start": {places[0][0]}, "end": {places[0][1]}}}')
+    return places[0]
+
+
+def _are_words(value: Any, text: str) -> bool:
+    """Whether a value is a part of the text, and no place written as JSON."""
+    return isinstance(value, str) and (value in text or not value.lstrip().startswith(("{", "[")))
 
 
 def _place(record: Record, name: str, text: str) -> tuple[int, int]:
@@ -178,7 +192,8 @@ def multiple_choice(record: Record, names: Names, first: int = 0, for_prediction
     choices, marks = as_choices(record, names)
     row: Row = {"question": wording(record, names["question"]), "choices": choices}
     if not for_prediction:
-        row["answer"] = as_answer(needed(record, names["answer"]), choices, names["answer"], marks, first)
+        answer = needed(record, names["answer"])
+        row["answer"] = as_answer(answer, choices, names["answer"], marks, first, columns_in(names))
     context = as_text(record.get(names["context"]), names["context"]) if "context" in names else ""
     return row | ({"context": context} if context.strip() else {})
 
@@ -212,8 +227,5 @@ def as_words(value: Any) -> Any:
     """Tokens or tags; in a table of texts they are a JSON list, or have one space between them."""
     if not isinstance(value, str):
         return value
-    try:
-        listed = json.loads(value)
-    except (ValueError, RecursionError):
-        listed = None
+    listed = json_of(value)
     return listed if isinstance(listed, list) else value.split(" ")

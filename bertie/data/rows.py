@@ -43,7 +43,7 @@ class Rows(Sequence[Row]):
     first: int | None = field(default=None, compare=False)
     """The number that the file gives the first choice of a row, where it shows that; in the rows it is always 0."""
     names: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """Of texts and labels: the file's name of each column."""
+    """The file's name of each column."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -110,13 +110,22 @@ def check_several(rows: object) -> None:
         )
 
 
-def blocks(rows: Iterable[T]) -> Iterator[list[T]]:
-    """Rows, or texts, in order and in runs that are as long as the bounds above allow; a row past them is alone."""
+def column_of_text(columns: Sequence[str]) -> str | None:
+    """Which of a task's columns a bare text is: the only one; of several `text`, which may say what the others would,
+    as where entities are marked in it. None: none of them.
+    """
+    return columns[0] if len(columns) == 1 else next((name for name in columns if name == "text"), None)
+
+
+def blocks(rows: Iterable[T], count: int | None = None, characters: int | None = None) -> Iterator[list[T]]:
+    """Rows, or texts, in order and in runs that are as long as these bounds allow, or those above where none are given;
+    a row past them is alone."""
+    most, longest = count or ROWS_PER_BLOCK, characters or CHARACTERS_PER_BLOCK
     block: list[T] = []
     held = 0
     for row in rows:
         size = _characters(row)
-        if block and (len(block) >= ROWS_PER_BLOCK or held + size > CHARACTERS_PER_BLOCK):
+        if block and (len(block) >= most or held + size > longest):
             yield block
             block, held = [], 0
         block.append(row)

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from bertie.core.errors import DataError
+from bertie.data import overlap
 from bertie.data.cells import shape_labels
 from bertie.data.columns import Columns
 from bertie.data.given_rows import GivenRows
 from bertie.data.kinds import LABELS
+from bertie.data.label_spelling import advice
 from bertie.data.readers import SUFFIXES, is_folder, read_rows
 from bertie.data.rows import Rows
 from bertie.data.split import as_numbers, stratified_split
@@ -35,6 +37,8 @@ HUB = "hub:"
 """Before the name of a data set of the hub."""
 By = Literal["class", "group", "time"]
 """What rows are divided by: their label alone, the column beside them as the name of a group, or as a time."""
+_FOUND = {"tagging": "entities", "intent_slots": "entities", "extraction": "relations"}
+"""What is to be found in rows of a kind."""
 _NAMES = {
     "train": ("train", "training", "训练", "训练集"),
     "dev": ("dev", "valid", "validation", "val", "develop", "development", "验证", "验证集", "开发集"),
@@ -51,6 +55,25 @@ class Splits:
     test: Rows | None
     notes: list[str]
     """Everything that was chosen for the person."""
+    seen: Mapping[str, int] = field(default_factory=dict)
+    """Of "dev" and "test", where somebody gave them, how many rows an earlier part has too."""
+
+    @property
+    def told_seen(self) -> list[str]:
+        """The same in words; a training judges by such rows."""
+        before = {"dev": "train", "test": "train or dev"}
+        sizes = {"dev": len(self.dev), "test": len(self.test or ())}
+        return [
+            f"{count:,} of {sizes[name]:,} {name} rows are also in {before[name]}: scores will be too good; take them "
+            "out of one of the two, `bertie data check` of a folder with both names them"
+            for name, count in self.seen.items()
+            if count
+        ]
+
+    @property
+    def judging(self) -> Rows:
+        """What judges at the end: the test rows, or the dev rows where there are none."""
+        return self.dev if self.test is None else self.test
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +114,10 @@ def load_splits(
     if parts["train"].kind == LABELS:
         parts, shape_notes = _same_labels(parts)
         _refuse_one_class(parts["train"])
+    seen = overlap.seen(parts) if len(parts) > 1 else {}  # what is split off shares no text with the rest
     parts, split_notes = _complete(parts, seed, options.by)
-    notes += shape_notes + split_notes + _strangers(parts)
-    return Splits(parts["train"], parts["dev"], parts.get("test"), notes)
+    notes += shape_notes + split_notes + _strangers(parts) + _nothing_to_find(parts)
+    return Splits(parts["train"], parts["dev"], parts.get("test"), notes, seen)
 
 
 def read(path: str | Path | GivenRows, options: ReadOptions) -> Rows:
@@ -145,7 +169,9 @@ def _from_disk(path: Path, options: ReadOptions) -> Parts:
 
 
 def _judging(options: ReadOptions, train: Rows) -> ReadOptions:
-    return replace(options, columns=options.columns.to_judge(train.first))
+    """Rows of which none has a relation look like those of tagging, but beside others that have some they are not."""
+    kind = "extraction" if train.kind == "extraction" else options.kind
+    return replace(options, columns=options.columns.to_judge(train.first), kind=kind)
 
 
 def hub_parts(data: str, options: ReadOptions) -> Parts:
@@ -235,6 +261,18 @@ def _strangers(parts: Parts) -> list[str]:
     return [
         f"{parts[name].source}: labels never seen in training: {', '.join(labels[:5])}"
         + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
+        + advice(labels, known)
         for name, labels in strange.items()
         if labels
+    ]
+
+
+def _nothing_to_find(parts: Parts) -> list[str]:
+    """Notes on rows to judge by that have nothing to find: the best that a model can do there is to find nothing."""
+    column = _FOUND.get(parts["train"].kind)
+    return [
+        f"{rows.source}: none of the {len(rows)} {name} rows has {column}, so that a model is right there which finds "
+        "none; add rows that have some"
+        for name, rows in parts.items()
+        if column and name != "train" and not any(row[column] for row in rows)
     ]

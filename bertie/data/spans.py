@@ -5,17 +5,16 @@ Out: entities in order, relations between them by index; CellError says what was
 Knows nothing of files, lines, formats and tags.
 
 An offset counts Unicode code points, as Python does. Programs that run in a browser may count UTF-16 units, in which a
-character past U+FFFF (an emoji, a rare Han character) is two; `units` converts those.
+character past U+FFFF (an emoji, a rare Han character) is two; `as_code_point` converts those.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from typing import Any, TypedDict
 
 from bertie.data.cells import CellError, as_label, as_text, kind
 
-Units = Literal["code points", "utf-16"]
 _SHOWN = 40
 _LARGEST = 2**53  # what JSON promises to keep; Python may refuse to print a much longer number
 
@@ -116,16 +115,15 @@ def check_stated(stated: Any, text: str, span: tuple[int, int], name: str) -> No
         raise CellError(f"'{name}.text' is {shown(stated)}, but {at}, expected the same; {advice}")
 
 
-def as_entities(value: Any, text: str, name: str, units: Units = "code points") -> list[Entity]:
+def as_entities(value: Any, text: str, name: str) -> list[Entity]:
     """Entities as objects (`start`, `end` or `start_offset`, `end_offset`, and `label`) or as [start, end, label].
 
     In the order of the file, one for each, so that relations can point at them; `in_order` makes them canonical.
     """
-    places = utf16_places(text) if units == "utf-16" else None
-    return [_entity(part, text, f"{name}[{i}]", places) for i, part in enumerate(as_list(value, name))]
+    return [_entity(part, text, f"{name}[{i}]") for i, part in enumerate(as_list(value, name))]
 
 
-def _entity(part: Any, text: str, name: str, places: Sequence[int] | None) -> Entity:
+def _entity(part: Any, text: str, name: str) -> Entity:
     if isinstance(part, list):
         if len(part) != 3:
             raise CellError(f"{name!r} has {len(part)} parts, expected [start, end, label]; correct it")
@@ -135,8 +133,6 @@ def _entity(part: Any, text: str, name: str, places: Sequence[int] | None) -> En
         raise CellError(f"{name!r} is {found(part)}, {expected}; write it as one of them")
     ends = ("start_offset", "end_offset") if "start_offset" in part else ("start", "end")
     start, end = (needed(part, key, name) for key in ends)
-    if places is not None:
-        start, end = as_code_point(start, places, f"{name}.start"), as_code_point(end, places, f"{name}.end")
     span = as_span(start, end, text, name)
     if part.get("text") is not None:
         check_stated(part["text"], text, span, name)

@@ -80,8 +80,11 @@ def pair_key(row: Mapping[str, Any]) -> str:
 
 
 def strata_of(rows: Sequence[Row]) -> list[str]:
-    """The class of each row: its label, the rarest of several, or the fifth of the range that a number falls into."""
-    labels = [row.get("label", "") for row in rows]
+    """The class of each row: its label, the rarest of several, or the fifth of the range that a number falls into.
+
+    Of a row without a label the labels in it are those of its relations, else of its entities.
+    """
+    labels = [row["label"] if "label" in row else _labels_inside(row) for row in rows]
     numbers = as_numbers(labels)
     if numbers is not None:
         ordered = sorted(numbers)
@@ -92,6 +95,12 @@ def strata_of(rows: Sequence[Row]) -> list[str]:
         min(label, key=lambda name: (counts[name], name), default="") if isinstance(label, list) else str(label)
         for label in labels
     ]
+
+
+def _labels_inside(row: Row) -> list[str] | str:
+    if "entities" not in row:
+        return ""
+    return [part["label"] for part in row.get("relations") or row["entities"]]
 
 
 def as_numbers(labels: Sequence[Any]) -> list[float] | None:

@@ -8,7 +8,7 @@ Knows nothing of files and splits. (Northcutt et al. 2021, "Confident learning",
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,15 +38,25 @@ class Suspect:
     confidence: float
 
 
-def suspicious_labels(texts: Sequence[str], labels: Sequence[str], seed: int = 0) -> list[Suspect]:
-    """Every such row. Labels of fewer than `FOLDS` rows are left out: nothing can be learned about them."""
+def suspicious_labels(
+    texts: Sequence[str], labels: Sequence[str], seed: int = 0, say: Callable[[str], None] = lambda line: None
+) -> list[Suspect]:
+    """Every such row. Labels of fewer than `FOLDS` rows are left out: nothing can be learned about them.
+
+    `say` gets a line where not all was looked at, as there are too many rows or labels.
+    """
     counts = Counter(labels)
     usable = np.array([i for i, label in enumerate(labels) if counts[label] >= FOLDS and texts[i].strip()], dtype=int)
-    if len(usable) > SAMPLE:
+    rows = len(usable)
+    if rows > SAMPLE:
         usable = np.sort(np.random.default_rng(seed).choice(usable, SAMPLE, replace=False))
     counts = Counter(labels[i] for i in usable)
     usable = np.array([i for i in usable if counts[labels[i]] >= FOLDS], dtype=int)
     names, classes = np.unique([labels[i] for i in usable], return_inverse=True)
+    if len(names) > CLASSES:
+        say(f"labels that look wrong were not looked for: that takes too long with {len(names):,} labels")
+    elif rows > SAMPLE:
+        say(f"labels that look wrong were looked for in {SAMPLE:,} of {rows:,} rows, drawn at random")
     if not 2 <= len(names) <= CLASSES:
         return []
     probabilities = _held_out([texts[i] for i in usable], classes, seed)  # (N, classes)

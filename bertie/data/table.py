@@ -42,7 +42,7 @@ class Table:
     first: int | None = None
     """The number of a row's first choice, where answers are numbers; None: nothing shows it."""
     names: dict[str, str] = field(default_factory=dict)
-    """Of texts and labels: the column that was taken for each."""
+    """The column that was taken for each that rows have."""
 
     @property
     def top(self) -> str:
@@ -70,3 +70,19 @@ def bounded_lines(stream: TextIO) -> Iterator[tuple[int, str | None]]:
             while (rest := stream.readline(LINE_LIMIT)) and not rest.endswith("\n"):
                 pass
         yield number, line.removesuffix("\n") if whole else None
+
+
+def ended_lines(stream: TextIO) -> Iterator[tuple[int, str | None]]:
+    """The same with each line's own end, of a stream opened with newline="": there it is LF, CR, or both."""
+    number, size = 0, LINE_LIMIT + 1  # an end may be two characters, one more than above
+    while line := stream.readline(size):
+        number += 1
+        whole = len(line.rstrip("\r\n")) < LINE_LIMIT
+        while not whole and line and not _is_ended(line, size):
+            line = stream.readline(size)
+        yield number, line if whole else None
+
+
+def _is_ended(line: str, size: int) -> bool:
+    """Whether a part of a line is its last; behind a CR at which it was cut the LF may still come."""
+    return line.endswith("\n") or (line.endswith("\r") and len(line) < size)

@@ -23,7 +23,7 @@ from bertie.data.rows import Rows
 
 def to_csv(rows: Rows) -> bytes:
     """Comma separated; a cell that holds a comma, a quote or a line end is quoted."""
-    return _delimited(rows, ",", '",\n')
+    return _delimited(rows, ",", '",\r\n')
 
 
 def to_tsv(rows: Rows) -> bytes:
@@ -73,9 +73,9 @@ def _cell(value: Any, name: str, delimiter: str) -> str:
             raise CellError("there is no label, which a cell cannot say; expected one at least; take jsonl")
         return "|".join(value)
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else str(value)
-    if "\r" in text or (delimiter == "\t" and "\n" in text):
-        what = "a carriage return, which is read as a line end" if "\r" in text else "a line end, which ends a record"
-        raise CellError(f"{name!r} holds {what}, expected a text without; take jsonl or replace it")
+    if delimiter == "\t" and ("\r" in text or "\n" in text):
+        what = f"{name!r} holds a line end, which ends a record"
+        raise CellError(f"{what}, expected a text without; take csv or jsonl, or replace it")
     return text
 
 

@@ -85,20 +85,18 @@ def detect(sequences: Iterable[Any]) -> Scheme:
     return "IOB1" if early and not free else "BIO"
 
 
-def spans_of_tags(tags: Sequence[Any], scheme: Scheme | None = None, repair: bool = False) -> list[TokenSpan]:
+def spans_of_tags(tags: Sequence[Any], scheme: Scheme | None = None) -> list[TokenSpan]:
     """The entities of one sentence.
 
     Args:
         tags: one a token.
         scheme: None takes what the letters of this sentence say, never IOB1: there the same tags mean something else,
             and one sentence cannot tell it from a mistake. `detect` can, from all of a file.
-        repair: an inside or an end that follows nothing of its type begins an entity, and one without an end stops
-            where the next tag does not go on. Otherwise both are a TagError.
     """
     if scheme is None:
         scheme = detect([tags])
         scheme = "BIO" if scheme == "IOB1" else scheme
-    reader = _Reader(scheme, repair)
+    reader = _Reader(scheme)
     for place, tag in enumerate(tags):
         reader.feed(place, tag)
     reader.close(len(tags), "the end of the sentence")
@@ -110,7 +108,6 @@ class _Reader:
     """One sentence while it is read; `start` and `label` are those of the entity that is open."""
 
     scheme: Scheme
-    repair: bool
     spans: list[TokenSpan] = field(default_factory=list)
     start: int = -1
     label: str = ""
@@ -121,7 +118,7 @@ class _Reader:
         goes_on = role in ("I", "E") and self.start >= 0 and label == self.label
         if not goes_on:
             self.close(place, shown(tag))
-            if role in ("I", "E") and self.scheme != "IOB1" and not self.repair:
+            if role in ("I", "E") and self.scheme != "IOB1":
                 advice = f"write {_LETTERS[self.scheme][0]}-{label} or correct the tag before it"
                 what = f"tag {place + 1} is {shown(tag)} after {self.before}, expected something of {shown(label)}"
                 raise TagError(place, f"{what} before it; {advice}")
@@ -132,7 +129,7 @@ class _Reader:
 
     def close(self, place: int, after: str) -> None:
         """Ends the entity that is open, if there is one, before the tag at `place`."""
-        if self.start >= 0 and self.scheme not in _OPEN_ENDED and not self.repair:
+        if self.start >= 0 and self.scheme not in _OPEN_ENDED:
             last = f"{_LETTERS[self.scheme][2]}-{self.label}"
             what = f"the entity {shown(self.label)} that begins at tag {self.start + 1} is not ended before {after}"
             raise TagError(place - 1, f"{what}, expected {last}; correct tag {place}")
@@ -149,7 +146,7 @@ class _Reader:
         match = _TAG.fullmatch(tag) if isinstance(tag, str) else None
         if match is None:
             raise TagError(place, f"tag {place + 1} {tag_problem(tag)}")
-        if self.scheme in _OPEN_ENDED and match[1] not in "BI" and not self.repair:
+        if self.scheme in _OPEN_ENDED and match[1] not in "BI":
             what = f"tag {place + 1} is {shown(tag)}, expected the letters of {self.scheme} (B, I, O)"
             raise TagError(place, f"{what}; one scheme must hold for the whole file")
         return _ROLES[match[1]], match[2]

@@ -42,17 +42,49 @@ class Joined:
     offsets: Offsets
 
 
-def join(tokens: Sequence[str]) -> Joined:
-    """The text that offsets of a row of tokens refer to. No token is empty."""
+def join(tokens: Sequence[str], gap: str = " ") -> Joined:
+    """The text that offsets of a row of tokens refer to. No token is empty.
+
+    `gap` stands where not both neighbours are Han, as `gap_of` says it.
+    """
     parts, offsets, position, before = list[str](), Offsets(), 0, ""
     for token in tokens:
         if before and not (_HAN.match(before) and _HAN.match(token)):
-            parts.append(" ")
-            position += 1
+            parts.append(gap)
+            position += len(gap)
         parts.append(token)
         offsets.append((position, position + len(token)))
         position, before = position + len(token), token[-1]
     return Joined("".join(parts), offsets)
+
+
+def gap_of(sentences: Iterable[Sequence[str]]) -> str:
+    """What `join` puts between the tokens of a file: nothing where each is one character and most of them are Han, as
+    in the usual Chinese sets, in which 2 0 1 9 is one number; else a space.
+
+    Several marks, such as an ellipsis or the parts of an emoji, are one character here.
+    """
+    han = count = 0
+    for sentence in sentences:
+        for token in sentence:
+            if len(token) > 1 and sum(map(str.isalnum, token)) > 1:
+                return " "
+            han += _HAN.match(token) is not None
+        count += len(sentence)
+    return "" if 2 * han > count else " "
+
+
+def join_around(tokens: Sequence[str], spans: Sequence[TokenSpan], gap: str) -> Joined:
+    """The same with entities in it: where one would begin or end inside a word that only the missing spaces make of
+    several tokens, this sentence has its spaces.
+    """
+    joined = join(tokens, gap)
+    if gap == " " or not spans:
+        return joined
+    words = marked_tokens(joined.text)
+    starts, ends = {start for start, _ in words}, {end for _, end in words}
+    whole = all(joined.offsets[a][0] in starts and joined.offsets[b - 1][1] in ends for a, b, _ in spans)
+    return joined if whole else join(tokens)
 
 
 def as_tokens(value: Any, name: str) -> list[str]:
@@ -69,20 +101,21 @@ def as_tokens(value: Any, name: str) -> list[str]:
     return tokens
 
 
-def row_of_tokens(tokens: Any, tags: Any, scheme: Scheme | None = None, repair: bool = False) -> Row:
-    """A tagging row of tokens and one tag for each; `scheme` and `repair` as in `spans_of_tags`."""
+def row_of_tokens(tokens: Any, tags: Any, scheme: Scheme | None = None, gap: str = " ") -> Row:
+    """A tagging row of tokens and one tag for each; `scheme` as in `spans_of_tags`, `gap` as in `join`."""
     words, marks = as_tokens(tokens, "tokens"), as_list(tags, "tags")
     if len(words) != len(marks):
         what = f"there are {len(words)} tokens and {len(marks)} tags"
         raise CellError(f"{what}, expected one tag a token; add or remove the missing ones")
-    joined = join(words)
+    spans = spans_of_tags(marks, scheme)
+    joined = join_around(words, spans, gap)
     entities = [
         Entity(
             start=joined.offsets[first][0],
             end=joined.offsets[last - 1][1],
             label=one_label(label, f"tags[{first}]"),
         )
-        for first, last, label in spans_of_tags(marks, scheme, repair)
+        for first, last, label in spans
     ]
     return {"text": joined.text, "entities": in_order(entities)[0]}
 
@@ -110,6 +143,13 @@ def _token_span(text: str, offsets: Offsets, entity: Entity) -> TokenSpan:
             token = f"token {i + 1}, {shown(text[token_start:token_end])} at [{token_start}, {token_end})"
             raise CellError(f"{named} cuts {token}, expected whole tokens; move its border or split the token")
     return first, last, entity["label"]
+
+
+def character_tokens(text: str) -> Offsets | None:
+    """The characters of a text but its spaces; None where one of them can be no token of a file."""
+    if any(character in text for character in "\t\r\n\ufeff"):
+        return None
+    return [(i, i + 1) for i, character in enumerate(text) if character != " "]
 
 
 def joined_tokens(text: str) -> Offsets | None:

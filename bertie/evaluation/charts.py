@@ -8,8 +8,10 @@ Knows nothing of reports. Every word goes through `Markup.format`, which escapes
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from markupsafe import Markup
@@ -21,6 +23,11 @@ LEFT, RIGHT, TOP, BOTTOM = 46, 12, 14, 26
 MOST_POINTS = 240
 """More points than pixels only make the file large; the rest is averaged away."""
 ROW, NAMES, SHOWN = 40, 190, 720
+WIDEST = 376
+"""Names stand in the first `NAMES` pixels, in up to so many where they are long; what is longer still is cut."""
+HAN_WIDTH, LETTER_WIDTH = 14.0, 7.5
+"""Of a character in the names, roughly: which font a browser takes is not known here."""
+GAP = 16
 TALL = 300
 """Height of a drawing as wide as the page."""
 
@@ -56,7 +63,9 @@ class Bar:
 def intervals(bars: Sequence[Bar], percent: bool) -> Markup:
     """A dot and a bar for each, on one scale: the model and its floors."""
     low, high = _padded([b.interval.low for b in bars] + [b.interval.high for b in bars], bool(percent))
-    axis = Axis(low, high, NAMES, SHOWN - 90)
+    names = [_fitting(bar.name, WIDEST - GAP) for bar in bars]
+    edge = max([NAMES, *(math.ceil(_width(name)) + GAP for name in names)])
+    axis = Axis(low, high, edge, SHOWN - 90)
     height = ROW * len(bars) + 26
     parts = [_tick_line(axis, value, height, percent) for value in _ticks(low, high)]
     for i, bar in enumerate(bars):
@@ -67,11 +76,24 @@ def intervals(bars: Sequence[Bar], percent: bool) -> Markup:
                 '<g class="{}"><text class="name" x="{}" y="{}">{}</text><line x1="{}" y1="{}" x2="{}" y2="{}"/>'
                 '<circle cx="{}" cy="{}" r="6"/><text class="value" x="{}" y="{}">{}</text></g>'
             ).format(
-                kind, NAMES - 16, y + 5, bar.name, axis(bar.interval.low), y, axis(bar.interval.high), y,
+                kind, edge - GAP, y + 5, names[i], axis(bar.interval.low), y, axis(bar.interval.high), y,
                 axis(bar.interval.value), y, SHOWN, y + 5, bar.text,
             )
         )  # fmt: skip
     return _svg("intervals", SHOWN, height, parts, ", ".join(f"{bar.name} {bar.text}" for bar in bars))
+
+
+def _width(name: str) -> float:
+    """Pixels that a name takes in a drawing."""
+    return sum(HAN_WIDTH if unicodedata.east_asian_width(sign) in "WF" else LETTER_WIDTH for sign in name)
+
+
+def _fitting(name: str, pixels: float) -> str:
+    """The name, cut at its end where it is too long."""
+    if _width(name) <= pixels:
+        return name
+    ends = accumulate(_width(sign) for sign in name)
+    return name[: sum(end <= pixels - HAN_WIDTH for end in ends)].rstrip() + "…"
 
 
 def line(points: Sequence[Point], title: str, *, percent: bool = False, mark: Point | None = None) -> Markup:

@@ -1,7 +1,7 @@
 """Fonts: the Chinese characters of a page as a font inside it, so that they show on any machine.
 
-In:  the text of a page
-Out: a style sheet rule with the characters it uses, or nothing where no free font is at hand or the result is large
+In:  the text of a page, what is needed most first
+Out: a style sheet rule with the characters it uses, as many as fit, or nothing where no free font is at hand
 Knows nothing of what the page says.
 
 Only fonts whose licence allows embedding (OFL, Apache, GPL with the font exception) are looked for.
@@ -13,6 +13,7 @@ import base64
 import io
 import logging
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from fontTools.ttLib import TTCollection, TTFont, TTLibError
 
 HAN = re.compile(r"[\u2e80-\u303f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
 LARGEST = 300_000
-"""Characters of base64; a page of a report uses a few hundred signs, 40 to 150 KB."""
+"""Characters of base64; a page about short texts uses a few hundred signs, 40 to 150 KB."""
 MOST_SIGNS = 1500
 FILES = (
     "NotoSansSC-Regular.otf",
@@ -37,17 +38,22 @@ FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts",
 
 
 def embedded_font(text: str, path: Path | None = None) -> str:
-    """An `@font-face` rule named Bertie Han; empty where it is not needed or cannot be made."""
-    signs = set(HAN.findall(text))
-    source = path or font_file()
-    if not signs or source is None or len(signs) > MOST_SIGNS:
+    """An `@font-face` rule named Bertie Han; empty where it is not needed or cannot be made.
+
+    Where not all signs of the text fit, those are in it that come first.
+    """
+    signs = list(dict.fromkeys(HAN.findall(text)))[:MOST_SIGNS]
+    source = (path or font_file()) if signs else None
+    if source is None:
         return ""
     try:
-        data = _subset(source, "".join(sorted(signs)))
+        encoded = _encoded(source, signs)
+        while len(encoded) > LARGEST:
+            signs = signs[: min(len(signs) * LARGEST * 9 // (len(encoded) * 10), len(signs) - 1)]
+            encoded = _encoded(source, signs)
     except (OSError, TTLibError, KeyError, ValueError):  # a damaged system font must not cost the report
         return ""
-    encoded = base64.b64encode(data).decode("ascii")
-    if len(encoded) > LARGEST:
+    if not encoded:
         return ""
     return (
         '@font-face{font-family:"Bertie Han";src:url(data:font/woff;base64,' + encoded + ') format("woff");'
@@ -63,6 +69,11 @@ def font_file() -> Path | None:
         for path in Path(folder).expanduser().rglob("*.[ot]t[fc]"):
             found.setdefault(path.name, path)
     return next((found[name] for name in FILES if name in found), None)
+
+
+def _encoded(path: Path, signs: Sequence[str]) -> str:
+    """A font with these signs in base64; nothing where there are none."""
+    return base64.b64encode(_subset(path, "".join(signs))).decode("ascii") if signs else ""
 
 
 def _subset(path: Path, signs: str) -> bytes:

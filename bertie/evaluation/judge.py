@@ -38,8 +38,8 @@ class Judgement:
     scores: Scores
     interval: Interval
     floors: dict[str, Floor]
-    mistakes: list[Mistake] = field(default_factory=list, repr=False)
-    """The hardest, where whole answers were judged."""
+    mistakes: list[Mistake] | None = field(default=None, repr=False)
+    """The hardest, where whole answers were judged of a task that has words for what is wrong about one."""
 
 
 def judge(
@@ -62,9 +62,10 @@ def judge(
 def judge_stream(
     task: Task, rows: Rows, answers: Iterable[Answer], floors: Iterable[tuple[str, Sequence[Answer]]]
 ) -> Judgement:
-    """`judge` of whole answers as they come, with the hardest mistakes. Of an answer only what is scored is held."""
+    """`judge` of whole answers as they come, with the hardest mistakes where the task names such. Of an answer only
+    what is scored is held."""
     scored, mistakes = scored_and_mistakes(task, rows, answers)
-    return replace(judge(task, rows, scored, floors), mistakes=mistakes)
+    return replace(judge(task, rows, scored, floors), mistakes=mistakes if task.names_mistakes else None)
 
 
 def interval(scores: Scores) -> Interval:
@@ -141,11 +142,11 @@ def _crossed(found: Mapping[str, Any] | None) -> list[str]:
 def _several(found: Mapping[str, Any] | None) -> list[str]:
     if found is None:
         return []
-    lines = [f"  {found['combine'] + ', dev':<22} {found['dev']:.4f}"]
+    lines = [f"  {found['combine'] + ', dev':<22} {found['dev']:.4f}"] if "dev" in found else []
     for one in found["trained"]:
-        tested = f", test {one['test']:.4f}" if "test" in one else ""
+        figures = ", ".join(f"{part} {one[part]:.4f}" for part in ("dev", "test") if part in one)
         out = "" if one["in"] else "   not in the model"
-        lines.append(f"  {one['name']:<22} dev {one['dev']:.4f}{tested}{out}")
+        lines.append(f"  {one['name']:<22} {figures}{out}")
     return lines
 
 

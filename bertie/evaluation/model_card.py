@@ -11,8 +11,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
+from bertie.data.catalogue import hub_name
 from bertie.evaluation import phrases
-from bertie.evaluation.report import Report, facts
+from bertie.evaluation.report import Report, doubts, facts
 from bertie.evaluation.search_phrases import search_phrases
 from bertie.evaluation.verdict import verdict
 
@@ -67,6 +68,7 @@ def plain(text: str) -> str:
 def limits(report: Report, words: Mapping[str, str]) -> list[str]:
     """What a reader should not conclude from the score."""
     lines = [words["limit_rows"].format(rows=f"{report.rows:,}")]
+    lines += map(plain, doubts(report, words))
     if report.on_dev:
         lines.append(words["limit_dev"])
     if report.rows < FEW_ROWS:
@@ -76,9 +78,9 @@ def limits(report: Report, words: Mapping[str, str]) -> list[str]:
     if weakest:
         named = ", ".join(f"{plain(row['label'])} {row['f1'] * 100:.1f}%" for row in weakest)
         lines.append(words["limit_weak"].format(labels=named))
-    if report.unseen_labels:
-        lines.append(words["unseen"].format(count=report.unseen_labels))
-    return [*lines, words["limit_confidence"], words["limit_unchecked"]]
+    if report.mistakes is not None:
+        lines.append(words["limit_confidence"])
+    return [*lines, words["limit_unchecked"]]
 
 
 def _front_matter(report: Report) -> str:
@@ -87,11 +89,14 @@ def _front_matter(report: Report) -> str:
     kind = HUB_TASKS.get(report.task)
     if kind:
         lines.append(f"pipeline_tag: {kind}")
-    if report.base_model:
-        lines.append(f"base_model: {json.dumps(report.base_model, ensure_ascii=True)}")
+    base = hub_name(report.base_model)
+    if base:  # a folder of this machine is no model there
+        lines.append(f"base_model: {json.dumps(base)}")
     if kind:
         lines += ["model-index:", f"- name: {json.dumps(report.title, ensure_ascii=True)}", "  results:"]
-        lines += ["  - task:", f"      type: {kind}", "    metrics:"]
+        lines += ["  - task:", f"      type: {kind}"]
+        source = json.dumps(report.data[-1].source if report.data else report.title, ensure_ascii=True)
+        lines += ["    dataset:", f"      type: {source}", f"      name: {source}", "    metrics:"]
         lines += [f"    - type: {json.dumps(report.metric)}", f"      value: {report.figure.value:.4f}"]
     return "\n".join([*lines, "---"])
 

@@ -20,6 +20,7 @@ from bertie.evaluation.phrases import Language
 
 TEXT_SHOWN = 400
 """Characters of a text in the list of mistakes."""
+_MISTAKES = re.compile(r'<ol class="mistakes">.*?</ol>', re.DOTALL)
 _UNSHOWABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 """Control characters and halves of surrogate pairs: no HTML file may hold them, and UTF-8 cannot."""
 
@@ -32,7 +33,12 @@ def render(template: str, language: Language, **values: Any) -> str:
         **values,
     )
     page = _UNSHOWABLE.sub("\ufffd", page)
-    return page.replace("/* embedded font */", embedded_font(page), 1)
+    return page.replace("/* embedded font */", embedded_font(_by_need(page)), 1)
+
+
+def _by_need(page: str) -> str:
+    """The page with its mistakes last: running text, of which a sign may rather be missing than of a heading."""
+    return _MISTAKES.sub("", page) + "".join(_MISTAKES.findall(page))
 
 
 def _tongue(text: str) -> str:

@@ -7,15 +7,22 @@ Knows nothing of where a sentence stands. One table of pairs, so that neither la
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from bertie.text.language import detect
 
 Language = Literal["en", "zh"]
 
+LABELS_NAMED = 5
+"""Labels of which a sentence gives the names."""
+
 PHRASES: dict[str, tuple[str, str]] = {
     "judged_on": ("judged on {rows} rows that it never saw", "在 {rows} 条从未见过的数据上评测"),
+    "judged_on_seen": (
+        "judged on {rows} rows, {seen} of which it had seen before",
+        "在 {rows} 条数据上评测，其中 {seen} 条此前已经见过",
+    ),
     "judged_on_dev": (
         "judged on {rows} development rows, by which the model was chosen too: there was no test set, so the score is "
         "likely too high",
@@ -47,10 +54,18 @@ PHRASES: dict[str, tuple[str, str]] = {
     ),
     "equal_detail": (
         "{floor} reaches {value}. The difference, {difference}{unit}, has a 95% interval from {low} to {high}, which "
-        "includes zero: on these rows the two cannot be told apart. The baseline is simpler and faster; prefer it, or "
-        "give the model more or cleaner data.",
+        "includes zero: on these rows the two cannot be told apart. The baseline is simpler and faster; prefer it if "
+        "its answers are of use to you, or give the model more or cleaner data.",
         "“{floor}”为 {value}。两者相差 {difference}{unit}，95% 区间为 {low} 至 {high}，包含零："
-        "在这些数据上无法区分。基线更简单、更快，建议优先使用，或为模型提供更多、更干净的数据。",
+        "在这些数据上无法区分。基线更简单、更快，如果它的回答够用，建议优先使用；否则请为模型提供更多、更干净的数据。",
+    ),
+    "equal_encoder_detail": (
+        "{floor} reaches {value}. The difference, {difference}{unit}, has a 95% interval from {low} to {high}, which "
+        "includes zero: on these rows the two cannot be told apart. The baseline is the same encoder before tuning, "
+        "and hardly faster: what the tuning has brought, these rows cannot show. Give the model more or cleaner data.",
+        "“{floor}”为 {value}。两者相差 {difference}{unit}，95% 区间为 {low} 至 {high}，包含零："
+        "在这些数据上无法区分。该基线就是微调之前的同一编码器，速度相差无几：微调带来了什么，这些数据看不出来。"
+        "请为模型提供更多、更干净的数据。",
     ),
     "worse_detail": (
         "{floor} reaches {value}; the model is behind by {difference}{unit} (95% interval {low} to {high}). "
@@ -107,8 +122,8 @@ PHRASES: dict[str, tuple[str, str]] = {
     "interval": ("95% interval {low} to {high}", "95% 区间 {low} 至 {high}"),
     "range": ("{low} to {high}", "{low} 至 {high}"),
     "unseen": (
-        "{count} labels in these rows were never seen in training; they are scored wrong.",
-        "这些数据中有 {count} 个标签在训练中从未出现，均按错误计。",
+        "Labels of these rows that training never saw, scored wrong each time: {labels}.",
+        "这些数据中有训练时从未出现的标签，每次均按错误计：{labels}。",
     ),
     # headings
     "beside": ("Beside the plain baselines", "与简单基线对比"),
@@ -203,6 +218,15 @@ PHRASES: dict[str, tuple[str, str]] = {
         "The rows that were judged also chose the model, as there was no test set: the score is likely too high.",
         "没有测试集，评测数据也用于选择模型：得分很可能偏高。",
     ),
+    "limit_seen": (
+        "{seen} of the {rows} rows that were judged are among the training or development rows too: the score is too "
+        "high.",
+        "评测的 {rows} 条数据中有 {seen} 条也在训练数据或开发集中：得分偏高。",
+    ),
+    "limit_seen_dev": (
+        "{seen} of the {rows} rows that were judged are among the training rows too: the score is too high.",
+        "评测的 {rows} 条数据中有 {seen} 条也在训练数据中：得分偏高。",
+    ),
     "limit_few": (
         "Fewer than 200 rows were judged: the interval is wide, take the score with care.",
         "评测数据不足 200 条：区间较宽，请谨慎看待得分。",
@@ -260,7 +284,7 @@ METRICS: dict[str, tuple[str, str]] = {
 """Metrics from 0 to 1, shown in percent; any other one keeps its unit."""
 
 NAMES: dict[str, tuple[str, str]] = {
-    "unseen_labels": ("labels never seen", "未见过的标签"),
+    "unseen_labels": ("labels never seen, how often", "未见过的标签（次数）"),
     "classification": ("text classification", "文本分类"),
     "tagging": ("named entities", "命名实体识别"),
     "lexicon": ("entities seen in training", "训练数据中的实体词典"),
@@ -294,6 +318,15 @@ NAMES: dict[str, tuple[str, str]] = {
     "mean_absolute_error": ("mean absolute error", "平均绝对误差"),
     "tfidf_ridge": ("TF-IDF + ridge regression", "TF-IDF + 岭回归"),
     "frozen_ridge": ("frozen encoder + ridge regression", "冻结编码器 + 岭回归"),
+    "reranking": ("re-ranking", "重排"),
+    "frozen_pairs": ("frozen encoder + linear, on pairs", "冻结编码器 + 文本对线性模型"),
+    "multiple_choice": ("multiple choice", "多项选择"),
+    "choice_habit": ("place or length of the choices alone", "只看选项的位置或长度"),
+    "tfidf_overlap": ("choice most like the question (TF-IDF)", "与问题最相近的选项（TF-IDF）"),
+    "frozen_choices": ("frozen encoder + linear, choice by choice", "冻结编码器 + 逐选项线性模型"),
+    "target_sentiment": ("target sentiment", "目标情感"),
+    "pattern": ("text classification by a pattern", "填空式文本分类"),
+    "pretraining": ("pre-training", "预训练"),
 }
 """Other names that a person calls differently: counts, tasks."""
 
@@ -324,6 +357,14 @@ def points(name: str, value: float) -> str:
 def unit(name: str, language: Language) -> str:
     """What stands behind such a difference: points where the metric runs from 0 to 1, else nothing."""
     return " " + PHRASES["points"][_column(language)] if name in METRICS else ""
+
+
+def counted(labels: Mapping[str, int]) -> str:
+    """Labels with how often each was found: `urgent (500×), new (3×)`; of many the most frequent."""
+    often = sorted(labels.items(), key=lambda one: (-one[1], one[0]))
+    named = ", ".join(f"{label} ({count:,}×)" for label, count in often[:LABELS_NAMED])
+    rest = len(often) - LABELS_NAMED
+    return f"{named}, … (+{rest:,})" if rest > 0 else named
 
 
 def language_of(texts: Iterable[str]) -> Language:

@@ -20,7 +20,7 @@ from bertie.evaluation.phrases import Language
 from bertie.evaluation.search_phrases import search_phrases
 from bertie.evaluation.verdict import FloorFigure, verdict
 from bertie.metrics.intervals import Interval
-from bertie.metrics.labels import confused_pairs
+from bertie.metrics.labels import confused_pairs, confusion_table
 from bertie.tasks.base import Mistake
 
 LARGEST_MATRIX, LONGEST_TABLE, PAIRS = 30, 40, 25
@@ -38,7 +38,7 @@ class DataPart:
     labels: Mapping[str, int] = field(default_factory=dict)
     """Rows of each label."""
     columns: Mapping[str, str] = field(default_factory=dict)
-    """Of texts and labels: the file's name of each column."""
+    """The file's name of each column."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +64,15 @@ class Report:
     """Of the page; `phrases.language_of` tells it from texts."""
     on_dev: bool = False
     """Whether the rows judged are the development rows, which chose the model: there was no test set."""
+    seen: int = 0
+    """How many of the rows judged stand in an earlier part of the data too."""
     base_model: str = ""
-    unseen_labels: int = 0
+    unseen: Mapping[str, int] = field(default_factory=dict)
+    """Labels that training never saw, with how often the rows judged have each."""
     per_class: Sequence[Mapping[str, Any]] = ()
     """label, precision, recall, f1, support."""
     confusion: Mapping[str, Any] | None = None
-    """labels, counts (gold x predicted)."""
+    """Of `single_label`: labels, and cells of what is taken for what."""
     losses: Sequence[tuple[float, float]] = ()
     """(step, training loss)."""
     dev_scores: Sequence[tuple[float, float]] = ()
@@ -79,7 +82,8 @@ class Report:
     error, ties that are broken)."""
     kept_by: Literal["score", "loss", "last"] = "score"
     """What chose that step: the scores, within a standard error of the best; the loss; or that it is the last one."""
-    mistakes: Sequence[Mistake] = ()
+    mistakes: Sequence[Mistake] | None = None
+    """None where the task has no words for what is wrong about an answer."""
     data: Sequence[DataPart] = ()
     chosen: Sequence[str] = ()
     """What was decided for the person, each with its reason."""
@@ -109,8 +113,20 @@ def render(report: Report) -> str:
         **_learning(report, words),
         **_labels(report),
         kept=_kept(report, words),
-        judged_on=words["judged_on_dev" if report.on_dev else "judged_on"].format(rows=f"{report.rows:,}"),
+        judged_on=_judged_on(report, words),
+        doubts=doubts(report, words),
     )
+
+
+def doubts(report: Report, words: Mapping[str, str]) -> list[str]:
+    """What makes the score another one than it seems: rows that were seen before, labels that were not."""
+    said = []
+    if report.seen:
+        name = "limit_seen_dev" if report.on_dev else "limit_seen"
+        said.append(words[name].format(seen=f"{report.seen:,}", rows=f"{report.rows:,}"))
+    if report.unseen:
+        said.append(words["unseen"].format(labels=phrases.counted(report.unseen)))
+    return said
 
 
 def facts(report: Report) -> dict[str, str]:
@@ -127,6 +143,11 @@ def duration(seconds: float, language: Language) -> str:
     if seconds < 120:
         return words["seconds"].format(value=f"{seconds:.1f}")
     return words["minutes"].format(value=f"{seconds / 60:.1f}")
+
+
+def _judged_on(report: Report, words: Mapping[str, str]) -> str:
+    name = "judged_on_dev" if report.on_dev else "judged_on_seen" if report.seen else "judged_on"
+    return words[name].format(rows=f"{report.rows:,}", seen=f"{report.seen:,}")
 
 
 def _intervals(report: Report, own: str) -> Markup:
@@ -179,14 +200,14 @@ def _labels(report: Report) -> dict[str, Any]:
     return {
         "table": table,
         "matrix": _matrix(confusion) if confusion and small else None,
-        "pairs": confused_pairs(dict(confusion), PAIRS) if confusion and not small else [],
+        "pairs": confused_pairs(confusion, PAIRS) if confusion and not small else [],
     }
 
 
 def _matrix(confusion: Mapping[str, Any]) -> list[tuple[str, list[tuple[int, int]]]]:
     """Rows of (label, [(count, part of the row in percent)])."""
     rows = []
-    for label, counts in zip(confusion["labels"], confusion["counts"], strict=True):
+    for label, counts in zip(confusion["labels"], confusion_table(confusion), strict=True):
         total = sum(counts) or 1
         rows.append((label, [(count, round(100 * count / total)) for count in counts]))
     return rows

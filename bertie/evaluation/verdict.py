@@ -26,6 +26,8 @@ class FloorFigure:
     figure: Interval
     difference: Interval
     """Model minus floor, paired row by row."""
+    reads_encoder: bool = False
+    """Whether its answers are those of the model's encoder before the tuning, and so no faster."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ def verdict(metric: str, model: Interval, floors: Mapping[str, FloorFigure], lan
     low, value, high = gain.low, gain.value, gain.high
     if finding == "worse":
         low, value, high = -gain.high, -gain.value, -gain.low
-    detail = words[f"{finding}_detail"].format(
+    same = "_encoder" if finding == "equal" and floor.reads_encoder else ""
+    detail = words[f"{finding}{same}_detail"].format(
         floor=shown,
         value=figure(metric, floor.figure.value),
         difference=points(metric, value),

@@ -7,20 +7,16 @@ Knows nothing of how the work is done.
 
 from __future__ import annotations
 
-from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 from bertie.core.stderr import tell
 from bertie.data.given_rows import Data
 from bertie.learning.few_shot import run_few_shot
 from bertie.learning.request import FewShotRequest
-from bertie.workflow.api import assignments, parts
+from bertie.workflow.api import made
 from bertie.workflow.options import check_options
 from bertie.workflow.request import Reading, Say
 from bertie.workflow.train import TrainResult
-
-PATHS = ("out", "recipe", "descriptions")
 
 
 def few_shot(
@@ -43,9 +39,4 @@ def few_shot(
         BertieError: with what was found, where, what was expected and what to do.
     """
     check_options("few_shot", options, FewShotRequest, Reading)
-    reading = Reading(**{one.name: options.pop(one.name) for one in fields(Reading) if one.name in options})
-    options |= {name: Path(options[name]) for name in PATHS if options.get(name) is not None}
-    overrides = (*options.pop("overrides", ()), *assignments("", settings or {}))
-    return run_few_shot(
-        FewShotRequest(**parts(data, options), reading=reading, overrides=overrides, **options), say or tell
-    )
+    return run_few_shot(made(FewShotRequest, settings, {"data": data, **options}), say or tell)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bertie.core.config import from_dict
 from bertie.core.errors import UsageError
+from bertie.data import overlap
 from bertie.data.descriptions import Descriptions, describe
 from bertie.data.few_rows import draw_few
 from bertie.data.given_rows import GivenRows
@@ -109,7 +110,10 @@ def read_few(request: FewShotRequest, recipe: FewShotRecipe, say: Say) -> Splits
         say(f"{test.source}: labels that no row to learn from has: {', '.join(strange[:5])}")
     classes = len(set(few.column("label")))
     say(f"rows: {len(few)} to learn from, of {classes} classes (seed {seed}), {len(test)} of {test.source} to judge by")
-    return Splits(few, few, test, [])
+    splits = Splits(few, few, test, [], overlap.seen({"train": few, "test": test}))
+    for note in splits.told_seen:
+        say(note)
+    return splits
 
 
 def _parts(request: FewShotRequest) -> tuple[Rows, Rows | None]:
@@ -121,7 +125,7 @@ def _parts(request: FewShotRequest) -> tuple[Rows, Rows | None]:
         return read(data, options), test
     if data.startswith("hub:"):
         splits = load_splits(data, test=request.test, options=options)
-        return splits.train, splits.test or splits.dev
+        return splits.train, splits.judging
     path = Path(data)
     if not is_folder(path):
         return read(path, options), test

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bertie.training.settings import Training
+from bertie.training.tuning import filled_optimizer
 from bertie.workflow.preparation import Prepared
 
 
@@ -18,18 +19,11 @@ def fill(prepared: Prepared, *, epochs: int, rows: int, rate: float) -> Training
 
     The last weights stay: there are no rows to choose better ones by.
     """
-    training, method = prepared.recipe.training, prepared.method
-    optimizer = training.optimizer
-    raised = 1.0 if optimizer.rate else method.rate_factor  # by the method, above the head's; a given rate is both's
+    training = prepared.recipe.training
     return replace(
         training,
         epochs=training.epochs or epochs,
         rows_per_batch=training.rows_per_batch or rows,
         keep="last",
-        optimizer=replace(
-            optimizer,
-            rate=optimizer.rate or rate * method.rate_factor,
-            layer_decay=optimizer.layer_decay or method.layer_decay() or 1.0,
-            head_rate_factor=optimizer.head_rate_factor or 1.0 / raised,
-        ),
+        optimizer=filled_optimizer(training.optimizer, prepared.method, rate, decay=1.0, head=1.0),
     )

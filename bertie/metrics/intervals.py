@@ -25,17 +25,20 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
+from scipy.sparse import csr_array, hstack
 from scipy.special import betainc
 from scipy.stats import t as student
 
 from bertie.core.errors import DataError
-from bertie.metrics.labels import AVERAGES, Kinds, Outcomes
+from bertie.metrics.labels import AVERAGES, Average, Outcomes
 
 # N rows, K columns of each row, U distinct rows, L labels, R resamples
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 RESAMPLES = 1000
 LEVEL = 0.95
+ANY = (-math.inf, math.inf)
+"""Of a figure that has no limits."""
 CELLS_AT_ONCE = 4_000_000
 
 
@@ -62,15 +65,20 @@ def mean_interval(per_row: ArrayLike, seed: int = 0, resamples: int = RESAMPLES,
 
 
 def f1_interval(
-    outcomes: Outcomes, average: str = "micro_f1", seed: int = 0, resamples: int = RESAMPLES, level: float = LEVEL
+    outcomes: Outcomes,
+    average: str | Average = "micro_f1",
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
 ) -> Interval:
-    """Interval of an average of F1: it is no mean over rows, so what it is computed from is resampled.
+    """Interval of an average of F1, one of `AVERAGES` or another: it is no mean over rows, so what it is computed from
+    is resampled.
 
     All right or all wrong, no resample differs; then Wilson's interval over rows says how little that proves.
     """
     of_row = _rows(outcomes.of_row).astype(np.int64)
-    kinds = outcomes.kinds.reshape(len(outcomes.kinds), -1)  # (U, 3L)
-    interval = _bootstrap(kinds, np.bincount(of_row, minlength=len(kinds)), _averaged(average), seed, resamples, level)
+    times = np.bincount(of_row, minlength=outcomes.kinds.shape[0])
+    interval = _bootstrap(outcomes.kinds, times, _averaged(average), seed, resamples, level)
     if interval.value in (0.0, 1.0):
         return wilson_interval(round(interval.value * len(of_row)), len(of_row), level)
     return interval
@@ -87,8 +95,9 @@ def wilson_interval(right: int, rows: int, level: float = LEVEL) -> Interval:
     return Interval(p, max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half)))
 
 
-def fold_interval(values: ArrayLike, held: float, level: float = LEVEL) -> Interval:
-    """Interval of the mean of one figure a fold; `held`: rows judged in a fold by rows learned from.
+def fold_interval(values: ArrayLike, held: float, level: float = LEVEL, within: tuple[float, float] = ANY) -> Interval:
+    """Interval of the mean of one figure a fold; `held`: rows judged in a fold by rows learned from, `within`: the
+    least and the largest value that the figure can have.
 
     Models of two folds share most of what they learned from, so their scores are no independent draws: the variance of
     the mean is (1/k + held) of theirs and not 1/k (Nadeau & Bengio 2003, section 3).
@@ -99,7 +108,7 @@ def fold_interval(values: ArrayLike, held: float, level: float = LEVEL) -> Inter
         raise DataError("an interval over folds needs at least two; take more --folds")
     error = float(scores.std(ddof=1)) * math.sqrt(1 / count + held)
     half = float(student.ppf(0.5 + level / 2, count - 1)) * error
-    return Interval(mean, mean - half, mean + half)
+    return Interval(mean, max(mean - half, within[0]), min(mean + half, within[1]))
 
 
 def paired_difference(
@@ -118,7 +127,7 @@ def paired_difference(
 def paired_f1_difference(
     a: Outcomes,
     b: Outcomes,
-    average: str = "micro_f1",
+    average: str | Average = "micro_f1",
     seed: int = 0,
     resamples: int = RESAMPLES,
     level: float = LEVEL,
@@ -126,15 +135,14 @@ def paired_f1_difference(
     """Interval of an average of F1 of `a` minus that of `b`, two models on the same rows and labels."""
     first, second = _pair(a.of_row, b.of_row)
     pairs, times = np.unique(np.stack([first, second], axis=1).astype(np.int64), axis=0, return_counts=True)  # (U, 2)
-    labels = max(a.kinds.shape[2], b.kinds.shape[2])
-    left, right = _widened(a.kinds, labels)[pairs[:, 0]], _widened(b.kinds, labels)[pairs[:, 1]]  # (U, 3, L) each
-    own, statistic = left[0].size, _averaged(average)
+    own, statistic = max(a.kinds.shape[1], b.kinds.shape[1]), _averaged(average)
+    left, right = _widened(a.kinds, own)[pairs[:, 0]], _widened(b.kinds, own)[pairs[:, 1]]  # (U, 3L) each
 
     def difference(sums: Floats) -> Floats:
         return statistic(sums[:, :own]) - statistic(sums[:, own:])
 
-    kinds = np.concatenate([left.reshape(len(pairs), -1), right.reshape(len(pairs), -1)], axis=1)  # (U, 6L)
-    changed = int(times[(left != right).any(axis=(1, 2))].sum())
+    changed = int(times[(left != right).sum(axis=1) > 0].sum())
+    kinds = hstack([left, right], format="csr")  # (U, 6L)
     return cautious(_bootstrap(kinds, times, difference, seed, resamples, level), changed, level)
 
 
@@ -190,14 +198,15 @@ def _least_share(gains: int, changed: int, level: float) -> float:
     return float(brentq(surprise, 0.0, 1.0))
 
 
-def _widened(kinds: Kinds, labels: int) -> Kinds:
-    """With a column of zeros for each label that only the other model named: one that neither training nor gold has."""
-    return np.pad(kinds, ((0, 0), (0, 0), (0, labels - kinds.shape[2])))
+def _widened(kinds: csr_array, columns: int) -> csr_array:
+    """With columns of zeros for each label that only the other model named: one that neither training nor gold has."""
+    return csr_array((kinds.data, kinds.indices, kinds.indptr), shape=(kinds.shape[0], columns))
 
 
-def _averaged(average: str) -> Callable[[Floats], Floats]:
+def _averaged(average: str | Average) -> Callable[[Floats], Floats]:
     """Summed outcomes (R, 3L) to an average of F1 (R,)."""
-    return lambda sums: AVERAGES[average](sums.reshape(len(sums), 3, -1))
+    of_counts = AVERAGES[average] if isinstance(average, str) else average
+    return lambda sums: of_counts(np.moveaxis(sums.reshape(len(sums), -1, 3), -1, -2))
 
 
 def _of_means(values: Floats, seed: int, resamples: int, level: float) -> Interval:
@@ -206,21 +215,24 @@ def _of_means(values: Floats, seed: int, resamples: int, level: float) -> Interv
 
 
 def _bootstrap(
-    distinct: Floats | Kinds,
+    distinct: Floats | csr_array,
     times: Counts,
     statistic: Callable[[Floats], Floats],
     seed: int,
     resamples: int,
     level: float,
 ) -> Interval:
-    """Rows as the distinct ones (U, K) and how often each is there (U,); `statistic`: column sums (R, K) to (R,)."""
+    """Rows as the distinct ones (U, K) and how often each is there (U,); `statistic`: column sums (R, K) to (R,).
+
+    Of counts the sums are whole numbers, so that sparse and dense rows give the same figures to the last bit.
+    """
     rng = np.random.default_rng(seed)
     rows, distinct = int(times.sum()), distinct.astype(np.float64)
     chunk = max(1, CELLS_AT_ONCE // max(distinct.shape))
     drawn: list[Floats] = []
     for start in range(0, resamples, chunk):
         weights = rng.multinomial(rows, times / rows, size=min(chunk, resamples - start))  # (R, U)
-        drawn.append(statistic(weights.astype(np.float64) @ distinct))
+        drawn.append(statistic(np.ascontiguousarray(weights.astype(np.float64) @ distinct)))
     value = float(statistic((times @ distinct)[None])[0])
     return percentile_interval(value, np.concatenate(drawn), level)
 

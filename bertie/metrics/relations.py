@@ -21,19 +21,18 @@ Other. `Other` has no F1 of its own, only its rows that are taken for a relation
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bertie.metrics.intervals import LEVEL, RESAMPLES, Interval, cautious, percentile_interval, wilson_interval
-from bertie.metrics.labels import AVERAGES, Counts, Floats, Kinds, Outcomes, f1_of_counts, per_class
+from bertie.metrics.intervals import RESAMPLES, Interval, f1_interval, paired_f1_difference
+from bertie.metrics.labels import AVERAGES, Cell, Counts, Floats, Outcomes, f1_of_counts, per_class
 from bertie.metrics.rows import check_rows
 from bertie.metrics.samples import F1Sample, Sample
 
-# N rows, U kinds of rows, K relations, R resamples
+# K relations
 OFFICIAL = "official_macro_f1"
 OTHER = "Other"
 _DIRECTED = re.compile(r"(.+)\((?:e1,e2|e2,e1)\)")
@@ -88,15 +87,19 @@ def directed_scores(gold: Sequence[str], predicted: Sequence[str], labels: Seque
     place = {name: i for i, name in enumerate(relations)}
     pairs: dict[tuple[str, str], int] = {}
     of_row = np.array([pairs.setdefault(pair, len(pairs)) for pair in zip(gold, predicted, strict=True)])
-    kinds = np.zeros((len(pairs), 3, len(relations)), dtype=np.int8)  # (U, 3, K)
-    for (truth, guess), number in pairs.items():
+    outcomes = Outcomes.of(_cells(pairs, place), len(relations), of_row)
+    total = outcomes.total()  # (3, K)
+    return DirectedScores(float(official_macro_f1(total)), outcomes, per_class(relations, total))
+
+
+def _cells(pairs: Iterable[tuple[str, str]], place: Mapping[str, int]) -> Iterator[Cell]:
+    """What pairs of gold and predicted labels count of each relation, by its place."""
+    for number, (truth, guess) in enumerate(pairs):
         asked, said = place.get(relation_of(truth) or ""), place.get(relation_of(guess) or "")
         if asked is not None:
-            kinds[number, 0 if truth == guess else 2, asked] = 1
+            yield number, asked, 0 if truth == guess else 2, 1
         if said is not None and truth != guess:
-            kinds[number, 1, said] = 1
-    total = np.einsum("u,ukl->kl", np.bincount(of_row), kinds)  # (3, K)
-    return DirectedScores(float(official_macro_f1(total)), Outcomes(kinds, of_row), per_class(relations, total))
+            yield number, said, 1, 1
 
 
 def official_macro_f1(counts: Counts | Floats) -> Floats:
@@ -111,11 +114,7 @@ def official_macro_f1(counts: Counts | Floats) -> Floats:
 
 def directed_interval(outcomes: Outcomes, seed: int = 0, resamples: int = RESAMPLES) -> Interval:
     """95 % interval of the official score, by bootstrap over rows; where all or none is right, Wilson's over rows."""
-    times = np.bincount(outcomes.of_row, minlength=len(outcomes.kinds))
-    value, drawn = _drawn(outcomes.kinds, times, official_macro_f1, seed, resamples)
-    if value in (0.0, 1.0):
-        return wilson_interval(round(value * times.sum()), int(times.sum()))
-    return percentile_interval(value, drawn)
+    return f1_interval(outcomes, official_macro_f1, seed, resamples)
 
 
 def paired_directed_difference(a: Outcomes, b: Outcomes, seed: int = 0, resamples: int = RESAMPLES) -> Interval:
@@ -123,27 +122,5 @@ def paired_directed_difference(a: Outcomes, b: Outcomes, seed: int = 0, resample
 
     Both on the same draws; zero is inside where they differ in four rows or fewer.
     """
-    assert a.kinds.shape[2] == b.kinds.shape[2], "two models of one task have the same relations"
-    pairs, times = np.unique(np.stack([a.of_row, b.of_row], axis=1), axis=0, return_counts=True)  # (U, 2)
-    kinds = np.stack([a.kinds[pairs[:, 0]], b.kinds[pairs[:, 1]]], axis=1)  # (U, 2, 3, K)
-
-    def difference(counts: Counts | Floats) -> Floats:
-        scores = official_macro_f1(counts)  # (..., 2)
-        return np.asarray(scores[..., 0] - scores[..., 1])
-
-    changed = int(times[(kinds[:, 0] != kinds[:, 1]).any(axis=(1, 2))].sum())
-    return cautious(percentile_interval(*_drawn(kinds, times, difference, seed, resamples)), changed, LEVEL)
-
-
-def _drawn(
-    kinds: Kinds, times: Counts, statistic: Callable[[Counts | Floats], Floats], seed: int, resamples: int
-) -> tuple[float, NDArray[np.float64]]:
-    """A statistic of kinds of rows (U, ...) of which each is there so often (U,), and of as many draws of them (R,).
-
-    Rows of one kind are interchangeable, so that a draw is one multinomial number for each kind.
-    """
-    rows = int(times.sum())
-    flat = kinds.reshape(len(kinds), -1).astype(np.float64)  # (U, F)
-    weights = np.random.default_rng(seed).multinomial(rows, times / rows, size=resamples)  # (R, U)
-    drawn = statistic((weights @ flat).reshape(resamples, *kinds.shape[1:]))
-    return float(statistic((times @ flat).reshape(kinds.shape[1:]))), drawn
+    assert a.kinds.shape[1] == b.kinds.shape[1], "two models of one task have the same relations"
+    return paired_f1_difference(a, b, official_macro_f1, seed, resamples)

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bertie.metrics.labels import LabelScores, Outcomes, macro_f1, micro_f1, per_class
+from bertie.metrics.labels import LabelScores, Outcomes, macro_f1, micro_f1, per_class, told_unseen, unseen_of
 from bertie.metrics.rows import check_rows
 
-# N rows, L labels, U kinds of rows
+# N rows, L labels
 Span = tuple[Hashable, Hashable, str]
 """Start, end, label. Either end may be counted inclusive or exclusive, as long as gold and predictions agree. A
 relation is one too: from a head with its place and label to a tail, with a label of its own."""
@@ -43,9 +43,9 @@ def span_scores(
     known, asked = set(labels), set(tally.asked)
     order = [*labels, *sorted(asked - known), *sorted(tally.said - known - asked)]
     outcomes = tally.outcomes(order)
-    total = np.einsum("u,ukl->kl", np.bincount(outcomes.of_row), outcomes.kinds)  # (3, L)
+    total = outcomes.total()  # (3, L)
     right, extra, missed = (int(count) for count in total.sum(-1))
-    unseen = sum(count for label, count in tally.asked.items() if label not in known)
+    unseen = unseen_of(tally.asked, known)
     nothing = float(right + extra + missed == 0)
     return LabelScores(
         metrics={
@@ -53,11 +53,11 @@ def span_scores(
             "macro_f1": float(macro_f1(total)),
             "precision": right / (right + extra) if right + extra else nothing,
             "recall": right / (right + missed) if right + missed else nothing,
-            "unseen_labels": float(unseen),
+            "unseen_labels": float(sum(unseen.values())),
         },
         per_row={},
         outcomes=outcomes,
-        details={"per_class": per_class(order, total), "unseen_labels": unseen},
+        details={"per_class": per_class(order, total), **told_unseen(unseen)},
     )
 
 
@@ -82,10 +82,9 @@ class _Tally:
     def outcomes(self, order: Sequence[str]) -> Outcomes:
         """The counts with their labels in this order."""
         place = {label: i for i, label in enumerate(order)}
-        kinds = np.zeros(
-            (len(self.numbers), 3, len(order)), dtype=np.int32
-        )  # a document can hold more than int8 counts
-        for cells, number in self.numbers.items():
-            for (part, label), times in cells:
-                kinds[number, part, place[label]] = times
-        return Outcomes(kinds, np.array(self.of_row, dtype=np.int64))
+        cells = (
+            (number, place[label], part, times)
+            for kind, number in self.numbers.items()
+            for (part, label), times in kind
+        )
+        return Outcomes.of(cells, len(order), np.array(self.of_row, dtype=np.int64))

@@ -92,6 +92,10 @@ class PatternTask(Task):
         """Refused: what it needs to know is not in rows alone."""
         raise UsageError("a pattern is learned by `bertie fewshot --by pattern`, with an encoder that has the head")
 
+    def accept(self, rows: Rows) -> Rows:
+        """As classification does."""
+        return self.labels.accept(rows)
+
     def description(self) -> dict[str, Any]:
         return {"gap": to_dict(self.gap), "shape": asdict(self.shape)}
 

@@ -201,9 +201,10 @@ class Pretraining(Task):
         )
 
     def encode(self, rows: Sequence[dict[str, Any]], tokenizer: Tokenizer, max_length: int) -> list[Example]:
-        """A text with the mask token in it asks what stands there; of any other some pieces are hidden, always the
-        same ones, or it is read from the left. A text longer than the model is read in parts that do not overlap."""
-        texts = [row["text"] for row in rows]
+        """A text with a mask in it (`[MASK]` or `<mask>`, whatever the vocabulary has) asks what stands there; of any
+        other some pieces are hidden, always the same ones, or it is read from the left. A text longer than the model is
+        read in parts that do not overlap."""
+        texts = [tokenizer.with_own_mask(row["text"]) if self.fills else row["text"] for row in rows]
         windows = tokenizer.encode_windows(texts, None, max_length, overlap=0.0, most=10**6)
         return [self._example(one, tokenizer) for one in windows]
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from bertie.core.errors import BertieError, DataError
+from bertie.data.rows import column_of_text
 
 
 class Answering(Protocol):
@@ -68,7 +69,7 @@ class PredictRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    texts: list[str] | None = Field(default=None, description="One text a row, for models with one column.")
+    texts: list[str] | None = Field(default=None, description="One text a row, where a text says all that is asked.")
     rows: list[dict[str, Any]] | None = Field(default=None, description="Rows with the model's columns.")
     model: str | None = Field(default=None, description="Which model, where several are served.")
 
@@ -131,12 +132,13 @@ def rows_of(request: PredictRequest, task: Answering, limits: Limits) -> list[di
 
     A column holds any JSON value, which only the task can judge; looked at are the texts in it.
     """
-    columns = task.columns
+    columns, wanted = task.columns, ", ".join(task.columns)
     if (request.texts is None) == (request.rows is None):
         raise unprocessable('give either "texts" or "rows"')
-    if request.texts is not None and len(columns) != 1:
-        raise unprocessable(f'this model needs "rows" with {", ".join(columns)}, not "texts"')
-    rows: Sequence[dict[str, Any]] = request.rows or [{columns[0]: text} for text in request.texts or []]
+    column = column_of_text(columns)
+    if request.texts is not None and column is None:
+        raise unprocessable(f'this model needs "rows" with {wanted}, not "texts"')
+    rows: Sequence[dict[str, Any]] = request.rows or [{str(column): text} for text in request.texts or []]
     if len(rows) > limits.rows:
         raise unprocessable(f"{len(rows)} rows in one request, at most {limits.rows}; send several requests")
     found = []
@@ -149,7 +151,9 @@ def rows_of(request: PredictRequest, task: Answering, limits: Limits) -> list[di
         try:
             found.append(task.asked(sent) if missing else sent)
         except DataError as error:
-            raise unprocessable(f"row {number}: no {missing[0]!r}; {error}") from error
+            whole = f'this model needs "rows" with {wanted}, or a text that says all of it'
+            lacking = f"no {missing[0]!r}" if request.texts is None else whole
+            raise unprocessable(f"row {number}: {lacking}; {error}") from error
         parts = _parts(found[-1], task)
         if parts > limits.parts:
             raise unprocessable(f"row {number}: {parts} texts in one row, at most {limits.parts}; leave some out")

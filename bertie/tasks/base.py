@@ -23,7 +23,7 @@ from bertie.data.mining import Vectors
 from bertie.data.rows import Rows
 from bertie.metrics.samples import Sample
 from bertie.nn.encoder import Encoder
-from bertie.text.tokenizer import Encoded, Tokenizer
+from bertie.text.tokenizer import Encoded, Tokenizer, Windowed
 
 Answer = dict[str, Any]
 """What a person reads, as JSON: for classification `{"label", "score", "scores"}`; any may carry "note"."""
@@ -47,12 +47,18 @@ class TaskSettings:
             raise ValueError(f"overlap is {self.overlap}, expected 0 to below 1")
 
     def sequences(
-        self, tokenizer: Tokenizer, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int
+        self,
+        tokenizer: Tokenizer,
+        texts: Sequence[str],
+        pairs: Sequence[str] | None,
+        max_length: int,
+        windowed: Windowed = "longer",
     ) -> list[tuple[Encoded, ...]]:
         """The sequences of each row: one, or with `windows` as many as it takes."""
         if self.long_texts == "cut":
             return [(one,) for one in tokenizer.encode_batch(texts, pairs, max_length)]
-        return [tuple(one) for one in tokenizer.encode_windows(texts, pairs, max_length, overlap=self.overlap)]
+        made = tokenizer.encode_windows(texts, pairs, max_length, overlap=self.overlap, windowed=windowed)
+        return [tuple(one) for one in made]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,6 +299,10 @@ class Task(nn.Module, ABC):
         """Metrics of `score` by which models may be chosen, its own first; empty where the rows decide which."""
         return ()
 
+    def metrics_on(self, rows: Rows) -> tuple[str, ...]:
+        """The same of rows that judge, as `accept` gives them; empty where nothing is known of that before `score`."""
+        return self.metrics
+
     @abstractmethod
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """Answers against the labels of the rows. A label never seen in training is counted and scored wrong."""
@@ -329,8 +339,13 @@ class Task(nn.Module, ABC):
         return []
 
     def mistake(self, row: Mapping[str, Any], answer: Answer) -> Mistake | None:
-        """What is wrong about an answer; None where it is right, or the task has no words for it."""
+        """What is wrong about an answer; None where it is right. A task that has no words for that leaves it out."""
         return None
+
+    @property
+    def names_mistakes(self) -> bool:
+        """Whether it has words for what is wrong about an answer."""
+        return type(self).mistake is not Task.mistake
 
     def counts(self, rows: Rows) -> dict[str, int]:
         """How often each label stands in labelled rows, most frequent first; empty where there are none to count."""

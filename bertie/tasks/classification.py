@@ -34,7 +34,7 @@ from bertie.nn.losses import (
     focal_loss,
 )
 from bertie.tasks.base import Answer, Mistake, Scores
-from bertie.tasks.one_label import ONE_LABEL_METRICS, CalibratedSettings, CalibratedTask
+from bertie.tasks.one_label import ONE_LABEL_METRICS, CalibratedSettings, CalibratedTask, OneLabel
 from bertie.text.tokenizer import Tokenizer
 
 PAIR = ("text_a", "text_b")
@@ -132,17 +132,10 @@ class Classification(CalibratedTask):
 
     def accept(self, rows: Rows) -> Rows:
         """A file of its own tells one label from several only by what stands in it; the task knows."""
+        if not self.several:
+            return OneLabel.accept(rows)
         gold = [label if isinstance(label, list) else [label] for label in rows.column("label")]
-        if self.several:
-            return rows.with_column("label", gold)
-        problems = [
-            f"{rows.where(i)}: found {_listed(labels)}, expected one label, as the model gives; correct the row"
-            for i, labels in enumerate(gold)
-            if len(labels) != 1
-        ]
-        if problems:
-            raise DataError(problems)
-        return rows.with_column("label", [labels[0] for labels in gold])
+        return rows.with_column("label", gold)
 
     def expect(self, rows: Rows, judged: Rows) -> list[str]:
         """Learns to answer for the shares of labels in `judged`: the loss is that of logits with log(training's share
@@ -363,7 +356,3 @@ def _rightness(scores: Mapping[str, float], gold: str | Sequence[str]) -> float:
     if isinstance(gold, str):
         return scores.get(gold, 0.0)
     return float(np.mean([score if label in gold else 1.0 - score for label, score in scores.items()]))
-
-
-def _listed(labels: Sequence[str]) -> str:
-    return f"{len(labels)} labels ({', '.join(labels)})" if labels else "no label"

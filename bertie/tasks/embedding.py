@@ -38,12 +38,15 @@ from bertie.metrics.samples import CorrelationSample
 from bertie.nn.encoder import Encoder
 from bertie.nn.heads import make_pooling
 from bertie.nn.losses import cosine_order, in_batch_contrastive
-from bertie.tasks.base import Answer, Mistake, Scores, Task, TaskSettings, VectorPooling
+from bertie.tasks.base import Answer, Scores, Task, TaskSettings, VectorPooling
 from bertie.text.normalise import fold
 from bertie.text.tokenizer import Encoded, Tokenizer
 
 FORMS = (("query", "positive"), ("text_a", "text_b", "label"), ("text",))
 """Columns that rows to learn from may have; the first that are all there say the form."""
+FOUND_METRICS = ("ndcg_at_10", "mrr_at_10", "recall_at_1", "recall_at_10")
+ORDER_METRICS = ("spearman", "pearson")
+"""Of pairs with a number; of what is to be found those above."""
 VECTORS = ("vector", "positive", "vector_b")
 RANKED = 100
 """Best candidates that are looked at for each query; a positive further down is not found."""
@@ -234,6 +237,9 @@ class Embedding(Task):
         vectors = {name: np.array(value, dtype=np.float32) for name, value in answer.items() if name in VECTORS}
         return {**answer, **vectors}
 
+    def metrics_on(self, rows: Rows) -> tuple[str, ...]:
+        return ORDER_METRICS if _form(rows) == FORMS[1] else FOUND_METRICS
+
     def score(self, answers: Sequence[Answer], rows: Rows) -> Scores:
         """Every query, each once, among all positives of these rows, of which those are right that any of its rows has;
         what only repeats the query does not count. An answer may also be `{"ranked"}`: positives, best first.
@@ -255,13 +261,6 @@ class Embedding(Task):
             "recall_at_10": recall(ranked, relevant, 10),
         }
         return Scores("ndcg_at_10", {name: float(np.mean(values)) for name, values in per_row.items()}, per_row)
-
-    def mistake(self, row: Mapping[str, Any], answer: Answer) -> Mistake | None:
-        """A query far from its own positive."""
-        if "positive" not in answer:
-            return None
-        cosine = float(np.dot(answer["vector"], answer["positive"]))
-        return Mistake(row["query"], row["positive"], f"cosine {cosine:.2f}", (1 - cosine) / 2)
 
 
 def _form(rows: Rows) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -52,6 +53,7 @@ from bertie.data.tagged import (
     unit_mask,
 )
 from bertie.data.units import run_of, units_of
+from bertie.metrics.labels import told_unseen
 from bertie.metrics.samples import F1Sample, JointSample
 from bertie.metrics.spans import span_scores
 from bertie.nn.encoder import Encoder
@@ -65,7 +67,7 @@ from bertie.text.tokenizer import Encoded, Tokenizer
 NONE = 0
 """The number of "no relation"."""
 PAIRS_AT_ONCE = 4096
-"""Pairs that are scored together in use; bounds the memory."""
+"""Pairs that are held and scored together in use; bounds the memory."""
 Link = tuple[Place, Place, str]
 """A relation as strict match compares it: head, tail, label."""
 
@@ -234,9 +236,8 @@ class Extraction(Task):
         answers = self.read_tags(self.tag_head, self.tag_head(output[:, 1:]), batch)
         for answer in answers:
             answer["relations"] = []
-        asked = list(self._asked(answers, batch))
-        for start in range(0, len(asked), PAIRS_AT_ONCE):
-            some = asked[start : start + PAIRS_AT_ONCE]
+        asked = self._asked(answers, batch)
+        while some := list(islice(asked, PAIRS_AT_ONCE)):
             logits = self.relation_head(self.pair_features(output, [(r, pair) for r, pair, _ in some]))
             best = logits.softmax(-1).max(-1)
             for (r, _, (head, tail)), score, label in zip(
@@ -269,7 +270,7 @@ class Extraction(Task):
             [places(row["entities"]) for row in rows], [places(one["entities"]) for one in answers], self.entities
         )
         relations = span_scores([_links(row) for row in rows], [_links(answer) for answer in answers], self.relations)
-        unseen = entities.metrics["unseen_labels"] + relations.metrics["unseen_labels"]
+        unseen = Counter(entities.details["unseen"]) + Counter(relations.details["unseen"])
         metrics = {
             "relation_f1": relations.metrics["micro_f1"],
             "relation_precision": relations.metrics["precision"],
@@ -278,12 +279,12 @@ class Extraction(Task):
             "entity_f1": entities.metrics["micro_f1"],
             "entity_precision": entities.metrics["precision"],
             "entity_recall": entities.metrics["recall"],
-            "unseen_labels": unseen,
+            "unseen_labels": float(unseen.total()),
         }
         by_relation, by_entity = F1Sample(relations.outcomes), F1Sample(entities.outcomes)
         parts = {"relation_f1": (by_relation, "micro_f1"), "relation_macro_f1": (by_relation, "macro_f1")}
         table = relations.details["per_class"] + entities.details["per_class"]
-        details = {"per_class": table, "unseen_labels": int(unseen)}
+        details = {"per_class": table, **told_unseen(unseen)}
         return Scores("relation_f1", metrics, {}, JointSample({**parts, "entity_f1": (by_entity, "micro_f1")}), details)
 
     def tie_break(self, answers: Sequence[Answer], rows: Rows) -> float:

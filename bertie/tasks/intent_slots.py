@@ -46,7 +46,7 @@ from bertie.data.tagged import (
     unit_mask,
 )
 from bertie.data.units import units_of
-from bertie.metrics.labels import single_label
+from bertie.metrics.labels import single_label, told_unseen
 from bertie.metrics.samples import F1Sample, JointSample
 from bertie.metrics.spans import span_scores
 from bertie.nn.encoder import Encoder
@@ -214,7 +214,7 @@ class IntentSlots(Task):
         right = intents.per_row["accuracy"]
         frames = [one * float(a == b) for one, a, b in zip(right, gold, found, strict=True)]
         by_slot, by_intent = F1Sample(slots.outcomes), F1Sample(intents.outcomes)
-        unseen = intents.metrics["unseen_labels"] + slots.metrics["unseen_labels"]
+        unseen = Counter(intents.details["unseen"]) + Counter(slots.details["unseen"])
         metrics = {
             "frame_accuracy": float(np.mean(frames)),
             "intent_accuracy": intents.metrics["accuracy"],
@@ -222,7 +222,7 @@ class IntentSlots(Task):
             "slot_precision": slots.metrics["precision"],
             "slot_recall": slots.metrics["recall"],
             "intent_macro_f1": intents.metrics["macro_f1"],
-            "unseen_labels": unseen,
+            "unseen_labels": float(unseen.total()),
         }
         return Scores(
             "frame_accuracy",
@@ -230,7 +230,7 @@ class IntentSlots(Task):
             {"frame_accuracy": frames, "intent_accuracy": right},
             JointSample({"slot_f1": (by_slot, "micro_f1"), "intent_macro_f1": (by_intent, "macro_f1")}),
             {**intents.details, "per_class": intents.details["per_class"] + slots.details["per_class"]}
-            | {"unseen_labels": int(unseen)},
+            | told_unseen(unseen),
         )
 
     def tie_break(self, answers: Sequence[Answer], rows: Rows) -> float:

@@ -7,6 +7,7 @@ Knows nothing of files, of the training loop or of how a model is stored.
     row         context, question, choices a b
     sequences   question + context | a | b          read apart: the question's vector beside each choice's
                 question + a, context | question + b, context      read together; without a context: question, a
+                of what is too long the choice is never cut: it stands in each part that is read
     features    u * v, |u - v|, pair                one linear layer, the same for every choice: a score
     output      softmax over the choices of the row (Radford et al. 2018, section 3.3)
 
@@ -37,6 +38,7 @@ from bertie.nn.heads import mean_pool
 from bertie.nn.relation_head import RelationHead
 from bertie.nn.sequence_parts import SequencePart, read_states
 from bertie.tasks.base import Answer, Mistake, Scores, Task, TaskSettings
+from bertie.text.kept_parts import Kept, encode_kept
 from bertie.text.tokenizer import Encoded, Tokenizer
 
 # S sequences, R rows, N choices of all rows, K most choices of a row, D width
@@ -140,17 +142,21 @@ class MultipleChoice(Task):
         choices = [row["choices"][k] for row in rows for k in range(len(row["choices"]))]
         found: list[list[Part]] = [[] for _ in rows]
 
-        def add(role: int, where: Sequence[tuple[int, int]], texts: Sequence[str], pairs: Sequence[str] | None) -> None:
-            encoded = self.settings.sequences(tokenizer, texts, pairs, max_length)
+        def add(role: int, where: Sequence[tuple[int, int]], encoded: Sequence[Sequence[Encoded]]) -> None:
             for (r, k), sequences in zip(where, encoded, strict=True):
                 found[r] += [(sequence, role, k) for sequence in sequences]
 
         if self.settings.reading != "together":
-            add(QUESTION, [(r, 0) for r in range(len(rows))], [" ".join(_asked_texts(row)) for row in rows], None)
-            add(CHOICE, places, choices, None)
+            asked = [" ".join(_asked_texts(row)) for row in rows]
+            add(
+                QUESTION,
+                [(r, 0) for r in range(len(rows))],
+                self.settings.sequences(tokenizer, asked, None, max_length),
+            )
+            add(CHOICE, places, self.settings.sequences(tokenizer, choices, None, max_length))
         if self.settings.reading != "apart":
-            pairs = [self._pair(rows[r], choice) for (r, _), choice in zip(places, choices, strict=True)]
-            add(PAIR, places, [first for first, _ in pairs], [second for _, second in pairs])
+            offered = [(rows[r], choice) for (r, _), choice in zip(places, choices, strict=True)]
+            add(PAIR, places, self._pairs(offered, tokenizer, max_length))
         return [_offer(row, parts) for row, parts in zip(rows, found, strict=True)]
 
     def collate(self, examples: Sequence[Example], pad_id: int) -> Batch:
@@ -202,9 +208,18 @@ class MultipleChoice(Task):
         text, choices = "\n".join(reversed(_asked_texts(row))), row["choices"]
         return Mistake(text, choices[right], choices[given], answer["scores"][given])
 
-    def _pair(self, row: Mapping[str, Any], choice: str) -> tuple[str, str]:
-        """The two sides of a sequence: what is long stands last, where windows go over it and a cut takes its end."""
-        return (f"{row['question']} {choice}", row.get("context", "")) if self.context else (row["question"], choice)
+    def _pairs(
+        self, offered: Sequence[tuple[Mapping[str, Any], str]], tokenizer: Tokenizer, max_length: int
+    ) -> list[tuple[Encoded, ...]]:
+        """The sequences of each choice with its question, and the context: the choice is whole in all of them."""
+        firsts, seconds, kept = list[str](), list[str](), list[Kept]()
+        for row, choice in offered:
+            question = row["question"]
+            firsts.append(f"{question} {choice}" if self.context else question)
+            seconds.append(row.get("context", "") if self.context else choice)
+            kept.append(Kept(0, len(question)) if self.context else Kept(1))
+        overlap = None if self.settings.long_texts == "cut" else self.settings.overlap
+        return encode_kept(tokenizer, firsts, seconds, kept, max_length, overlap=overlap)
 
 
 def answer_from(choices: Sequence[str], scores: Sequence[float]) -> Answer:

@@ -68,6 +68,21 @@ class OneLabel:
         balanced = balanced_weights(torch.tensor([counts[label] for label in labels])).tolist()
         return cls(labels, balanced if class_weights == "balanced" else [])
 
+    @staticmethod
+    def accept(rows: Rows) -> Rows:
+        """Labels as texts, also those of a file in which some row made all of them lists; DataError names the rows that
+        have none or several.
+        """
+        gold = [label if isinstance(label, list) else [label] for label in rows.column("label")]
+        problems = [
+            f"{rows.where(i)}: found {_listed(labels)}, expected one label, as the model gives; correct the row"
+            for i, labels in enumerate(gold)
+            if len(labels) != 1
+        ]
+        if problems:
+            raise DataError(problems)
+        return rows.with_column("label", [labels[0] for labels in gold])
+
     def target(self, row: Mapping[str, Any]) -> int | None:
         """Index of the row's label; None where it has none, or one that training never saw."""
         label = row.get("label")
@@ -183,6 +198,10 @@ class CalibratedTask(Task):
         return fit_calibration(
             _log_scores([answer for answer, _ in known], self.label_names), torch.tensor([c for _, c in known])
         )
+
+
+def _listed(labels: Sequence[str]) -> str:
+    return f"{len(labels)} labels ({', '.join(labels)})" if labels else "no label"
 
 
 def _log_scores(answers: Sequence[Answer], names: Sequence[str]) -> Tensor:

@@ -39,6 +39,7 @@ from bertie.data.mining import Vectors
 from bertie.data.rows import Rows
 from bertie.metrics.answers import answer_f1, exact_match
 from bertie.metrics.expected_f1 import expected_f1
+from bertie.metrics.labels import told_unseen
 from bertie.nn.answer_spans import LikelySpan, likely_spans
 from bertie.nn.encoder import Encoder
 from bertie.nn.losses import IGNORED
@@ -204,8 +205,8 @@ class QuestionAnswering(Task):
     def encode(self, rows: Sequence[dict[str, Any]], tokenizer: Tokenizer, max_length: int) -> list[Example]:
         """Windows of each row; DataError only where `max_length` leaves no room."""
         questions, contexts = [row["question"] for row in rows], [row["context"] for row in rows]
-        encoded = self.settings.sequences(tokenizer, questions, contexts, max_length)
-        return [self._example(row, one, max_length) for row, one in zip(rows, encoded, strict=True)]
+        encoded = self.settings.sequences(tokenizer, questions, contexts, max_length, windowed="second")
+        return [self._example(row, one) for row, one in zip(rows, encoded, strict=True)]
 
     def collate(self, examples: Sequence[Example], pad_id: int) -> Batch:
         """Targets (S, 2): first and last token of the answer in each sequence; 0, 0 for none, `IGNORED` for unknown."""
@@ -261,7 +262,7 @@ class QuestionAnswering(Task):
                 metrics |= {f"answerable_{name}": float(np.mean(np.array(v)[asked])) for name, v in per_row.items()}
         unseen = 0 if self.unanswerable else int((~asked).sum())
         metrics["unseen_labels"] = float(unseen)
-        return Scores("f1", metrics, per_row, details={"unseen_labels": unseen})
+        return Scores("f1", metrics, per_row, details=told_unseen({"unanswerable": unseen} if unseen else {}))
 
     def tie_break(self, answers: Sequence[Answer], rows: Rows) -> float:
         """How near the scores are to the F1 that they promise."""
@@ -287,11 +288,9 @@ class QuestionAnswering(Task):
         kinds = {"answerable": asked, "unanswerable": len(rows) - asked}
         return dict(sorted(kinds.items(), key=lambda kind: -kind[1])) if all(kinds.values()) else {}
 
-    def _example(self, row: Mapping[str, Any], sequences: tuple[Encoded, ...], max_length: int) -> Passage:
+    def _example(self, row: Mapping[str, Any], sequences: tuple[Encoded, ...]) -> Passage:
         ends = [end for _, end in sentences(row["context"])]
         numbers = tuple(_sentence_numbers(sequence, ends) for sequence in sequences)
-        if _question_is_cut(sequences[0], row["question"], max_length):
-            sequences = (replace(sequences[0], truncated=True), *sequences[1:])
         return Passage(sequences, self._target(row, sequences), context=row["context"], sentence=numbers)
 
     def _target(self, row: Mapping[str, Any], sequences: Sequence[Encoded]) -> list[Tokens] | None:
@@ -383,13 +382,6 @@ def _tokens_of(stands: Place, sequence: Encoded, context: str) -> Tokens | None:
     # A gold answer may begin or end with a space, or end with an accent, of which no piece is made.
     lost = context[start : max(start, shown[0])] + context[min(end, shown[1]) : end]
     return (tokens[0], tokens[-1]) if all(one.isspace() or clings(one) for one in lost) else None
-
-
-def _question_is_cut(sequence: Encoded, question: str, max_length: int) -> bool:
-    """Whether a long question was cut to half of the room, of which `encode_windows` says nothing."""
-    read = [end for (_, end), side in zip(sequence.offsets, sequence.sequence, strict=True) if side == 0]
-    room = max_length - sequence.sequence.count(None)
-    return len(read) >= room // 2 and bool(question[max(read, default=0) :].strip())
 
 
 def _texts_of(row: Mapping[str, Any]) -> list[str]:

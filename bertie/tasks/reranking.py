@@ -34,6 +34,9 @@ from bertie.nn.sequence_parts import SequencePart, read_states
 from bertie.tasks.base import Answer, Mistake, Scores, Task, TaskSettings, VectorPooling
 from bertie.text.tokenizer import Encoded, Tokenizer
 
+SEEN = 0.5
+"""Part of the right texts that is to be among the candidates; of less a person is told."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RerankingSettings(TaskSettings):
@@ -130,7 +133,8 @@ class Reranking(Task):
 
     def accept(self, rows: Rows) -> Rows:
         """Rows with candidates: where the file names none, the best of all positives of these rows by BM25, of which
-        those are right that any row of the query has; each query once.
+        those are right that any row of the query has; each query once. A note says where most of what is right is not
+        among them.
         """
         problems = [f"{rows.where(i)}: {problem}" for i, row in enumerate(rows) if (problem := _problem(row))]
         if problems:
@@ -143,7 +147,7 @@ class Reranking(Task):
             {"query": rows[i]["query"], "candidates": found[i], "positives": relevance.right(rows[i]["query"])}
             for i in places
         ]
-        return replace(rows.take(places), rows=made)
+        return replace(rows.take(places), rows=made, notes=[*rows.notes, *_missed(made, rows.source)])
 
     def asked(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The query, and a text or a list of them."""
@@ -283,6 +287,18 @@ def _rights(row: Mapping[str, Any]) -> list[str]:
 def _wrongs(row: Mapping[str, Any]) -> list[str]:
     """The candidates of a row that are no positives."""
     return [text for text in row["candidates"] if text not in row["positives"]]
+
+
+def _missed(made: Sequence[Row], source: str) -> list[str]:
+    """A note where the first search finds less than half of what is right: no order of its candidates can mend that."""
+    ranked = [row["candidates"] for row in made]
+    share = float(np.mean(recall(ranked, [row["positives"] for row in made], max(1, *map(len, ranked)))))
+    if share >= SEEN:
+        return []
+    return [
+        f"{source}: {share:.0%} of the right texts are among the candidates that BM25 finds, others count as missed; "
+        "raise task.candidates, or give columns query, candidates and positives"
+    ]
 
 
 def _parts(row: Mapping[str, Any], wrongs: list[str], count: int) -> list[Row]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tokenizers
 from tokenizers import Encoding, normalizers, pre_tokenizers, processors
@@ -22,6 +22,8 @@ from tokenizers.models import WordPiece
 
 from bertie.core.errors import ModelError, UsageError
 
+Windowed = Literal["longer", "second"]
+"""Which text of a pair goes into windows where they do not fit together."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HAN_SPLIT = {"type": "Split", "pattern": {"Regex": r"\p{Han}"}, "behavior": "Isolated", "invert": False}
 _METASPACE = "▁"
@@ -145,18 +147,19 @@ class Tokenizer:
         *,
         overlap: float = 0.25,
         most: int = 64,
+        windowed: Windowed = "longer",
     ) -> list[list[Encoded]]:
         """Encode so that nothing is lost: a text longer than the model as several sequences of `max_length` pieces.
 
         Two neighbours share the part `overlap` of their pieces, so that what stands at an edge stands whole in one of
-        them. Of a pair the second text is cut into windows, and each has the first, at most half of the room, in front
-        of it. Beyond `most` windows the rest is cut, and the last window says `truncated`.
+        them. Of a pair the text that is `windowed` is cut into windows, and each has the other one, at most half of the
+        room, beside it. Where that was cut, or the rest beyond `most` windows, the last window says `truncated`.
         """
         whole = self.encode_batch(texts, pairs, max_length)
-        sides = zip(texts, [None] * len(texts) if pairs is None else pairs, strict=True)
+        sides: Iterable[tuple[str, ...]] = zip(texts, strict=True) if pairs is None else zip(texts, pairs, strict=True)
         return [
-            self._windows(text, pair, max_length, overlap, most) if one.truncated else [one]
-            for one, (text, pair) in zip(whole, sides, strict=True)
+            self._windows(side, max_length, overlap, most, windowed) if one.truncated else [one]
+            for one, side in zip(whole, sides, strict=True)
         ]
 
     def token(self, piece_id: int) -> str:
@@ -165,6 +168,13 @@ class Tokenizer:
         if token is None:
             raise UsageError(f"piece id {piece_id} is not in the vocabulary of {self.vocab_size} pieces")
         return token
+
+    def with_own_mask(self, text: str) -> str:
+        """The text, in which every usual spelling of the mask is the one of this vocabulary, where it has one."""
+        own = self.specials.get("mask")
+        for spelling in _SPECIALS["mask"]:
+            text = text if own is None else text.replace(spelling, own)
+        return text
 
     def piece_id(self, token: str) -> int | None:
         """The id of a piece as it stands in the vocabulary; None where it does not."""
@@ -200,25 +210,35 @@ class Tokenizer:
             first.truncate(room)
             return self._rust.post_process(first)
         second = self._rust.encode(pair, add_special_tokens=False)
-        keep_first, keep_second = _longest_first(len(first), len(second), room)
+        keep_first, keep_second = longest_first(len(first), len(second), room)
         first.truncate(keep_first)
         second.truncate(keep_second)
+        _forget_place(second)
         return self._rust.post_process(first, second)
 
-    def _windows(self, text: str, pair: str | None, max_length: int, overlap: float, most: int) -> list[Encoded]:
-        room = max_length - self._rust.num_special_tokens_to_add(pair is not None)
-        front = None
-        long = self._rust.encode(_SURROGATE.sub("\ufffd", text), add_special_tokens=False)
-        if pair is not None:
-            front, long = long, self._rust.encode(_SURROGATE.sub("\ufffd", pair), add_special_tokens=False)
-            front.truncate(room // 2)
-            room -= len(front)
+    def _windows(
+        self, texts: Sequence[str], max_length: int, overlap: float, most: int, windowed: Windowed
+    ) -> list[Encoded]:
+        """Of one text or two, the windows over one of them, with the other one as it stands in front or behind."""
+        sides = [self._rust.encode(_SURROGATE.sub("\ufffd", text), add_special_tokens=False) for text in texts]
+        room = max_length - self._rust.num_special_tokens_to_add(len(sides) == 2)
+        place = 0 if windowed == "longer" and len(sides[0]) > len(sides[-1]) else len(sides) - 1
+        long, before, behind = sides[place], sides[:place], sides[place + 1 :]
+        lost = False
+        for other in (*before, *behind):
+            lost = len(other) > room // 2
+            other.truncate(room // 2)
+            room -= len(other)
         long.truncate(room, stride=int(overlap * room))
         parts = [long, *long.overflowing]
-        made = [
-            self._rust.post_process(part) if front is None else self._rust.post_process(front, part) for part in parts
+        if len(sides) == 2:
+            _forget_place(sides[1])
+        pairs = [
+            (part, behind[0]) if behind else (before[0], part) if before else (part, None) for part in parts[:most]
         ]
-        return [self._encoded(one, len(parts) > most and i == most - 1) for i, one in enumerate(made[:most])]
+        made = [self._rust.post_process(first, second) for first, second in pairs]
+        lost = lost or len(parts) > most
+        return [self._encoded(one, lost and i == len(made) - 1) for i, one in enumerate(made)]
 
     def _encoded(self, encoding: Encoding, truncated: bool) -> Encoded:
         ids, offsets = encoding.ids, encoding.offsets
@@ -228,7 +248,15 @@ class Tokenizer:
         return Encoded(ids, encoding.type_ids, offsets, encoding.sequence_ids, truncated)
 
 
-def _longest_first(first: int, second: int, room: int) -> tuple[int, int]:
+def _forget_place(second: Encoding) -> None:
+    """Of a text that was not cut the library keeps where it stood alone, and takes that for the first text of a pair:
+    then no piece of that says where it belongs. Cutting makes it forget."""
+    length = len(second)
+    second.pad(length + 1)
+    second.truncate(length)
+
+
+def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
     """Lengths after taking pieces from the longer side until both fit."""
     short = min(first, second, room // 2)
     long = room - short

@@ -17,12 +17,11 @@ from bertie.core import processes
 from bertie.core.errors import BertieError
 from bertie.core.runtime import autocast, choose_device, choose_dtype
 from bertie.data.batches import Example
-from bertie.training.model import TrainingModel
+from bertie.training.model import TrainingModel, untouched
 from bertie.training.optimizer import make_optimizer
 from bertie.training.out_of_memory import ADVICE, until_it_fits
 from bertie.training.settings import Training
 from bertie.training.shares import costs, epoch_steps, padded_tokens
-from bertie.training.state import random_state, set_random_state
 from bertie.training.used_rows import used_rows
 
 PLACES = (0.15, 0.5, 0.85)
@@ -65,32 +64,25 @@ def estimate_seconds(model: TrainingModel, examples: Sequence[Example], settings
     batches = sorted((batch for step in steps for batch in step), key=lambda batch: padded_tokens(row_costs, [batch]))
     chosen = [batches[int(place * (len(batches) - 1))] for place in PLACES]
     dtype, _ = choose_dtype(choose_device(settings.device), settings.dtype)
-    device, generators, training = next(model.parameters()).device, random_state(), model.training
-    gradients = [(p, p.grad) for p in model.parameters()]
-    try:
+    device = next(model.parameters()).device
+
+    def timed() -> float:
+        _backward(model, examples, chosen[1], dtype)  # the first one also claims memory
+        start = _clock(device)
+        for batch in chosen:
+            _backward(model, examples, batch, dtype)
+        return (_clock(device) - start) / padded_tokens(row_costs, chosen)
+
+    def smaller(reason: str) -> None:
+        if max(map(len, chosen)) == 1:
+            raise BertieError(f"memory ran out with a single row at once ({reason}), before training; {ADVICE}")
+        chosen[:] = [batch[: -(-len(batch) // 2)] for batch in chosen]
+
+    with untouched(model), used_rows(model, examples, settings.optimizer):
         model.train()
         model.checkpoint_activations(settings.activation_checkpointing)
-
-        def timed() -> float:
-            _backward(model, examples, chosen[1], dtype)  # the first one also claims memory
-            start = _clock(device)
-            for batch in chosen:
-                _backward(model, examples, batch, dtype)
-            return (_clock(device) - start) / padded_tokens(row_costs, chosen)
-
-        def smaller(reason: str) -> None:
-            if max(map(len, chosen)) == 1:
-                raise BertieError(f"memory ran out with a single row at once ({reason}), before training; {ADVICE}")
-            chosen[:] = [batch[: -(-len(batch) // 2)] for batch in chosen]
-
-        with used_rows(model, examples, settings.optimizer):
-            per_token = until_it_fits(timed, smaller)
-            updating = optimizer_seconds(model, settings)
-    finally:
-        for parameter, gradient in gradients:
-            parameter.grad = gradient
-        model.train(training)
-        set_random_state(generators)
+        per_token = until_it_fits(timed, smaller)
+        updating = optimizer_seconds(model, settings)
     tokens = sum(padded_tokens(row_costs, step) for step in steps)
     per_step = per_token * tokens / len(steps) / processes.count() + updating
     return Estimate(per_step, per_step * len(steps), len(steps))

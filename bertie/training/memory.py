@@ -24,12 +24,11 @@ from torch import Tensor, nn
 from bertie.core.runtime import autocast, choose_device, choose_dtype, free_memory
 from bertie.data.batches import Example
 from bertie.training.kept_tensors import KeptTensors
-from bertie.training.model import TrainingModel
+from bertie.training.model import TrainingModel, untouched
 from bertie.training.out_of_memory import until_it_fits
 from bertie.training.regularizing import copies
 from bertie.training.settings import Optimizer, Training
 from bertie.training.shares import costs, epoch_steps, padded_tokens
-from bertie.training.state import random_state, set_random_state
 from bertie.training.used_rows import used_rows
 
 PASSING = 2
@@ -82,24 +81,17 @@ def estimate_memory(model: TrainingModel, examples: Sequence[Example], settings:
     its batches.
     """
     free = free_memory(choose_device(settings.device))
-    generators, training = random_state(), model.training
-    gradients = [(p, p.grad) for p in model.parameters()]
     weights = sum(_bytes(tensor) for tensor in (*model.parameters(), *model.buffers()))
-    try:
+    with untouched(model), used_rows(model, examples, settings.optimizer):
         model.train()
-        with used_rows(model, examples, settings.optimizer):
-            trained = [p for p in model.parameters() if p.requires_grad]
-            refused: list[str] = []
-            activations = until_it_fits(
-                lambda: None if refused else _largest(model, examples, settings), smaller=refused.append
-            )
-            once, states = sum(map(_bytes, trained)), optimizer_bytes(trained, settings.optimizer)
-            return Memory(weights, once, states, activations, free, copies(settings) * once)
-    finally:
-        for parameter, gradient in gradients:
-            parameter.grad = gradient
-        model.train(training)
-        set_random_state(generators)
+        model.checkpoint_activations(settings.activation_checkpointing)
+        trained = [p for p in model.parameters() if p.requires_grad]
+        refused: list[str] = []
+        activations = until_it_fits(
+            lambda: None if refused else _largest(model, examples, settings), smaller=refused.append
+        )
+        once, states = sum(map(_bytes, trained)), optimizer_bytes(trained, settings.optimizer)
+        return Memory(weights, once, states, activations, free, copies(settings) * once)
 
 
 def optimizer_bytes(trained: Sequence[Tensor], settings: Optimizer) -> int:
@@ -149,9 +141,8 @@ def _saved(model: TrainingModel, examples: Sequence[Example], settings: Training
     def watch(_: nn.Module, given: tuple[Any, ...]) -> None:
         came_in[:] = [given]
 
-    before, uppermost = model.encoder.checkpointing, model.encoder.layers[-1]
+    uppermost = model.encoder.layers[-1]
     watching = uppermost.register_forward_pre_hook(watch)
-    model.checkpoint_activations(settings.activation_checkpointing)
     try:
         batch = model.collate(examples).to(device)
         with autocast(device, dtype), kept.watched():
@@ -161,7 +152,6 @@ def _saved(model: TrainingModel, examples: Sequence[Example], settings: Training
         del loss, again  # not before: they are held at the same time
     finally:
         watching.remove()
-        model.checkpoint_activations(before)
     return kept.most, kept.largest
 
 

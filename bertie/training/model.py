@@ -7,7 +7,8 @@ Knows nothing of optimisers, steps or files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from bertie.data.batches import Batch, Example
 from bertie.nn.encoder import Encoder
 from bertie.tasks.base import Task
 from bertie.training.devices import mean_of_parts
+from bertie.training.state import random_state, set_random_state
 
 StepLoss = Callable[[Encoder, Batch], Tensor]
 """One step's loss: the mean over the rows of the batch."""
@@ -62,6 +64,30 @@ class TrainingModel(nn.Module):
 
     def _plain_loss(self, encoder: Encoder, batch: Batch) -> Tensor:
         return loss_of(self.task, self.task.forward(encoder, batch), batch)
+
+
+@contextmanager
+def untouched(model: TrainingModel, *, weights: bool = False) -> Iterator[None]:
+    """Whatever is tried with a model meanwhile, afterwards it is as it was, and so are the random numbers.
+
+    `weights`: those too, of which a copy is held; what moves none of them needs no copy.
+    """
+    generators, training, checkpointing = random_state(), model.training, model.encoder.checkpointing
+    parameters = [(parameter, parameter.grad, parameter.requires_grad) for parameter in model.parameters()]
+    before = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()} if weights else None
+    for parameter in model.parameters():
+        parameter.grad = None  # what is added to a gradient is added in its place
+    try:
+        yield
+    finally:
+        if before is not None:
+            model.load_state_dict(before)
+        for parameter, gradient, wanted in parameters:
+            parameter.requires_grad_(wanted)
+            parameter.grad = gradient
+        model.checkpoint_activations(checkpointing)
+        model.train(training)
+        set_random_state(generators)
 
 
 def loss_of(task: Task, output: Any, batch: Batch) -> Tensor:

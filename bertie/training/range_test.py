@@ -19,7 +19,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import count, islice
@@ -32,12 +31,11 @@ from bertie.data.batches import Example
 from bertie.training.devices import make_accelerator
 from bertie.training.hooks import Hook, Step
 from bertie.training.loop import accumulate
-from bertie.training.model import TrainingModel
+from bertie.training.model import TrainingModel, untouched
 from bertie.training.optimizer import clip_gradient, make_optimizer, parameter_groups, parameters, set_rate
 from bertie.training.out_of_memory import Room, explained
 from bertie.training.settings import Training
 from bertie.training.shares import costs, epoch_steps, shares
-from bertie.training.state import random_state, set_random_state
 from bertie.training.used_rows import used_rows
 
 WINDOW = 9
@@ -145,7 +143,7 @@ def range_test(
     accelerator = make_accelerator(settings.device, str(dtype).removeprefix("torch."))
     losses: list[float] = []
     rates = [sweep.rate(step) for step in range(sweep.steps)]
-    with untouched(model), used_rows(model, examples, settings.optimizer), explained():
+    with untouched(model, weights=True), used_rows(model, examples, settings.optimizer), explained():
         seed_everything(settings.seed)
         model.checkpoint_activations(settings.activation_checkpointing)
         groups = parameter_groups(model.encoder, model.task, settings.optimizer)
@@ -183,20 +181,3 @@ def endless(row_costs: Sequence[int], settings: Training) -> Iterator[list[list[
     """The steps of all epochs."""
     for epoch in count():
         yield from epoch_steps(row_costs, settings, epoch)
-
-
-@contextmanager
-def untouched(model: TrainingModel) -> Iterator[None]:
-    """Whatever is done to a model meanwhile, afterwards it is as it was."""
-    generators, training = random_state(), model.training
-    before = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-    asking = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    try:
-        yield
-    finally:
-        model.load_state_dict(before)
-        for parameter, wanted in asking:
-            parameter.requires_grad_(wanted)
-            parameter.grad = None
-        model.train(training)
-        set_random_state(generators)

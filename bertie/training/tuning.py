@@ -1,7 +1,7 @@
-"""A tuning method inside the loop: its hook, its penalty, and what of a model is trained, in words.
+"""A tuning method inside the loop: its rates, its hook, its penalty, and what of a model is trained, in words.
 
-In:  a method that was applied to an encoder
-Out: a hook, a wrapper of the loss, a line for a person
+In:  a method that was applied to an encoder; for its rates the settings of the optimiser
+Out: rates, a hook, a wrapper of the loss, a line for a person
 Knows nothing of what the method does.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -20,7 +20,24 @@ from bertie.data.batches import Batch
 from bertie.nn.encoder import Encoder
 from bertie.training.hooks import Hook, Step
 from bertie.training.model import StepLoss, Wrapper
+from bertie.training.settings import Optimizer
 from bertie.tuning.base import Method, trained
+
+
+def filled_optimizer(optimizer: Optimizer, method: Method, rate: float, decay: float, head: float) -> Optimizer:
+    """The settings with the rates that were left open chosen, as the method wants them.
+
+    `rate`, `decay` from layer to layer and `head`, the factor of the head's rate, are those that are usual where all
+    weights are trained. A method raises the encoder's rate and not the head's; a given rate is that of all layers, and
+    the head's as far as `head` goes.
+    """
+    raised = 1.0 if optimizer.rate else method.rate_factor
+    return replace(
+        optimizer,
+        rate=optimizer.rate or rate * method.rate_factor,
+        layer_decay=optimizer.layer_decay or method.layer_decay() or (1.0 if optimizer.rate else decay),
+        head_rate_factor=optimizer.head_rate_factor or head / raised,
+    )
 
 
 class Tuner(Hook):

@@ -8,7 +8,7 @@ Knows nothing of how the search goes.
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from bertie.core.stderr import tell
 from bertie.data.given_rows import Data
 from bertie.predict import BasePredictor
 from bertie.trials.request import SearchRequest
-from bertie.workflow.api import assignments, parts
+from bertie.workflow.api import made
 from bertie.workflow.options import check_options
 from bertie.workflow.request import Reading, Say
 
@@ -48,12 +48,7 @@ def search(
         options: the other fields of `SearchRequest` and `Reading`: out, budget, storage, max_latency, trials, ...
     """
     check_options("search", options, SearchRequest, Reading)
-    names = {field.name for field in fields(Reading)}
-    reading = Reading(**{name: options.pop(name) for name in names & set(options)})
-    options |= {name: Path(options[name]) for name in ("out", "recipe") if options.get(name) is not None}
-    overrides = (*options.pop("overrides", ()), *assignments("", settings or {}))
-    request = SearchRequest(**parts(data, options), reading=reading, overrides=overrides, **options)
-    return run(request, say or tell)
+    return run(made(SearchRequest, settings, {"data": data, **options}), say or tell)
 
 
 def run(request: SearchRequest, say: Say, *, quiet: bool = False) -> SearchResult:

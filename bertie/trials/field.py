@@ -86,7 +86,7 @@ class Field:
                 "leave it out, and train with it once the search has said which recipe is best"
             )
         dtype, _ = choose_dtype(choose_device(recipe.training.device), recipe.training.dtype)
-        return cls(request, recipe, judged(splits, task), notes, dtype)
+        return cls(request, recipe, judged(splits, task, notes.say), notes, dtype)
 
     def settle(self, models: Sequence[str], allowed: Sequence[str], dtype: str) -> None:
         """The models and the number format as the search has decided them."""
@@ -122,8 +122,8 @@ class Field:
 
     @property
     def test(self) -> Rows:
-        """What judges at the end: the test rows, or the dev rows where there are none."""
-        return self.splits.dev if self.splits.test is None else self.splits.test
+        """What judges at the end."""
+        return self.splits.judging
 
     @property
     def default(self) -> Variation:
@@ -192,7 +192,6 @@ class Field:
         recipe = replace(recipe, max_length=bring_together(task, start, recipe))
         return Prepared(
             splits=self.splits,
-            test=self.test,
             task=task,
             start=start,
             examples=standing.examples,

@@ -7,26 +7,27 @@ Knows nothing of how the work is done.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import tomli_w
 
-from bertie.core.errors import ConfigError
+from bertie.core.errors import ConfigError, UsageError
 from bertie.core.stderr import tell
-from bertie.data.given_rows import Data, as_data
+from bertie.data.given_rows import Data, GivenRows, as_data
 from bertie.workflow.evaluate import run_evaluation
 from bertie.workflow.options import check_options
 from bertie.workflow.pretrain import run_pretraining
 from bertie.workflow.pretrain_request import PretrainRequest
 from bertie.workflow.rate import RateRequest, RateResult, run_rate
-from bertie.workflow.request import Loading, Reading, Say, TrainRequest
+from bertie.workflow.request import Loading, Reading, RunRequest, Say, TrainRequest
 from bertie.workflow.several import run_trainings
 from bertie.workflow.train import TrainResult
 
-PRETRAIN_PATHS = ("out", "recipe", "tokenizer", "words")
+R = TypeVar("R", bound=RunRequest)
 
 
 def train(data: Data, *, settings: dict[str, Any] | None = None, say: Say | None = None, **options: Any) -> TrainResult:
@@ -48,7 +49,7 @@ def train(data: Data, *, settings: dict[str, Any] | None = None, say: Say | None
         BertieError: with what was found, where, what was expected and what to do.
     """
     check_options("train", options, TrainRequest, Reading)
-    return run_trainings(_request(data, settings, options), say or tell)
+    return run_trainings(made(TrainRequest, settings, {"data": data, **options}), say or tell)
 
 
 def find_rate(
@@ -61,9 +62,8 @@ def find_rate(
     """
     check_options("find_rate", options, RateRequest, TrainRequest, Reading)
     own = {name: options.pop(name) for name in (_names(RateRequest) - {"training"}) & set(options)}
-    if own.get("plot") is not None:
-        own["plot"] = Path(own["plot"])
-    return run_rate(RateRequest(training=_request(data, settings, options), **own), say or tell)
+    training = made(TrainRequest, settings, {"data": data, **options})
+    return run_rate(RateRequest(training=training, **_typed(RateRequest, own)), say or tell)
 
 
 def pretrain(
@@ -75,14 +75,7 @@ def pretrain(
     tokenizer, out, budget, seed, ...
     """
     check_options("pretrain", options, PretrainRequest)
-    general = options.pop("general", None) or ()
-    options["general"] = tuple(map(str, [general] if isinstance(general, str | Path) else general))
-    if options.get("task") is not None:
-        options["task"] = str(options["task"])
-    options |= {name: Path(options[name]) for name in PRETRAIN_PATHS if options.get(name) is not None}
-    overrides = (*options.pop("overrides", ()), *assignments("", settings or {}))
-    request = PretrainRequest(corpus=tuple(map(str, corpus)), overrides=overrides, **options)
-    return run_pretraining(request, say or tell)
+    return run_pretraining(made(PretrainRequest, settings, {"corpus": corpus, **options}), say or tell)
 
 
 def evaluate(
@@ -101,28 +94,60 @@ def evaluate(
     return run_evaluation(loading, as_data(data), Reading(**options), metric=metric, say=tell)
 
 
-def _request(data: Data, settings: dict[str, Any] | None, options: dict[str, Any]) -> TrainRequest:
-    reading = Reading(**{name: options.pop(name) for name in _names(Reading) & set(options)})
-    options |= {name: Path(options[name]) for name in ("out", "recipe") if options.get(name) is not None}
-    overrides = (*options.pop("overrides", ()), *assignments("", settings or {}))
-    return TrainRequest(**parts(data, options), reading=reading, overrides=overrides, **options)
+def made(kind: type[R], settings: Mapping[str, Any] | None, options: Mapping[str, Any]) -> R:
+    """The request of plain arguments: its fields by their types, what says how files are read as its `reading`, and
+    settings behind the `overrides`.
+
+    UsageError, DataError: something else stands where a name or rows are expected. ConfigError: a setting that no
+    recipe can say.
+    """
+    given = dict(options)
+    if "reading" in _names(kind):
+        given["reading"] = Reading(**{name: given.pop(name) for name in _names(Reading) & set(given)})
+    values = _typed(kind, given)
+    values["overrides"] = (*values.get("overrides", ()), *_assignments("", settings or {}))
+    return kind(**values)
 
 
-def parts(data: Data, options: dict[str, Any]) -> dict[str, Any]:
-    """`data`, and what `options` have as `dev` and `test`, which are taken out of them, as requests hold them."""
-    beside = {name: options.pop(name) for name in ("dev", "test") if options.get(name) is not None}
-    return {name: as_data(value, name) for name, value in {"data": data, **beside}.items()}
+def _typed(kind: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as the fields of a request hold them."""
+    types = get_type_hints(kind)
+    return {name: _as_field(types[name], name, value) for name, value in given.items()}
+
+
+def _as_field(expected: Any, name: str, value: Any) -> Any:
+    """One argument: a name may be a path, several names one, and where rows may be named they may be given."""
+    kinds = get_args(expected) or (expected,)
+    if expected == tuple[str, ...]:
+        several = [value] if isinstance(value, str | os.PathLike) else value or ()
+        return tuple(_as_name(name, one) for one in several)
+    if value is None and type(None) in kinds:
+        return None
+    if GivenRows in kinds:
+        return as_data(value, name)
+    if Path in kinds:
+        return Path(_as_name(name, value))
+    return _as_name(name, value) if str in kinds and isinstance(value, os.PathLike) else value
+
+
+def _as_name(argument: str, value: object) -> str:
+    if not isinstance(value, str | os.PathLike):
+        raise UsageError(
+            f"{argument}: found a {type(value).__name__}, expected a name, as text or as a path; give one of a file or "
+            "a folder"
+        )
+    return os.fsdecode(value)
 
 
 def _names(settings: type[Any]) -> set[str]:
     return {field.name for field in fields(settings)}
 
 
-def assignments(prefix: str, settings: Mapping[str, Any]) -> Iterator[str]:
+def _assignments(prefix: str, settings: Mapping[str, Any]) -> Iterator[str]:
     """Settings as `--set` takes them: each value as it is written in a recipe."""
     for name, value in settings.items():
         if isinstance(value, Mapping):
-            yield from assignments(f"{prefix}{name}.", value)
+            yield from _assignments(f"{prefix}{name}.", value)
             continue
         try:
             yield f"{prefix}{name}={tomli_w.dumps({'value': value}).removeprefix('value = ').rstrip()}"

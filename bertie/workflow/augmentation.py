@@ -1,6 +1,6 @@
 """Augmentation as a person asks for it: synonyms of a file, a model that fills blanks, and rows made with them.
 
-In:  the recipe's settings, training rows and their examples; or a file of rows
+In:  the recipe's settings, training rows and their examples; or a file of rows, or rows themselves
 Out: what training reads; or a file with more rows
 Knows nothing of how a text is changed. Rows that judge a model never come here.
 """
@@ -12,25 +12,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bertie.bundle.checksums import stay_outside
 from bertie.bundle.folder import Model
 from bertie.core.errors import DataError, UsageError
 from bertie.core.files import new_file
 from bertie.core.runtime import choose_device
-from bertie.data.augmentation import Augmentation, AugmentedRounds, Augmenter, refuse_none
+from bertie.data.augmentation import Added, Augmentation, AugmentedRounds, Augmenter, refuse_none
 from bertie.data.batches import Example, Examples
 from bertie.data.catalogue import resolve
 from bertie.data.encoding import lines_of
 from bertie.data.formats import format_to_write, write_rows
-from bertie.data.readers import read_rows
+from bertie.data.given_rows import GivenRows
 from bertie.data.rows import Row, Rows
+from bertie.data.sources import ReadOptions, read
 from bertie.nn import checkpoint
 from bertie.objectives.pretraining import Pretraining
 from bertie.predict import Predictor, load_torch
 from bertie.text.augmentation.base import Candidates, Fill, Sources, Translate, is_han
 from bertie.text.augmentation.thesaurus import Thesaurus, own_groups
 from bertie.text.tokenizer import Tokenizer
-from bertie.workflow.request import Reading, Say
+from bertie.training.settings import Training
+from bertie.workflow.output import check_output
+from bertie.workflow.request import Say
 
 Encode = Callable[[Sequence[Row]], list[Example]]
 _BETWEEN = re.compile(r"[,，、;；\t]")
@@ -62,29 +64,49 @@ def augmented(examples: list[Example], rows: Rows, augmenter: Augmenter | None, 
     return AugmentedRounds(examples, rows, augmenter, encode)
 
 
-def run_augmentation(source: Path, target: Path, settings: Augmentation, reading: Reading, say: Say) -> int:
-    """Writes the rows of `source` and behind them their copies to `target`; returns how many copies there are."""
+def run_augmentation(
+    source: Path | GivenRows,
+    target: Path,
+    settings: Augmentation,
+    options: ReadOptions,
+    say: Say,
+    translate: tuple[Translate, Translate] | None = None,
+) -> Rows:
+    """Writes the rows of `source` and behind them their copies to `target`; returns all of them."""
     chosen = format_to_write(target, None)
-    stay_outside(target)
-    if target.exists() and source.exists() and target.samefile(source):
-        raise UsageError(f"{target}: is the file that is read; name another one")
-    rows = read_rows(source, reading.columns, reading.encoding, reading.skip_bad_rows)
-    for note in rows.notes:
-        say(note)
-    augmenter = make_augmenter(settings, rows.kind, 0)
-    if augmenter is None:
-        raise UsageError("found no way in which texts are to be changed; name one or more, such as --way synonym")
-    added = augmenter.added(rows)
-    refuse_none(added, rows, settings)
+    check_output(target, source, "OUT", "rows.jsonl")
+    rows, added = more_rows(source, settings, options, say, translate)
     with new_file(target, 0) as making:
-        notes = write_rows(replace(rows, rows=[*rows, *added.rows], lines=[]), making, chosen)
+        notes = write_rows(rows, making, chosen)
     for note in notes:
         say(note)
-    say(f"{target}: {added.told(len(rows))}")
+    say(f"{target}: {added.told(len(rows) - len(added.rows))}")
     say(
         "train on it with --dev and --test files of other rows: split off it, copies would judge what they were made of"
     )
-    return len(added.rows)
+    return rows
+
+
+def more_rows(
+    source: Path | GivenRows,
+    settings: Augmentation,
+    options: ReadOptions,
+    say: Say,
+    translate: tuple[Translate, Translate] | None = None,
+) -> tuple[Rows, Added]:
+    """The rows of `source` and behind them their copies; and these alone, with how they were made."""
+    rows = read(source, options)
+    for note in rows.notes:
+        say(note)
+    augmenter = make_augmenter(settings, rows.kind, Training().seed, translate)
+    if augmenter is None:
+        raise UsageError(
+            "found no way in which texts are to be changed; name one or more, such as --way synonym, or in Python "
+            'ways=["synonym"]'
+        )
+    added = augmenter.added(rows)
+    refuse_none(added, rows, settings)
+    return replace(rows, rows=[*rows, *added.rows], lines=[], beside=[]), added
 
 
 def read_synonyms(path: Path) -> list[list[str]]:

@@ -1,36 +1,42 @@
 """Rows from one format to another.
 
-In:  a file, how to read it, a path to write
+In:  a file or rows, how to read them, a path to write
 Out: a file that has been read again, and what a person should know of it
 Knows nothing of the command line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bertie.bundle.checksums import stay_outside
 from bertie.bundle.folder import TASKS
-from bertie.core.errors import UsageError
 from bertie.core.files import new_file
 from bertie.data.formats import FORMATS, format_of, format_to_write, write_rows
+from bertie.data.given_rows import GivenRows
 from bertie.data.kinds import columns_of
 from bertie.data.readers import read_rows
-from bertie.workflow.request import Reading
+from bertie.workflow.output import check_output
+from bertie.workflow.preparation import kind_for
+from bertie.workflow.request import Reading, Say
 
 
 def run_conversion(
-    source: Path, target: Path, reading: Reading, formats: tuple[str | None, str | None], say: Callable[[str], None]
+    source: Path | GivenRows,
+    target: Path,
+    reading: Reading,
+    formats: tuple[str | None, str | None],
+    say: Say,
+    task: str | None = None,
 ) -> int:
-    """Writes the rows of `source` to `target`, and returns how many; `formats`: from, to, None: the ending tells."""
+    """Writes the rows of `source` to `target`, and returns how many; `formats`: from, to, None: the ending tells.
+
+    `task` is what the rows are for; without it their columns tell.
+    """
     read_as = format_of(formats[0]).read if formats[0] else None
     chosen = format_to_write(target, formats[1])
-    stay_outside(target)
-    if target.exists() and source.exists() and target.samefile(source):
-        raise UsageError(f"{target}: is the file that is read; name another one")
-    rows = read_rows(source, reading.columns, reading.encoding, reading.skip_bad_rows, read_as=read_as)
+    check_output(target, source, "OUT", "rows.jsonl")
+    rows = read_rows(source, reading.columns, reading.encoding, reading.skip_bad_rows, kind_for(task), read_as)
     for note in rows.notes:
         say(note)
     with new_file(target, 0) as making:
@@ -59,7 +65,7 @@ def readable_data(found: dict[str, list[dict[str, Any]]]) -> str:
     lines = ["formats"]
     for one in found["formats"]:
         use = "read, written" if one["written"] else "read"
-        lines.append(f"  {one['name']:<13} {use:<14} {' '.join(one['endings']):<15} {one['about']}")
+        lines.append(f"  {one['name']:<13} {use:<14} {' '.join(one['endings']):<18} {one['about']}")
     lines.append("kinds of rows, each with the columns that show it")
     for kind in found["kinds"]:
         lines.append(f"  {kind['name']} ({', '.join(kind['tasks']) or 'no task yet'})")

@@ -18,11 +18,13 @@ import numpy as np
 from bertie.core.files import write_text
 from bertie.data.rows import Rows
 from bertie.data.times import Fold
-from bertie.metrics.intervals import Interval, fold_interval
+from bertie.evaluation.phrases import METRICS
+from bertie.metrics.intervals import ANY, Interval, fold_interval
 from bertie.tasks.base import Answer, Task
 from bertie.workflow.members import Trained
 
 OUT_OF_FOLD = "out_of_fold.jsonl"
+CORRELATIONS = ("spearman", "pearson")
 
 
 def cross_validated(trained: Sequence[Trained], folds: Sequence[Fold], rows: Rows, task: Task) -> dict[str, Any]:
@@ -38,14 +40,16 @@ def cross_validated(trained: Sequence[Trained], folds: Sequence[Fold], rows: Row
         name: [_value(task, several[0].floors[name], part) for several, part in zip(of_fold, held, strict=True)]
         for name in _shared_floors(trained)
     }
+    metric = task.evaluate(of_fold[0][0].judged, held[0]).primary
+    within = _range(metric)
     return {
         "folds": len(folds),
         "seeds": len(of_fold[0]),
-        "metric": task.evaluate(of_fold[0][0].judged, held[0]).primary,
-        **_figures(values, share),
+        "metric": metric,
+        **_figures(values, share, within),
         "values": values,
         "floors": {
-            name: {**_figures(found, share), "difference": _figures(np.subtract(values, found).tolist(), share)}
+            name: {**_figures(found, share, within), "difference": _figures(np.subtract(values, found).tolist(), share)}
             for name, found in floors.items()
         },
     }
@@ -102,8 +106,17 @@ def _value(task: Task, answers: list[Answer], rows: Rows) -> float:
     return task.evaluate(answers, rows).value
 
 
-def _figures(values: Sequence[float], share: float) -> dict[str, float]:
-    between: Interval = fold_interval(values, share)
+def _range(metric: str) -> tuple[float, float]:
+    """The least and the largest value that a metric can have; of one that nobody knows here, any."""
+    if metric in METRICS:
+        return 0.0, 1.0
+    if metric in CORRELATIONS:
+        return -1.0, 1.0
+    return ANY
+
+
+def _figures(values: Sequence[float], share: float, within: tuple[float, float] = ANY) -> dict[str, float]:
+    between: Interval = fold_interval(values, share, within=within)
     deviation = float(np.std(values, ddof=1))
     return {"mean": between.value, "deviation": deviation, "low": between.low, "high": between.high}
 

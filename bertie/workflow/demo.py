@@ -94,8 +94,8 @@ class DemoResult:
     predictions: list[tuple[str, dict[str, Any]]]
 
 
-def run_demo(lang: str, out: Path | None, say: Callable[[str], None]) -> DemoResult:
-    """Trains on the demo data of a language and answers a few texts."""
+def run_demo(lang: str, out: Path | None, say: Callable[[str], None], *, quiet: bool = False) -> DemoResult:
+    """Trains on the demo data of a language and answers a few texts; `quiet`: without a bar on a terminal."""
     if lang not in TEXTS:
         raise UsageError(f"--lang {lang!r}: there are {', '.join(TEXTS)}")
     own = Path("runs") / f"demo-{lang}"
@@ -109,8 +109,9 @@ def run_demo(lang: str, out: Path | None, say: Callable[[str], None]) -> DemoRes
     data = out / RUN_FOLDER / "data"
     write(rows_of(lang, plan), data, plan.dev)
     left = round(BUDGET - (time.monotonic() - began))
+    overrides = (*plan.settings(), *(["training.progress=never"] if quiet else []))
     request = TrainRequest(
-        data=str(data), model=default_model(lang), out=out, budget=left, overwrite=True, overrides=plan.settings()
+        data=str(data), model=default_model(lang), out=out, budget=left, overwrite=True, overrides=overrides
     )
     result = run_training(request, say)
     answers = result.predictor.predict(TEXTS[lang])

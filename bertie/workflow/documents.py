@@ -17,6 +17,7 @@ import torch
 
 from bertie.core.version import __version__
 from bertie.data.rows import Rows
+from bertie.evaluation.floor_files import FLOORS
 from bertie.evaluation.judge import Judgement
 from bertie.evaluation.phrases import language_of
 from bertie.evaluation.report import DataPart, Report
@@ -43,16 +44,18 @@ def report_of(
         figure=judgement.interval,
         rows=judgement.rows,
         metrics={name: value for name, value in scores.metrics.items() if name != "unseen_labels"},
-        floors={name: FloorFigure(floor.interval, floor.difference) for name, floor in judgement.floors.items()},
+        floors=floor_figures(judgement),
         columns=task.columns,
         language=language_of(text for row in prepared.test for text in task.texts(row)),
         on_dev=prepared.splits.test is None,
+        # A task may leave rows out that it cannot judge by.
+        seen=min(prepared.splits.seen.get("dev" if prepared.splits.test is None else "test", 0), judgement.rows),
         base_model=prepared.start.source.name,
-        unseen_labels=int(details.get("unseen_labels", 0)),
+        unseen=details.get("unseen", {}),
         per_class=details.get("per_class", ()),
         confusion=details.get("confusion"),
         losses=[(entry["step"], entry["loss"]) for entry in log if "loss" in entry],
-        dev_scores=[(entry["step"], entry[scores.primary]) for entry in log if "score" in entry],
+        dev_scores=dev_scores(prepared, log, scores.primary),
         kept_step=kept_step,
         mistakes=judgement.mistakes,
         data=data_parts(prepared),
@@ -61,6 +64,23 @@ def report_of(
         environment=environment(),
         seconds=seconds,
     )
+
+
+def floor_figures(judgement: Judgement) -> dict[str, FloorFigure]:
+    """The floors of a judgement, each with whether its answers are the encoder's."""
+    reading = {name for name, kind in FLOORS.classes().items() if kind.reads_encoder}
+    return {
+        name: FloorFigure(floor.interval, floor.difference, name in reading) for name, floor in judgement.floors.items()
+    }
+
+
+def dev_scores(prepared: Prepared, log: Sequence[Mapping[str, Any]], metric: str) -> list[tuple[float, float]]:
+    """(step, the metric on the dev rows); none where rows of another form than the dev rows judge, which have other
+    metrics, nor of few examples, which have no dev rows but those that they learn from.
+    """
+    if prepared.splits.dev is prepared.splits.train:
+        return []
+    return [(entry["step"], entry[metric]) for entry in log if metric in entry]
 
 
 def environment() -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Vectors of texts, from a bundle of the embedding task or from an encoder as it came.
 
 In:  a bundle, or an alias, folder or hub name; a list of texts, or a file name, or `-`
-Out: vectors (N, D) of length one; JSON lines on stdout, or a file of the kind that its ending names
+Out: vectors (N, D) of length one; JSON lines on stdout, or a file of the kind that its ending names, with the marks by
+     which a person knows the rows again
 Knows nothing of the command line.
 """
 
@@ -9,8 +10,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, tee
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +24,20 @@ from bertie.bundle.folder import Model
 from bertie.core.errors import UsageError
 from bertie.core.files import new_file
 from bertie.core.runtime import choose_device, choose_dtype
-from bertie.data import vector_files
-from bertie.data.rows import ROWS_PER_BLOCK, check_several
+from bertie.data import answer_table, vector_files
+from bertie.data.rows import ROWS_PER_BLOCK, Row, check_several
 from bertie.predict import Predictor, load_torch
 from bertie.tasks.embedding import Embedding, EmbeddingSettings
 from bertie.workflow.choose import load_start
 from bertie.workflow.learned_columns import options_for
-from bertie.workflow.predict import Source, check_output, rows_of
+from bertie.workflow.output import check_output
+from bertie.workflow.predict import Asked, Source, marks_of, placed, rows_of
 from bertie.workflow.request import Loading, Reading, Say
 
 # N texts, D width
 Floats = NDArray[np.float32]
+Marked = tuple[Row, Floats]
+"""What says which row a vector (D,) is of, its id or its line, and the vector."""
 ENDINGS = (".jsonl", ".npy", ".parquet")
 
 
@@ -101,24 +105,31 @@ def stream(predictor: Predictor, texts: Iterable[str], size: int | None) -> Iter
 def run_embedding(
     loading: Loading, source: Source, output: Path | None, reading: Reading, say: Say, size: int | None
 ) -> None:
-    """Writes a vector a row, in order. All rows are checked before the first one is written, and none is held."""
+    """Writes a vector a row, in order, with the row's id where it has one; and its line where bad rows are left out.
+
+    All rows are checked before the first vector is written, and none is held.
+    """
     if output is not None:
-        check_output(output, source, "vectors.npy")
-        if output.suffix.lower() not in ENDINGS:
-            raise UsageError(f"--output {output}: expected a name that ends with {', '.join(ENDINGS)}")
+        _check_file(output, source, reading)
     predictor = embedder(loading.model, loading.dtype, loading.device)
     check_size(predictor, size)
     with rows_of(source, options_for(loading.model, predictor.task, reading), say) as rows:
-        texts = (row if isinstance(row, str) else predictor.task.texts(row)[0] for row in rows)
-        vectors = stream(predictor, texts, size)
+        with_lines = reading.skip_bad_rows
+        vectors = _marked(predictor, rows, size, with_lines)
         if output is None:
             sys.stdout.writelines(map(_line, vectors))
-        else:
-            write_vectors(output, vectors, (sum(1 for _ in rows), width_of(predictor, size)))
+            return
+        marks: dict[str, pa.DataType] = {}
+        if output.suffix.lower() == ".parquet":  # its columns are to be known before the first vector
+            marks = answer_table.column_types(_marks(placed(rows, with_lines)))
+        write_vectors(output, vectors, (sum(1 for _ in rows), width_of(predictor, size)), marks)
 
 
-def write_vectors(path: Path, vectors: Iterator[Floats], shape: tuple[int, int]) -> None:
-    """Vectors (D,), as they come, as JSON lines, an array of numpy, or a Parquet table with a column `vector`.
+def write_vectors(
+    path: Path, vectors: Iterator[Marked], shape: tuple[int, int], marks: Mapping[str, pa.DataType]
+) -> None:
+    """Vectors, as they come, as JSON lines with their marks, an array of numpy without them, or a Parquet table with a
+    column for each of `marks` and one `vector`.
 
     `shape` is (N, D), of all of them.
     """
@@ -126,7 +137,7 @@ def write_vectors(path: Path, vectors: Iterator[Floats], shape: tuple[int, int])
         if path.suffix.lower() == ".npy":
             _write_array(temporary, vectors, shape)
         elif path.suffix.lower() == ".parquet":
-            _write_table(temporary, vectors, shape[1])
+            _write_table(temporary, vectors, shape[1], marks)
         else:
             with temporary.open("w", encoding="utf-8") as file:
                 file.writelines(map(_line, vectors))
@@ -152,21 +163,47 @@ def shortened(vectors: Floats, size: int | None) -> Floats:
     return vectors[:, :size] / lengths
 
 
-def _write_array(path: Path, vectors: Iterator[Floats], shape: tuple[int, int]) -> None:
+def _check_file(output: Path, source: Source, reading: Reading) -> None:
+    check_output(output, source, "--output", "vectors.npy")
+    if output.suffix.lower() not in ENDINGS:
+        raise UsageError(f"--output {output}: expected a name that ends with {', '.join(ENDINGS)}")
+    if output.suffix.lower() == ".npy" and reading.skip_bad_rows:
+        raise UsageError(
+            f"--output {output}: an array cannot say which rows --skip-bad-rows left out, so nobody would know whose "
+            "vectors they are; name a file that ends with .jsonl or .parquet, whose vectors have their lines"
+        )
+
+
+def _marked(predictor: Predictor, rows: Asked, size: int | None, with_lines: bool) -> Iterator[Marked]:
+    """The vector of each row, in order, with its marks; no more than a block is held."""
+    asked, kept = tee(placed(rows, with_lines))
+    texts = (row if isinstance(row, str) else predictor.task.texts(row)[0] for _, row in asked)
+    return zip(_marks(kept), stream(predictor, texts, size), strict=True)
+
+
+def _marks(rows: Iterable[tuple[Row, str | Row]]) -> Iterator[Row]:
+    return (marks_of(marked | row if isinstance(row, dict) else marked) for marked, row in rows)
+
+
+def _write_array(path: Path, vectors: Iterator[Marked], shape: tuple[int, int]) -> None:
     """What `np.save` writes, without all vectors at once."""
     with path.open("wb") as file:
         descr = np.lib.format.dtype_to_descr(np.dtype(np.float32))
         np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
-        file.writelines(vector.tobytes() for vector in vectors)
+        file.writelines(vector.tobytes() for _, vector in vectors)
 
 
-def _write_table(path: Path, vectors: Iterator[Floats], width: int) -> None:
-    with pq.ParquetWriter(path, pa.schema([("vector", pa.list_(pa.float32(), width))])) as writer:
+def _write_table(path: Path, vectors: Iterator[Marked], width: int, marks: Mapping[str, pa.DataType]) -> None:
+    schema = pa.schema([*marks.items(), ("vector", pa.list_(pa.float32(), width))])
+    with pq.ParquetWriter(path, schema) as writer:
         while group := list(islice(vectors, ROWS_PER_BLOCK)):
-            column = pa.FixedSizeListArray.from_arrays(pa.array(np.concatenate(group)), width)
-            writer.write_table(pa.table({"vector": column}))
+            columns = [answer_table.column([one.get(name) for one, _ in group], kind) for name, kind in marks.items()]
+            numbers = pa.array(np.concatenate([vector for _, vector in group]))
+            columns.append(pa.FixedSizeListArray.from_arrays(numbers, width))
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
 
 
-def _line(vector: Floats) -> str:
+def _line(one: Marked) -> str:
     """Nine digits hold a float32."""
-    return json.dumps({"vector": [float(f"{number:.9g}") for number in vector]}) + "\n"
+    marks, vector = one
+    return json.dumps(marks | {"vector": [float(f"{number:.9g}") for number in vector]}, ensure_ascii=False) + "\n"

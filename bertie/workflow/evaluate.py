@@ -16,12 +16,14 @@ from typing import Any
 from bertie.core.errors import DataError, ModelError
 from bertie.data.corpus_reader import open_rows, open_sources
 from bertie.data.given_rows import GivenRows
+from bertie.data.label_spelling import advice
 from bertie.data.readers import is_folder
 from bertie.data.rows import Rows
 from bertie.data.sources import HUB, ReadOptions, hub_parts, read, split_files
 from bertie.evaluation.floor_files import load_floors
 from bertie.evaluation.floors.base import Ground
 from bertie.evaluation.judge import judge, to_json
+from bertie.evaluation.phrases import counted
 from bertie.predict import BasePredictor, Predictor, load
 from bertie.tasks.base import Answer
 from bertie.workflow.choose import load_start
@@ -57,8 +59,9 @@ def run_evaluation(
     seconds = time.monotonic() - began
     floors = floor_answers(Path(loading.model) / FLOORS, predictor, rows, say)
     judgement = judge(predictor.task, rows, answers, floors, metric)
-    if unseen := int(judgement.scores.metrics.get("unseen_labels", 0)):
-        say(f"{unseen} labels of {rows.source} were never seen in training; their rows are scored wrong")
+    if unseen := judgement.scores.details.get("unseen"):
+        known = {row["label"] for row in judgement.scores.details.get("per_class", ())} - set(unseen)
+        say(f"{rows.source}: labels never seen in training, scored wrong: {counted(unseen)}{advice(unseen, known)}")
     return to_json(judgement, seconds)
 
 

@@ -7,6 +7,7 @@ Knows nothing of the command line, of training, or of how a format stores weight
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from bertie.nn.hf_classification import ExportedClassifier, load_classifier, sav
 from bertie.predict import Predictor, load, load_torch
 from bertie.tasks.classification import Classification
 from bertie.text.tokenizer import Tokenizer
+from bertie.workflow.learned_columns import DATA
 
 TOLERANCE = 1e-3
 """Largest change of a logit."""
@@ -52,6 +54,8 @@ def run_export(model: str | Path, format_: str, out: Path) -> str:
     predictor.task.cpu()
     heavy = [*predictor.model.encoder.parameters(), *predictor.task.parameters()]
     with new_folder(out, sum(weight.nbytes for weight in heavy)) as making:
+        if FORMATS[format_] is small and (Path(model) / DATA).is_file():
+            shutil.copyfile(Path(model) / DATA, making / DATA)  # it says which columns a file is read by
         said = FORMATS[format_](predictor, making)
     return f"{out}: {said}"
 

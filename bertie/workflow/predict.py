@@ -15,9 +15,8 @@ from itertools import tee
 from pathlib import Path
 from typing import Any
 
-from bertie.bundle.checksums import stay_outside
 from bertie.core.errors import UsageError
-from bertie.core.files import check_place, new_file
+from bertie.core.files import new_file
 from bertie.data import answer_table
 from bertie.data.rows import Row
 from bertie.data.sources import ReadOptions
@@ -25,6 +24,7 @@ from bertie.data.unlabelled import Unlabelled, unlabelled_rows, unlabelled_strea
 from bertie.predict import BasePredictor, load
 from bertie.tasks.base import Answer
 from bertie.workflow.learned_columns import options_for
+from bertie.workflow.output import check_output
 from bertie.workflow.request import Loading, Reading, Say
 
 Source = list[str] | str
@@ -40,7 +40,7 @@ MARKS = ("line", "id")
 def run_prediction(loading: Loading, source: Source, output: Path | None, reading: Reading, say: Say) -> None:
     """Writes one answer a row. All rows are checked before the first answer is written, and none is held."""
     if output is not None:
-        check_output(output, source, "answers.jsonl")
+        check_output(output, source, "--output", "answers.jsonl")
         _check_ending(output)
     predictor = load(loading.model, loading.dtype, loading.device)
     with rows_of(source, options_for(loading.model, predictor.task, reading), say) as rows:
@@ -51,18 +51,9 @@ def run_prediction(loading: Loading, source: Source, output: Path | None, readin
             _write(output, answered)
 
 
-def check_output(output: Path, source: Source, example: str) -> None:
-    """UsageError where no file can be written, or where it is the one that is read; `example` is a name that would
-    do."""
-    stay_outside(output)
-    check_place(output, "--output", example)
-    if isinstance(source, str) and output.is_file() and Path(source).exists() and output.samefile(source):
-        raise UsageError(f"--output {output}: is the file that is read, which would be lost; name another one")
-
-
 def answers_of(predictor: BasePredictor, rows: Asked, *, with_lines: bool) -> Answered:
     """Each row, with its line where it has one and that is wanted, and its answer; no more than a block is held."""
-    asked, kept = tee(_placed(rows, with_lines))
+    asked, kept = tee(placed(rows, with_lines))
     answers = predictor.stream(row for _, row in asked)
     for (marked, row), answer in zip(kept, answers, strict=True):
         yield marked | (row if isinstance(row, dict) else {predictor.task.columns[0]: row}), answer
@@ -71,11 +62,15 @@ def answers_of(predictor: BasePredictor, rows: Asked, *, with_lines: bool) -> An
 def line(answered: tuple[Row, Answer]) -> str:
     """An answer as one line of JSON."""
     row, answer = answered
-    marks = {name: row[name] for name in MARKS if name in row}
-    return json.dumps(marks | answer, ensure_ascii=False) + "\n"
+    return json.dumps(marks_of(row) | answer, ensure_ascii=False) + "\n"
 
 
-def _placed(rows: Asked, with_lines: bool) -> Iterator[tuple[Row, str | Row]]:
+def marks_of(row: Row) -> Row:
+    """What of a row says which one it is."""
+    return {name: row[name] for name in MARKS if name in row}
+
+
+def placed(rows: Asked, with_lines: bool) -> Iterator[tuple[Row, str | Row]]:
     """Where each row stands, as columns, and the row."""
     if isinstance(rows, Unlabelled):
         return (({"line": number} if with_lines else {}, row) for number, row in rows.placed())

@@ -77,7 +77,6 @@ class Prepared:
     """What training starts from."""
 
     splits: Splits
-    test: Rows
     task: Task
     start: Start
     examples: Examples
@@ -94,6 +93,11 @@ class Prepared:
     """What was chosen for the person, each with its reason."""
     augmenter: Augmenter | None
     """What made the copies among the examples; of the rows of a fold it makes others."""
+
+    @property
+    def test(self) -> Rows:
+        """The rows that judge at the end."""
+        return self.splits.judging
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ def prepare_rows(
     task = make_task(request.task, splits.train, recipe)
     for note in announce(recipe.training, task, method):
         say(note)
-    splits = judged(splits, task)
+    splits = judged(splits, task, say)
     look(splits, task)
     for note in task.expect(splits.train, splits.dev):
         say(note)
@@ -181,17 +185,15 @@ def assemble(splits: Splits, task: Task, chosen: Chosen, notes: Notes) -> Prepar
     learned = studied(splits.train, ground, notes.say)
     encode = partial(task.encode, tokenizer=start.tokenizer, max_length=length)
     examples = encode(list(learned))
-    say_cut(examples, length, start, notes.say)
-    test = splits.test if splits.test is not None else splits.dev
+    say_cut(examples, task, length, start, notes.say)
     # A floor says what the rows themselves are worth, so that what copies bring is seen beside it.
-    floors = fit_floors(learned, test, ground, chosen.floor_rows)
+    floors = fit_floors(learned, splits.judging, ground, chosen.floor_rows)
     for line in told(floors.drawn, len(learned)):
         notes.say(line)
     grown = augmented(examples, learned, augmenter, encode, notes.say)
     method = make_method(recipe.method, recipe.tuning)
     return Prepared(
         splits=splits,
-        test=test,
         task=task,
         start=start,
         examples=grown,
@@ -214,13 +216,17 @@ def studied(rows: Rows, ground: Ground, say: Say) -> Rows:
     return learned
 
 
-def say_cut(examples: list[Example], length: int, start: Start, say: Say) -> None:
-    """How many texts are longer than the model reads, and what to do about it."""
-    cut = sum(sequence.truncated for example in examples for sequence in example.sequences)
-    if cut:
-        longer = length < min(LONG, start.encoder.config.max_length)
-        more = f"max_length={LONG} takes more" if longer else "task.long_texts=windows reads all of them"
-        say(f"{cut} of {len(examples)} texts are cut at {length} tokens; --set {more}")
+def say_cut(examples: list[Example], task: Task, length: int, start: Start, say: Say) -> None:
+    """How many rows have a text that is longer than the model reads, and what to do about it."""
+    cut = sum(any(sequence.truncated for sequence in example.sequences) for example in examples)
+    if not cut:
+        return
+    windows = task.description().get("settings", {}).get("long_texts") == "windows"
+    more = "divide them" if windows else "--set task.long_texts=windows reads all of them"
+    if length < min(LONG, start.encoder.config.max_length):
+        more = f"--set max_length={LONG} takes more"
+    how = f"not read to their end, though in windows of {length} tokens" if windows else f"cut at {length} tokens"
+    say(f"{cut} of {len(examples)} texts are {how}; {more}")
 
 
 def bring_together(task: Task, start: Start, recipe: Recipe) -> int:
@@ -243,9 +249,9 @@ def draw_head(task: Task, encoder: Encoder, seed: int) -> None:
 
 def read_splits(request: TrainRequest, seed: int, say: Say) -> Splits:
     """The rows of a request; says what was chosen in reading them."""
-    kind = None if request.task is None else TASKS.get(request.task).kind
-    options = read_options(request.reading, kind)
+    options = read_options(request.reading, kind_for(request.task))
     splits = load_splits(request.data, request.dev, request.test, seed, options)
+    splits = replace(splits, notes=[*splits.notes, *splits.told_seen])
     for note in splits.notes:
         say(note)
     tested = "none" if splits.test is None else str(len(splits.test))
@@ -253,9 +259,28 @@ def read_splits(request: TrainRequest, seed: int, say: Say) -> Splits:
     return splits
 
 
-def judged(splits: Splits, task: Task) -> Splits:
-    """The same with the rows that judge as the task scores them."""
-    return replace(splits, dev=task.accept(splits.dev), test=splits.test and task.accept(splits.test))
+def judged(splits: Splits, task: Task, say: Say) -> Splits:
+    """The same with the rows that judge as the task scores them; says what it has to say of them. UsageError where the
+    metric that was asked for is none by which they can be judged.
+    """
+    made = replace(splits, dev=task.accept(splits.dev), test=splits.test and task.accept(splits.test))
+    for rows in filter(None, (made.dev, made.test)):
+        choices = task.metrics_on(rows)
+        if task.metric and choices and task.metric not in choices:
+            raise UsageError(
+                f"training.metric is {task.metric!r}; the rows of {rows.source} are judged by one of "
+                f"{', '.join(choices)}, of which the larger is better"
+            )
+    known = _notes(splits)
+    for note in _notes(made):
+        if note not in known:
+            say(note)
+    return made
+
+
+def _notes(splits: Splits) -> list[str]:
+    """What was said of the rows that judge."""
+    return splits.dev.notes + ([] if splits.test is None else splits.test.notes)
 
 
 def same_rows(splits: Splits, before: dict[str, str], run: RunFolder) -> dict[str, str]:
@@ -269,6 +294,11 @@ def same_rows(splits: Splits, before: dict[str, str], run: RunFolder) -> dict[st
             "began; give it the same files, --seed and columns, or start again without --resume but with --overwrite"
         )
     return rows
+
+
+def kind_for(task: str | None) -> str | None:
+    """The kind of rows that the task of this name reads; None: the columns tell. UsageError: there is no such task."""
+    return None if task is None else TASKS.get(task).kind
 
 
 def read_options(reading: Reading, kind: str | None = None) -> ReadOptions:

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bertie.bundle.checksums import stay_outside
-from bertie.core.files import check_place, write_text
+from bertie.core.files import write_text
 from bertie.data.batches import of_epoch
 from bertie.data.given_rows import GivenRows
 from bertie.evaluation.phrases import language_of
@@ -23,6 +22,7 @@ from bertie.training.range_test import WINDOW, Curve, Sweep, range_test
 from bertie.training.run import RunFolder
 from bertie.training.settings import Optimizer, Training
 from bertie.training.tuning import Tuner
+from bertie.workflow.output import check_output
 from bertie.workflow.preparation import Notes, Prepared, prepare
 from bertie.workflow.request import Say, TrainRequest
 from bertie.workflow.train import Extent, begin, fill
@@ -111,7 +111,7 @@ def run_rate(request: RateRequest, say: Say) -> RateResult:
     """Prepares as a training does, in a folder that is gone afterwards, and tries the rates."""
     asked = replace(request.training, resume=False, overwrite=False)
     page = request.plot or Path("runs") / f"{asked.name}-rate.html"
-    check_page(page)
+    check_output(page, None, "--plot", "rate.html")
     with tempfile.TemporaryDirectory() as folder, RunFolder(Path(folder) / "run") as run:
         prepared = prepare(asked, asked.settings(), run, Notes(say))
     training = filled(prepared)
@@ -124,12 +124,6 @@ def run_rate(request: RateRequest, say: Say) -> RateResult:
     arguments = "" if rate is None else taking(rate, training.optimizer, filled(prepared, rate).optimizer)
     write_text(page, render(_page(asked, prepared, curve, arguments)))
     return RateResult(curve, usual, page, arguments)
-
-
-def check_page(page: Path) -> None:
-    """UsageError where no page can be written, said before minutes are spent on it."""
-    stay_outside(page)
-    check_place(page, "--plot", "rate.html")
 
 
 def filled(prepared: Prepared, rate: float | None = None) -> Training:

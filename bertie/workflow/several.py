@@ -154,18 +154,23 @@ def _same_members(run: RunFolder, request: TrainRequest, folds: list[Fold]) -> N
 def _members(
     request: TrainRequest, trained: list[Trained], mixed: Mix, prepared: Prepared, judgement: Judgement
 ) -> dict[str, Any]:
-    """Each member on the dev rows and, unless it judged its fold, on the test rows; and the combination on dev."""
+    """Each member on the dev rows and, unless it judged its fold, on the test rows; and the combination on dev. Dev
+    rows of another form than those that judge have other metrics and no figure here."""
     task, name = prepared.task, judgement.scores.primary
     listed = [
         {
             "name": one.name,
             "in": one.name in mixed.members,
-            "dev": one.metrics[name],
+            **_dev(one.metrics, name),
             **({} if one.job.fold else {"test": task.evaluate(one.judged, prepared.test).value}),
         }
         for one in trained
     ]
-    return {"combine": request.combined, "metric": name, "dev": mixed.dev.metrics[name], "trained": listed}
+    return {"combine": request.combined, "metric": name, **_dev(mixed.dev.metrics, name), "trained": listed}
+
+
+def _dev(metrics: Mapping[str, float], name: str) -> dict[str, float]:
+    return {"dev": metrics[name]} if name in metrics else {}
 
 
 def _publish(

@@ -38,7 +38,7 @@ from bertie.training.regularizing import regularized
 from bertie.training.run import RunFolder
 from bertie.training.settings import Training
 from bertie.training.state import Evaluation
-from bertie.training.tuning import Tuner, penalised, share
+from bertie.training.tuning import Tuner, filled_optimizer, penalised, share
 from bertie.tuning.base import Method
 from bertie.tuning.full import Full
 from bertie.workflow.claim import claim_folder, claim_run
@@ -268,15 +268,12 @@ class Extent:
 def fill(training: Training, extent: Extent, defaults: Defaults, method: Method | None = None) -> Training:
     """The settings with what was left open chosen for this extent, and as the task and the tuning method want it."""
     method = method or Full()
-    optimizer = training.optimizer
     rows, layers = extent.rows, extent.layers
     few = rows < FEW_ROWS
     rate = (FEW_RATE if few else SHALLOW_RATE if layers <= SHALLOW else RATE) * defaults.rate_factor
-    rate *= method.rate_factor
     if defaults.layer_decay == 1.0 and not few:
         rate *= min(1.0, NARROW / extent.width)
-    raised = 1.0 if optimizer.rate else method.rate_factor  # by the method, above the head's; a given rate is both's
-    decay = method.layer_decay() or (1.0 if few or layers <= SHALLOW else defaults.layer_decay or DEEP_DECAY)
+    decay = 1.0 if few or layers <= SHALLOW else defaults.layer_decay or DEEP_DECAY
     keep: Literal["last", "best"] = "last" if extent.dev_rows < FEW_DEV or method.keeps_last else "best"
     affordable = min(max(round(COMPUTE / extent.epoch_compute), defaults.fewest_epochs), MOST_EPOCHS)
     return replace(
@@ -284,12 +281,7 @@ def fill(training: Training, extent: Extent, defaults: Defaults, method: Method 
         epochs=training.epochs or (FEW_EPOCHS if few else affordable),
         rows_per_batch=training.rows_per_batch or min(max(rows // STEPS, FEWEST_A_BATCH), defaults.most_rows),
         keep=keep if training.keep == "auto" else training.keep,
-        optimizer=replace(
-            optimizer,
-            rate=optimizer.rate or rate,
-            layer_decay=optimizer.layer_decay or method.layer_decay() or (1.0 if optimizer.rate else decay),
-            head_rate_factor=optimizer.head_rate_factor or defaults.head_rate_factor / raised,
-        ),
+        optimizer=filled_optimizer(training.optimizer, method, rate, decay, defaults.head_rate_factor),
     )
 
 

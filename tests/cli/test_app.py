@@ -3,38 +3,58 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+import typer
 
-from bertie.cli.app import run
+from bertie.cli.app import app, run
+from bertie.data import demo
+from tests.house.source import ROOT
 from tests.workflow.rows import write
+from tests.workflow.test_pretrain import corpus
+
+HELP = """
+import json, sys
+from bertie.cli.app import run
+for path in json.loads(sys.argv[1]):
+    if run([*path, "--help"]) or "torch" in sys.modules:
+        sys.exit(f"bertie {' '.join(path)} --help")
+"""
 
 
-def test_help_imports_no_torch() -> None:
-    code = "import sys; from bertie.cli.app import run; run(['--help']); sys.exit('torch' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=dict(os.environ)
-    )
-    assert done.returncode == 0, done.stderr
-    for command in (
-        "demo",
-        "train",
-        "search",
-        "rate",
-        "fewshot",
-        "evaluate",
-        "predict",
-        "export",
-        "serve",
-        "doctor",
-        "data",
-    ):
-        assert f"\n  {command} " in done.stdout
+def paths(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command and every group of commands, `()` itself too, as it is typed."""
+    yield path
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from paths(inner, (*path, name))
+
+
+COMMANDS = list(paths(typer.main.get_command(app)))
+
+
+def test_no_help_imports_torch() -> None:
+    call = [sys.executable, "-c", HELP, json.dumps(COMMANDS)]
+    done = subprocess.run(call, capture_output=True, text=True, check=False, env=dict(os.environ))
+    assert (done.returncode, done.stderr) == (0, "")
+    table = done.stdout.partition("Commands:")[2]
+    assert [path for path in COMMANDS if path and not re.search(rf"^  {path[-1]} ", table, re.MULTILINE)] == []
+
+
+def test_the_pages_know_every_command_and_no_other() -> None:
+    groups = {path[0] for path in COMMANDS if len(path) > 1}
+    pages = [ROOT / "README.md", *ROOT.glob("docs/en/**/*.md")]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    named = re.findall(rf"\bbertie ((?:(?:{'|'.join(groups)}) )?[a-z]+)", text)
+    assert set(named) == {" ".join(path) for path in COMMANDS if (path and path[0] not in groups) or len(path) > 1}
 
 
 def test_train_then_evaluate_then_predict(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,3 +135,33 @@ def test_data_check_doctor_and_models(tmp_path: Path, capsys: pytest.CaptureFixt
     assert json.loads(capsys.readouterr().out)["dtype"] in ("float32", "bfloat16")
     assert run(["models", "list", "--json"]) == 0
     assert {model["name"] for model in json.loads(capsys.readouterr().out)} >= {"minilm", "e5-small"}
+
+
+SMALL = ("max_length=32", "vocabulary=400", "held_out=0.1")
+
+
+class Terminal(io.StringIO):
+    """What is shown to somebody who sits before it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("command", ["train", "fewshot", "pretrain"])
+def test_where_only_results_are_wanted_no_command_draws_a_bar(
+    command: str, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, model, sets = write(tmp_path / "data.csv", 60), ["--model", str(tiny_model)], ["training.epochs=1"]
+    if command == "fewshot":
+        sets = ["contrast.pairs=48"]
+    if command == "pretrain":
+        data, model, sets = corpus(tmp_path, 30), ["--preset", "tiny"], ["training.epochs=1", *SMALL]
+    options = [word for one in [*sets, "training.trackers="] for word in ("--set", one)]
+    monkeypatch.setattr(demo, "package_folder", lambda module: None)  # no probe, which takes the longest
+    monkeypatch.setenv("TERM", "xterm")
+    for number, (wanted, drawn) in enumerate((("--quiet", False), ("--json", False), (None, True))):
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stderr", terminal)
+        arguments = [command, str(data), *model, "--out", str(tmp_path / f"m{number}"), *options]
+        assert run([*arguments, *([wanted] if wanted else [])]) == 0
+        assert ("\x1b" in terminal.getvalue()) is drawn

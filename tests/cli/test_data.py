@@ -53,6 +53,21 @@ def test_squad_becomes_json_lines(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert [line["answers"] for line in lines] == [[{"text": "701年", "start": 4}], []]
 
 
+def test_a_task_says_what_the_rows_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts, pairs, target = tmp_path / "texts.csv", tmp_path / "pairs.csv", tmp_path / "out.jsonl"
+    texts.write_text("text\n很好\nWorks well.\n", encoding="utf-8")
+    pairs.write_text("query,positive\n怎么改密码,重置密码的方法\nhow?,like this\n", encoding="utf-8")
+    assert run(["data", "convert", str(texts), str(target)]) == 2
+    assert "no column is the label" in capsys.readouterr().err and not target.exists()
+    assert run(["data", "convert", str(texts), str(target), "--task", "embedding"]) == 0
+    assert f"{target}: 2 rows of embedding, written as jsonl" in capsys.readouterr().err
+    assert list(read_rows(target, kind="embedding")) == [{"text": "很好"}, {"text": "Works well."}]
+    assert run(["data", "convert", str(pairs), str(target), "--task", "reranking"]) == 0
+    assert f"{target}: 2 rows of reranking" in capsys.readouterr().err
+    assert run(["data", "convert", str(pairs), str(target), "--task", "fortune_telling"]) == 2
+    assert "task 'fortune_telling' does not exist" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
@@ -60,7 +75,8 @@ def test_squad_becomes_json_lines(tmp_path: Path, capsys: pytest.CaptureFixture[
         ("out.xml", [], "the ending '.xml' tells no format to write; name one with --to: csv, tsv, jsonl"),
         ("out.csv", ["--to", "excel"], "there is no format 'excel'; there are csv, tsv"),
         ("out.json", ["--to", "squad"], "squad is only read, not written"),
-        ("in.jsonl", [], "is the file that is read; name another one"),
+        ("in.jsonl", [], "is the file that is read, which would be lost; name another one"),
+        ("in.jsonl/out.csv", [], "in.jsonl is no folder that can be written to; choose another place"),
         ("out.csv", ["--from", "parquet"], "this is not a readable Parquet file"),
         ("out.csv", ["--from", "doccano"], "in.jsonl:2: 'entities[0]' is [3, 99), expected 0 <= start"),
     ],
@@ -78,6 +94,25 @@ def test_what_cannot_be_converted_ends_with_2_and_leaves_nothing(
     printed = capsys.readouterr()
     assert words in printed.err and "Traceback" not in printed.err
     assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("folder.csv", "folder.csv: is a folder, expected the name of a file; add one, such as rows.jsonl"),
+        ("notes.txt/out.csv", "notes.txt is no folder that can be written to; choose another place"),
+    ],
+)
+@pytest.mark.parametrize("command", [["convert", "--to", "csv"], ["augment", "--way", "swap"]], ids=" ".join)
+def test_a_place_that_cannot_be_written_to_is_said_before_anything_is_read(
+    command: list[str], target: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    name, *options = command
+    assert run(["data", name, str(tmp_path / "missing.csv"), str(tmp_path / target), *options]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: OUT ") and words in said
 
 
 def test_formats_and_kinds_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

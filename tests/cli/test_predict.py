@@ -18,6 +18,7 @@ import pytest
 from bertie.cli.app import run
 from bertie.data.rows import Rows
 from bertie.tasks.question_answering import QuestionAnswering
+from bertie.tasks.relation import Relation
 from bertie.tasks.tagging import Tagging
 from tests.bundle.making import SEVERAL, save_tiny
 
@@ -234,3 +235,20 @@ def test_a_file_and_a_text_at_once_are_refused(command: str, capsys: pytest.Capt
     for text in ("good food", ""):
         assert run([command, "no-model", "rows.csv", "--text", text]) == 2
         assert capsys.readouterr().err == "error: found the file rows.csv and --text; give one of them\n"
+
+
+def test_entities_that_are_marked_in_a_text_by_hand_are_answered(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = {"head": {"start": 0, "end": 3}, "tail": {"start": 15, "end": 18}}
+    rows = [{"text": "Bob sold it to Ann", **places, "label": label} for label in ("sold to", "none")]
+    save_tiny(Rows(rows, kind="relation"), tiny_model, tmp_path / "relations", Relation)
+    marked, output = "<e1>Bob</e1> sold it to <e2>Ann</e2>", tmp_path / "answers.csv"
+    assert run(["predict", str(tmp_path / "relations"), "--text", marked, "--output", str(output)]) == 0
+    with output.open(encoding="utf-8-sig", newline="") as file:
+        (found,) = csv.DictReader(file)
+    assert found["text"] == marked and found["label"] in ("sold to", "none")
+    capsys.readouterr()
+    assert run(["predict", str(tmp_path / "relations"), "--text", "Bob sold it to Ann"]) == 2
+    said = capsys.readouterr().err
+    assert "row 1: found one text, expected the columns text, head, tail; 'text' has 0 markers <e1>" in said

@@ -67,7 +67,7 @@ def test_overrides_reach_nested_fields_and_keep_types() -> None:
         ("steps=-1", "steps is -1, expected 0 or more"),
         ("steps", "expected NAME=VALUE"),
         ("steps.more=1", "'steps' is a value"),
-        ("parts=1", "expected a list"),
+        ("parts=1", "parts: expected str, found 1"),
         ("limit=inf", "--set.limit: found inf, expected a finite number"),
         ("inner.rate=nan", "rate: found nan, expected a finite number"),
         ("free.k=-inf", "free.k: found -inf, expected a finite number"),
@@ -103,3 +103,41 @@ def test_inherited_fields_are_documented_where_they_stand() -> None:
     docs = field_docs(RelationSettings)
     assert {"overlap", "calibration", "marking"} <= set(docs)
     assert docs["long_texts"].startswith("A text longer than the model: `cut` reads the part"), "the nearest one counts"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lists:
+    names: tuple[Literal["a", "b"], ...] = ()
+    sizes: tuple[int, ...] = ()
+    pair: tuple[float, float] = (0.0, 1.0)
+    texts: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("assignment", "expected"),
+    [
+        ("names=a", Lists(names=("a",))),
+        ("names=a, b", Lists(names=("a", "b"))),
+        ("sizes=64", Lists(sizes=(64,))),
+        ("sizes=64,128", Lists(sizes=(64, 128))),
+        ("texts=a,1", Lists(texts=("a", "1"))),
+        ('texts=["a,b"]', Lists(texts=("a,b",))),
+    ],
+)
+def test_one_value_is_a_list_of_one_and_commas_part_several(assignment: str, expected: Lists) -> None:
+    assert override(Lists(), [assignment]) == expected
+    assert override(Lists(names=("b",)), ["names="]) == Lists()
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("names=a,c", "--set.names: 'c' is not one of a, b"),
+        ("sizes=64,x", "--set.sizes: expected int, found 'x'"),
+        ("pair=1", "--set.pair: expected a list, found 1"),
+    ],
+)
+def test_the_members_of_such_a_list_are_checked(assignment: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        override(Lists(), [assignment])
+    assert str(caught.value) == words

@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from bertie.core.errors import DataError
 from bertie.data.annotation_reader import doccano_row, program_of, read_annotations, spans_row
 from bertie.data.cells import CellError
+from bertie.data.columns import Columns
+from bertie.data.given_rows import GivenRows
 from bertie.data.label_studio_reader import SEVERAL, TOGETHER, UNDECIDED
 from bertie.data.readers import read_rows
 from bertie.data.table import Table
@@ -101,13 +103,12 @@ def test_what_is_no_annotation_is_named(record: dict[str, Any], expected: str) -
     assert expected in str(caught.value)
 
 
-def test_offsets_behind_an_emoji_are_characters_with_a_remark_or_what_is_asked_for() -> None:
+def test_offsets_behind_an_emoji_are_characters_with_a_remark() -> None:
     record = {"text": "😀 Bob", "label": [[2, 5, "PER"]]}
     assert doccano_row(record) == (
         {"text": "😀 Bob", "entities": [{"start": 2, "end": 5, "label": "PER"}]},
         [UNDECIDED],
     )
-    assert doccano_row({"text": "😀 Bob", "label": [[3, 6, "PER"]]}, "utf-16") == (doccano_row(record)[0], [])
     assert doccano_row({"text": "Bob 😀", "label": [[0, 3, "PER"]]})[1] == []
     assert spans_row({"text": "😀 Bob", "entities": [{"start": 2, "end": 5, "label": "PER"}]})[1] == []
 
@@ -170,6 +171,20 @@ def test_if_any_row_has_relations_every_row_has_the_column() -> None:
     assert (made.header, notes) == (["text", "entities", "relations"], [])
 
 
+def test_rows_that_say_that_they_have_no_relations_are_rows_of_extraction_where_it_is_asked_for(tmp_path: Path) -> None:
+    """By themselves they are rows of tagging; a null, as in tables, says nothing."""
+    plain = {"text": ROW["text"], "entities": ROW["entities"]}
+    path = tmp_path / "dev.jsonl"
+    for record in (plain, {"text": ROW["text"], "entities": OBJECTS}):
+        path.write_text(json.dumps({**record, "relations": []}) + "\n", encoding="utf-8")
+        rows = read_rows(path, kind="extraction")
+        assert (rows.kind, list(rows)) == ("extraction", [{**ROW, "relations": []}])
+        assert read_rows(path).kind == "tagging"
+        path.write_text(json.dumps({**record, "relations": None}) + "\n", encoding="utf-8")
+        with pytest.raises(DataError, match="found 'text', 'entities', expected text,entities,relations"):
+            read_rows(path, kind="extraction")
+
+
 @given(records("text", "data", "label", "entities", "relations"))
 @settings(max_examples=60, deadline=None)
 def test_any_record_is_a_row_or_a_cell_error(record: dict[str, Any]) -> None:
@@ -182,3 +197,71 @@ def test_any_record_is_a_row_or_a_cell_error(record: dict[str, Any]) -> None:
                 str(error).encode()
             else:
                 assert all(0 <= part["start"] < part["end"] <= len(row["text"]) for part in row["entities"])
+
+
+FRIENDS = {
+    "text": "Bob knows Ann.",
+    "head": {"start": 0, "end": 3},
+    "tail": {"start": 10, "end": 13},
+    "label": "friend",
+}
+PEOPLE = [{"start": 0, "end": 3, "label": "PER"}, {"start": 10, "end": 13, "label": "PER"}]
+FOOD = {"text": "甲公司涨，乙公司跌", "target": "乙公司", "label": "负面"}
+
+
+def written(folder: Path, *records: dict[str, Any]) -> Path:
+    path = folder / "rows.jsonl"
+    path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "record", "entities"),
+    [
+        ("relation", FRIENDS, PEOPLE),
+        ("relation", FRIENDS, []),
+        ("target_sentiment", FOOD, [{"start": 0, "end": 3, "label": "ORG"}]),
+        ("multiple_choice", {"question": "1 + 1?", "choices": ["2", "3"], "answer": 0}, [{"name": "one", "type": "N"}]),
+    ],
+)
+def test_entities_beside_what_other_columns_show_are_not_read(
+    kind: str, record: dict[str, Any], entities: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    path = written(tmp_path, {**record, "entities": entities}, {**record, "entities": entities})
+    for asked in (None, kind):
+        rows = read_rows(path, kind=asked)
+        assert (rows.kind, list(rows)) == (kind, [record, record])
+        assert f"{path}: not used: 'entities'" in rows.notes
+    assert read_rows(GivenRows("rows", [{**record, "entities": entities}])).kind == kind
+
+
+@pytest.mark.parametrize("beside", [{"entities": [{"name": "Bob", "type": "PER"}]}, {"entities": []}, {"labels": [{}]}])
+def test_what_is_named_or_asked_for_decides(beside: dict[str, Any], tmp_path: Path) -> None:
+    path = written(tmp_path, *({"text": f"Bob {i}", "category": "ab"[i % 2], **beside} for i in range(4)))
+    for columns, kind in ((Columns(label="category"), None), (Columns(label="category"), "labels")):
+        rows = read_rows(path, columns, kind=kind)
+        assert (rows.kind, rows[1]) == ("labels", {"text": "Bob 1", "label": "b"})
+    assert read_rows(path, Columns(label="category", text="text")).kind == "labels"
+
+
+def test_columns_beside_entities_stay_and_may_be_named(tmp_path: Path) -> None:
+    plain = {"text": "book Rome", "entities": [{"start": 5, "end": 9, "label": "city"}], "wish": "book"}
+    doccano = {"id": 7, "text": "book Rome", "label": [[5, 9, "city"]], "wish": "book", "tokens": ["book", "Rome"]}
+    expected = {"text": "book Rome", "entities": plain["entities"], "label": "book"}
+    for record in (plain, doccano):
+        path = written(tmp_path, record, {**record, "wish": "fly"})
+        rows = read_rows(path, Columns(label="wish"), kind="intent_slots")
+        assert list(rows) == [expected, {**expected, "label": "fly"}]
+        assert read_rows(path).kind == "tagging"
+    assert "rows.jsonl: not used: 'id', 'wish'" in read_rows(path).notes[-1]
+
+
+def test_what_was_chosen_in_label_studio_is_a_label_also_where_labels_are_asked_for(tmp_path: Path) -> None:
+    path = written(tmp_path, *(task(f"text {i}", choice("good" if i % 2 else "bad")) for i in range(4)))
+    rows = read_rows(path, kind="labels")
+    assert rows.column("label") == ["bad", "good", "bad", "good"]
+
+
+def test_entities_in_the_place_of_the_label_are_doccanos_whatever_stands_beside_them(tmp_path: Path) -> None:
+    path = written(tmp_path, {"text": "Bob met Ann", "label": [[0, 3, "PER"]], "entity": "Ann"})
+    assert (read_rows(path).kind, read_rows(path)[0]["entities"]) == ("tagging", [PEOPLE[0]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,15 +13,20 @@ from hypothesis import strategies as st
 
 from bertie.core.errors import DataError
 from bertie.data.annotation_reader import Program, program_of, read_annotations
-from bertie.data.annotation_writer import WRITERS, Written, to_conll, to_doccano, to_label_studio, to_spans
+from bertie.data.annotation_writer import Written, to_conll, to_doccano, to_label_studio, to_spans
 from bertie.data.conll_reader import read_conll
 from bertie.data.json_reader import json_records
 from bertie.data.rows import Row, Rows
 from bertie.data.spans import Entity, in_order
 from bertie.data.table import Table
-from bertie.data.tags import SCHEMES, Scheme
+from bertie.data.tags import SCHEMES, Scheme, tags_of_token_spans
 from bertie.data.tokens import join
 
+WRITERS: dict[Program, Callable[[Rows], Written]] = {
+    "doccano": to_doccano,
+    "spans": to_spans,
+    "label_studio": to_label_studio,
+}
 LABELS = st.sampled_from(["PER", "地名", "my label"])
 TOKENS = st.sampled_from(["Bob", "U.S.", ",", "，", "你", "北京", "5G", "#", "#a", "😀", "e\u0301", "𠮷", "\u3000"])
 
@@ -38,7 +44,8 @@ def program(written: Written, wanted: Program) -> list[Row]:
     assert program_of(table.records) in (wanted, None, "spans")
     made, _ = read_annotations(table, wanted)
     assert made.problems == []
-    return made.records
+    names = ("text", "entities", "relations")
+    return [{name: record[name] for name in names if name in record} for record in made.records]
 
 
 @st.composite
@@ -68,6 +75,7 @@ def span_rows(draw: st.DrawFn) -> Row:
 @given(st.lists(token_rows(), min_size=1, max_size=4), st.sampled_from(SCHEMES))
 @settings(max_examples=80, deadline=None)
 def test_rows_of_tokens_through_conll_and_back_are_the_same(rows: list[Row], scheme: Scheme) -> None:
+    rows = [*rows, {"text": "Bob met 你", "entities": []}]  # a word, so that not all tokens are characters
     written = to_conll(Rows(rows), scheme)
     assert written.notes == []
     table = Table("a.conll")
@@ -165,7 +173,7 @@ def test_a_row_that_conll_cannot_hold_is_named(row: Row, expected: str) -> None:
 
 
 def test_every_format_names_a_row_without_entities() -> None:
-    for write in WRITERS.values():
+    for write in (to_conll, *WRITERS.values()):
         with pytest.raises(DataError, match="rows:1: the row has no 'entities'"):
             write(Rows([{"text": "好"}]))
         assert write(Rows([])).notes == []
@@ -178,8 +186,8 @@ def test_relations_are_kept_where_the_format_has_them() -> None:
         "relations": [{"head": 0, "tail": 1, "label": "住"}],
     }
     rows = [row, {"text": "好", "entities": [], "relations": []}]
-    for name in ("doccano", "spans", "label_studio"):
-        assert program(WRITERS[name](Rows(rows)), name) == rows  # type: ignore[arg-type]
+    for name, write in WRITERS.items():
+        assert program(write(Rows(rows)), name) == rows
 
 
 def test_what_other_programs_need_is_there() -> None:
@@ -196,3 +204,39 @@ def test_what_other_programs_need_is_there() -> None:
             "value": {"start": 2, "end": 4, "text": "鲍勃", "labels": ["人名"]},
         }
     ]
+
+
+CHARACTERS = st.sampled_from([*"你好北京人民大学", "，", "2", "A", "b", "#", "😀", "\u3000"])
+
+
+@given(st.data(), st.sampled_from(SCHEMES))
+@settings(max_examples=80, deadline=None)
+def test_chinese_files_of_characters_come_back_as_they_were(data: st.DataObject, scheme: Scheme) -> None:
+    """Their rows have no spaces but where an entity would cut a word; the file has the same lines again."""
+    sentences, first = [], list("在北京和人民大学")
+    for _ in range(data.draw(st.integers(1, 4))):
+        tokens = data.draw(st.lists(CHARACTERS, min_size=1, max_size=7))
+        start = data.draw(st.integers(0, len(tokens) - 1))
+        spans = [(start, data.draw(st.integers(start + 1, len(tokens))), data.draw(LABELS))]
+        sentences.append((tokens, tags_of_token_spans(spans, len(tokens), scheme)))
+    sentences.append((first * 4, ["O"] * 4 * len(first)))
+    lines = [[f"{token}\t{tag}\n" for token, tag in zip(*sentence, strict=True)] for sentence in sentences]
+    content = "".join("".join(sentence) + "\n" for sentence in lines)
+    table = Table("a.conll")
+    read_conll(io.StringIO(content, newline=None), table, scheme)
+    assert table.problems == [] and table.records[-1]["text"] == "".join(first) * 4
+    assert to_conll(Rows(table.records), scheme) == Written(content)
+
+
+def test_chinese_texts_are_written_as_characters() -> None:
+    rows = Rows(
+        [
+            {"text": "在北京的NBA，2019年开始", "entities": [{"start": 4, "end": 7, "label": "机构"}]},
+            {"text": "很好", "entities": []},
+        ]
+    )
+    written = to_conll(rows)
+    assert written.content.startswith("在\tO\n北\tO\n京\tO\n的\tO\nN\tB-机构\nB\tI-机构\nA\tI-机构\n，\tO\n2\tO\n")
+    assert conll(written) == list(rows) and written.notes == []
+    spaced = to_conll(Rows([*rows, {"text": "很 好", "entities": []}], "a.jsonl", [1, 2, 3]))
+    assert spaced.notes[0].startswith("a.jsonl:1: the text is not a join of whole tokens")

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from bertie.data.answer_table import ENDINGS, write_answers
+from bertie.data.answer_table import ENDINGS, column, column_types, write_answers
 from bertie.data.readers import read_rows
 from bertie.data.rows import Row
 
@@ -72,3 +72,11 @@ def test_half_a_character_harms_nothing_else(tmp_path: Path) -> None:
     for ending in ENDINGS:
         write_answers(tmp_path / "a", ending, [({"text": "a\ud800"}, {"label": "x"}), ({"text": "很"}, {"label": "y"})])
     assert pq.read_table(tmp_path / "a")["text"].to_pylist() == ["a?", "很"]
+
+
+def test_columns_of_marks_have_the_type_that_holds_all_of_them() -> None:
+    rows: list[Row] = [{"line": 1, "id": 7, "big": 2**70}, {"line": 2, "big": 1}, {"line": 3, "id": "b", "big": 2}]
+    types = column_types(rows)
+    assert {name: str(one) for name, one in types.items()} == {"line": "int64", "id": "string", "big": "string"}
+    assert column([row.get("id") for row in rows], types["id"]).to_pylist() == ["7", None, "b"]
+    assert column([row["big"] for row in rows], types["big"]).to_pylist() == [str(2**70), "1", "2"]

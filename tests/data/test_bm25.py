@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from sklearn.feature_extraction.text import CountVectorizer
 
-from bertie.data.bm25 import Bm25Index
+from bertie.data.bm25 import Bm25Index, terms
 
 
 @pytest.mark.parametrize(
@@ -33,3 +37,30 @@ def test_the_formula() -> None:
 
 def test_texts_without_a_word() -> None:
     assert Bm25Index.of(["", " "]).scores(["a", "b"]).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
+def test_a_file_of_two_languages_is_searched_in_both() -> None:
+    texts = [
+        "Click on settings to change your password",
+        "We are open from nine to five",
+        "Returns are free within 30 days",
+        "请在“设置”里修改密码",
+        "营业时间是9点到17点",
+    ]
+    queries = ["如何修改密码？", "change the password", "几点营业", "iPhone的Settings怎么开"]
+    scores = Bm25Index.of(texts).scores(queries)
+    assert scores.argmax(axis=1).tolist() == [3, 0, 4, 0]
+    assert (scores[0] > 0).tolist() == [False, False, False, True, False]
+
+
+def test_english_is_cut_into_words_and_chinese_into_characters_and_pairs() -> None:
+    english = "It's a 2nd-hand café_bar, OK?  Naïve 5G"
+    assert terms(english) == re.findall(r"(?u)\w+", english.lower())
+    pairs = CountVectorizer(analyzer="char", ngram_range=(1, 2)).build_analyzer()
+    assert sorted(terms("如何修改密码")) == sorted(pairs("如何修改密码"))
+    assert terms("用ＡＢ1改密码！好") == ["用", "ab1", "改", "密", "码", "改密", "密码", "好"]
+
+
+@pytest.mark.parametrize("text", ["हिन्दी", "ภาษาไทย", "ひらがな", "한국어"])
+def test_of_other_scripts_no_sentence_is_one_word(text: str) -> None:
+    assert terms(text) == [*text, *(a + b for a, b in pairwise(text))]

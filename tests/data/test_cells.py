@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bertie.core.errors import DataError
+from bertie.data.cells import json_of
 from bertie.data.readers import read_rows
 
 
@@ -30,3 +31,8 @@ def test_a_stray_line_between_nothing_is_no_second_label(label: str, tmp_path: P
     assert (rows.column("label"), rows.notes) == (["sport", "politics"], [])
     with pytest.raises(DataError, match="is empty, expected a label"):
         read_rows(write(tmp_path, "b.csv", "text,label\na,\u3000|\n"))
+
+
+def test_json_in_a_cell_is_read_and_anything_else_is_what_was_asked_for() -> None:
+    assert json_of('["a", 1]') == ["a", 1] and json_of("null", "other") is None and json_of("好") is None
+    assert json_of("[1", "other") == "other" == json_of("[" * 100_000, "other")

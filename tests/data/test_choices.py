@@ -137,3 +137,11 @@ def test_any_json_is_a_choice_or_a_cell_error(value: Any, answer: Any, first: in
             assert 0 <= as_answer(answer, choices, "answer", marks, first) < len(choices)
         except CellError as error:
             str(error).encode()
+
+
+def test_an_answer_may_be_the_name_of_its_column() -> None:
+    names = ["choice1", "Choice 2"]
+    for value, index in (("choice1", 0), ("choice_2", 1), ("0", 0), ("B", 1), ("late", 1)):
+        assert as_answer(value, ["soon", "late"], "label", None, columns=names) == index
+    with pytest.raises(CellError, match="'label' is 'choice1', which fits choices 0, 1 from 0"):
+        as_answer("choice1", ["a", "choice1"], "label", None, columns=names)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from bertie.core.errors import BertieError, DataError, StorageError, UsageError
-from bertie.data import corpus_worker
+from bertie.data import corpus_plan, corpus_shards, corpus_worker
 from bertie.data.corpus import Corpus, CorpusOptions, open_corpus, prepare_corpus
 from bertie.data.corpus_plan import shard_name
 from bertie.data.corpus_worker import Job
@@ -113,6 +113,16 @@ def test_documents_stay_held_out_when_others_are_added(tmp_path: Path) -> None:
     assert len(few.held_out) > 10
     assert {one.ids.tobytes() for one in few.held_out} <= held
     assert not {one.ids.tobytes() for one in few.train} & held
+
+
+def test_the_bytes_do_not_hang_on_how_much_is_read_at_once(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = prepare(source, tmp_path / "a")
+    monkeypatch.setattr(corpus_plan, "_BATCH", 3)
+    monkeypatch.setattr(corpus_shards, "_AT_ONCE", 100)
+    assert prepare(source, tmp_path / "b").fingerprint == whole.fingerprint
+    assert arrays(tmp_path / "b") == arrays(tmp_path / "a")
 
 
 def test_copies_and_near_copies_are_removed(tmp_path: Path) -> None:

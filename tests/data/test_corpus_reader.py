@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import json
 import random
 from collections import Counter
@@ -92,6 +93,7 @@ def test_models_tokenizers_and_trainings_in_a_folder_are_no_texts(tmp_path: Path
         ("a.txt", "好的。\n坏".encode() + b"\xe5\n" + "我们".encode() * 9, r"a.txt:2: byte 13"),
         ("a.txt", b"a\nb\0c\n" + b"text " * 99, r"a.txt:2: the line holds a NUL"),
         ("a.txt", b"\x1f\x8b\x08\x00", r"is a gzip file"),
+        ("a.txt", bz2.compress(b"text"), r"is a bzip2 file, expected plain text"),
         ("a.bin", bytes(range(256)) * 4, r"a.bin:\d+: byte"),
         ("a.jsonl", b'{"text": "a"}\n{oops\n', r"a.jsonl:2: this is not valid JSON"),
         ("a.jsonl", b'{"text": "a"}\n{"text": 5}\n', r"a.jsonl:2: 'text' is a int, expected a text"),

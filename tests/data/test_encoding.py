@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bertie.core.errors import DataError, UsageError
-from bertie.data.encoding import detect
+from bertie.data.encoding import HEAD, detect, foreign
 from bertie.data.readers import read_rows
 
 CHINESE = "text,label\n这家酒店的服务非常好，早餐也不错,好评\n等了两个小时，房间又小又吵,差评\n"
@@ -113,3 +116,14 @@ def test_any_bytes_are_decodable_or_a_data_error(data: bytes) -> None:
 def test_utf8_with_a_mark_is_always_read_back(text: str) -> None:
     data = text.encode("utf-8-sig")
     assert data.decode(found(data)) == text
+
+
+def test_what_is_packed_or_made_by_another_program_is_told_by_its_beginning() -> None:
+    packed = [(gzip.compress, "a gzip file"), (bz2.compress, "a bzip2 file"), (lzma.compress, "an xz file")]
+    for pack, expected in packed:
+        assert foreign(pack(CHINESE.encode())[:HEAD]) == expected
+    assert foreign(bz2.compress(b"text", 1)[:HEAD]) == "a bzip2 file"
+    assert foreign(b"\x28\xb5\x2f\xfd\x24\x00") == "a zstd file"
+    assert foreign(b"PK\x03\x04") == "a zip, Excel or Word file" and foreign(b"%PDF-1.7") == "a PDF file"
+    for text in (CHINESE.encode(), b"BZhang,label\n", b"(a)", b"PK", b"", b"PAR1"):
+        assert foreign(text[:HEAD]) is None

@@ -38,6 +38,18 @@ def test_what_is_no_entity_is_named() -> None:
     assert third == "新闻.jsonl:9: there is no 'entities', expected one; add it or delete the row"
 
 
+def test_an_entity_that_ends_in_what_no_model_sees_is_told_and_may_be_learned() -> None:
+    some = rows(
+        ("李安\u200b去了", [[0, 3, "人"]]), ("李安\u200b去了", [[0, 2, "人"]]), ("im\u00adpo 👩\u200d🔬", [[6, 9, "x"]])
+    )
+    accepted = accepted_entities(some)
+    assert accepted.notes == [
+        "1 entities begin or end with an invisible character such as U+200B; most models do not see it, and then no "
+        "answer matches them"
+    ]
+    assert len(learnable_entities(some, widen=False, advice="")) == 3
+
+
 def test_an_entity_that_cuts_a_word() -> None:
     texts = checked_entities(
         rows(("in iPhone5S", [[3, 10, "产品"]]), ("北京 大学", [[0, 3, "地"]]), ("a 上海", [[1, 2, "x"], [2, 4, "地"]]))

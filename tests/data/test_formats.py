@@ -56,7 +56,7 @@ KINDS: dict[str, list[Row]] = {
     ],
     "embedding": [{"query": "how?", "positive": "like, this"}, {"query": "怎么改密码", "positive": "重置密码的方法"}],
 }
-BOTH = st.text(alphabet=st.sampled_from("ab 1|\"',\t\n李白好。😀é#{[]}\\"), min_size=1, max_size=12)
+BOTH = st.text(alphabet=st.sampled_from("ab 1|\"',\t\r\n李白好。😀é#{[]}\\"), min_size=1, max_size=12)
 
 
 def back(rows: Rows, chosen: Format, folder: Path) -> Rows:
@@ -151,8 +151,8 @@ def test_what_a_format_cannot_hold_is_named(tmp_path: Path) -> None:
     assert "in.jsonl:1: " in refused("tagging", "bioes", nested)
     assert "in.jsonl:1: the row has relations" in refused("extraction", "conll", *KINDS["extraction"])
     assert "in.jsonl:1: the row has no 'entities'" in refused("labels", "doccano", *KINDS["labels"])
-    assert "in.jsonl:1: 'text' holds a line end" in refused("labels", "tsv", {"text": "a\nb", "label": "x"})
-    assert "in.jsonl:1: 'text' holds a carriage return" in refused("labels", "csv", {"text": "a\rb", "label": "x"})
+    for end in ("\n", "\r", "\r\n"):
+        assert "in.jsonl:1: 'text' holds a line end" in refused("labels", "tsv", {"text": f"a{end}b", "label": "x"})
     assert "there is no label" in refused(
         "labels", "csv", {"text": "a", "label": []}, {"text": "b", "label": ["x", "y"]}
     )
@@ -167,6 +167,8 @@ def test_what_a_format_cannot_hold_is_named(tmp_path: Path) -> None:
 def test_formats_by_name_and_by_ending() -> None:
     assert format_of("bio") is FORMATS["conll"]
     assert format_to_write(Path("a.TSV"), None) is FORMATS["tsv"]
+    tagged = {"train.char.bmes": "bmes", "a.bilou": "bilou", "a.iob": "iob1", "a.iob1": "iob1", "a.iob2": "conll"}
+    assert {name: format_to_write(Path(name), None).name for name in tagged} == tagged
     assert format_to_write(Path("a.json"), "label-studio") is FORMATS["label_studio"]
     with pytest.raises(
         UsageError, match=r"a.json: the ending '.json' tells no format to write; name one with --to: csv"

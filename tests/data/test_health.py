@@ -8,6 +8,7 @@ import random
 import numpy as np
 import pytest
 
+from bertie.data import suspicion
 from bertie.data.health import check
 from bertie.data.near_duplicates import near_duplicates, one_apart
 from bertie.data.rows import Row, Rows
@@ -133,11 +134,10 @@ def test_balance_rare_and_unknown_labels_are_said() -> None:
     assert "dev has 1 labels that train never shows: unknown" in said
 
 
-def test_lengths_languages_and_tokens() -> None:
+def test_lengths_and_languages() -> None:
     train = rows(["今天天气很好", "hello there", "very well indeed"], ["a", "b", "a"], "train.csv")
-    part = check(Splits(train, train, None, []), count_tokens=lambda text: len(text.split())).parts["train"]
+    part = check(Splits(train, train, None, [])).parts["train"]
     assert part.characters == {"shortest": 6, "median": 11, "p95": 15, "longest": 16}
-    assert part.tokens == {"shortest": 1, "median": 2, "p95": 2, "longest": 3}
     assert part.languages == {"en": 0.6667, "zh": 0.3333}
 
 
@@ -155,6 +155,56 @@ def test_numbers_of_classes_are_counted_and_quantities_are_named() -> None:
     health = check(Splits(prices, prices, None, []))
     assert health.parts["train"].labels == {}
     assert any("they are learned as quantities" in warning for warning in health.warnings)
+
+
+def test_whether_labels_are_numbers_is_decided_by_train_for_all_parts() -> None:
+    train = Rows([{"text": sentence("en"), "label": str(i % 60)} for i in range(600)])
+    dev = Rows([{"text": sentence("en"), "label": str(i)} for i in range(31, 61)])
+    health = check(Splits(train, dev, None, []))
+    assert len(health.parts["dev"].labels) == 30
+    assert "dev has 1 labels that train never shows: 60" in health.warnings
+    prices = Rows([{"text": sentence("en"), "label": f"{i}.5"} for i in range(300)])
+    few = Rows([{"text": sentence("en"), "label": f"{i}.5"} for i in range(10)])
+    assert check(Splits(prices, few, None, [])).parts["dev"].labels == {}
+
+
+def test_every_row_of_a_crowd_of_near_copies_leaks() -> None:
+    notice = "Your order number {} was sent today. " + " ".join(ENGLISH[:80])
+    train, dev = ([notice.format(i) for i in numbers] for numbers in (range(1000, 1060), range(2000, 2020)))
+    health = check(splits(train, [sentence("en")], dev))
+    assert health.near_leaks.count == 20
+    assert {example["like_part"] for example in health.near_leaks.examples} == {"train"}
+
+
+def test_what_was_not_looked_at_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suspicion, "SAMPLE", 100)
+    texts, dev = [sentence("en") for _ in range(400)], rows(["x"], ["0"], "dev.csv")
+    few = check(Splits(rows(texts, [f"a{i % 4}" for i in range(400)], "train.csv"), dev, None, ["a note"]))
+    assert few.notes == ["a note", "labels that look wrong were looked for in 100 of 400 rows, drawn at random"]
+    assert few.notes[1] in few.readable()
+    monkeypatch.setattr(suspicion, "SAMPLE", 400)
+    monkeypatch.setattr(suspicion, "CLASSES", 30)
+    many = check(Splits(rows(texts, [f"a{i % 40}" for i in range(400)], "train.csv"), dev, None, []))
+    assert many.notes == ["labels that look wrong were not looked for: that takes too long with 40 labels"]
+    assert check(Splits(rows(texts, ["a", "b"] * 200, "train.csv"), dev, None, [])).notes == []
+
+
+def test_every_label_of_a_text_is_shown_once_before_any_twice() -> None:
+    train = rows(["very good"] * 8 + ["bad"], ["pos"] * 6 + ["neg", "odd"] + ["neg"], "train.csv")
+    health = check(Splits(train, rows(["x"], ["neg"], "dev.csv"), None, []))
+    shown = health.conflicts.examples[0]["labels"]
+    assert [at["label"] for at in shown] == ["pos", "pos", "pos", "neg", "odd"]
+    assert [at["where"] for at in shown] == [f"train.csv:{line}" for line in (2, 3, 4, 8, 9)]
+
+
+@pytest.mark.parametrize("other", ["Positive", "ＰＯＳＩＴＩＶＥ", "positive ", "1.0", "１"])
+def test_a_label_that_is_written_in_two_ways_is_named(other: str) -> None:
+    plain = "1" if not other.strip().isalpha() else "positive"
+    train = rows([sentence("en") for _ in range(40)], [plain, "c++"] * 20, "train.csv")
+    dev = rows([sentence("en") for _ in range(4)], [other, "c"] * 2, "dev.csv")
+    said = f"1 labels are written in several ways: {plain} / {other}; each way is a class of its own"
+    assert any(warning.startswith(said) for warning in check(Splits(train, dev, None, [])).warnings)
+    assert not any("several ways" in warning for warning in check(Splits(train, train, None, [])).warnings)
 
 
 def test_the_report_is_json_and_lines() -> None:

@@ -125,17 +125,29 @@ def test_a_column_that_is_named_is_the_text_of_any_kind(tmp_path: Path) -> None:
     )
     judged = read_rows(reviews, Columns(text="body", label="y"), kind="target_sentiment")
     assert list(judged) == [{"text": "good", "target": "good", "label": "1"}]
-    assert "read 'body' as text, 'y' as label" in judged.notes[-1]
+    assert "read 'body' as text, 'y' as label" in judged.notes[-2]
+    assert judged.notes[-1] == f"{reviews}: not used: 'text', 'label'"
 
 
 def test_a_column_that_a_kind_does_not_have_cannot_be_named(tmp_path: Path) -> None:
     path = write(tmp_path / "rows.jsonl", {"context": "It is red.", "question": "Which?", "answer": "red"})
     with pytest.raises(UsageError, match="named for text, but question_answering is read from context,question,answ"):
         read_rows(path, Columns(text="context"), kind="question_answering")
-    with pytest.raises(UsageError, match="named for text_a and text_b, but tagging is read from tokens or text; "):
+    with pytest.raises(UsageError, match="named for text_a and text_b, but tagging is read from text or tokens; "):
         unlabelled_rows(path, ReadOptions(columns=Columns(text_a="context", text_b="question"), kind="tagging"))
     with pytest.raises(DataError, match=r"there is no column 'body'; found 'context', .*; give one to --text-column"):
         unlabelled_rows(path, ReadOptions(columns=Columns(text="body"), kind="embedding"))
+
+
+@pytest.mark.parametrize("kind", ["tagging", "intent_slots"])
+def test_to_predict_a_text_goes_before_its_tokens(kind: str, tmp_path: Path) -> None:
+    """Joined tokens are another text, into which the places of the answer would point."""
+    both = write(tmp_path / "both.jsonl", {"text": "Ann moved.", "tokens": ["Ann", "moved", "."], "entities": []})
+    assert list(unlabelled(both, kind=kind)) == [{"text": "Ann moved."}]
+    counted = write(tmp_path / "counted.jsonl", {"id": 1, "text": "Ann moved.", "words": 2})
+    assert list(unlabelled(counted, kind=kind)) == [{"text": "Ann moved."}]
+    alone = write(tmp_path / "alone.jsonl", {"tokens": ["Ann", "moved", "."]})
+    assert list(unlabelled(alone, kind=kind)) == [{"text": "Ann moved ."}]
 
 
 def test_files_of_their_own_format(tmp_path: Path) -> None:
@@ -171,7 +183,125 @@ def test_candidates_are_a_list_of_texts(candidates: object, message: str, tmp_pa
         read_rows(path)
 
 
+ARC = {"text": ["京", "沪"], "label": ["A", "B"]}
+
+
+@pytest.mark.parametrize(
+    ("record", "row"),
+    [
+        ({"premise": "a", "choice1": "b", "choice2": "c", "question": "cause", "label": "choice2"}, ("a", "cause", 1)),
+        ({"premise": "a", "choice1": "b", "choice2": "c", "question": "cause", "label": 0}, ("a", "cause", 0)),
+        ({"id": 1, "question": "q", "question_concept": "x", "choices": ARC, "answerKey": "B"}, (None, "q", 1)),
+        ({"question_stem": "q", "choices": ARC, "answerKey": "A"}, (None, "q", 0)),
+        ({"sent1": "a", "sent2": "she", "ending0": "b", "ending1": "c", "label": 1}, ("a", "she", 1)),
+        ({"ind": 4, "ctx": "a", "endings": ["b", "c"], "label": "1"}, (None, "a", 1)),
+        ({"goal": "q", "sol1": "b", "sol2": "c", "label": 0}, (None, "q", 0)),
+    ],
+    ids=["COPA of the hub", "COPA", "CommonsenseQA", "OpenBookQA", "SWAG", "HellaSwag", "PIQA"],
+)
+def test_the_known_sets_of_choices_are_read(
+    record: dict[str, Any], row: tuple[str | None, str, int], tmp_path: Path
+) -> None:
+    rows = read_rows(write(tmp_path / "rows.jsonl", record, {**record, "label" if "label" in record else "n": 0}))
+    assert rows.kind == "multiple_choice" and len(rows[0]["choices"]) == 2
+    assert (rows[0].get("context"), rows[0]["question"], rows[0]["answer"]) == row
+
+
+@pytest.mark.parametrize("kind", sorted(set(LINES) - {"labels", "extraction"}))
+def test_columns_that_are_not_read_are_told(kind: str, tmp_path: Path) -> None:
+    """Those beside annotations are not: such programs write many of their own."""
+    record = LINES[kind][0]
+    path = write(tmp_path / "rows.jsonl", {**record, "source": "a"})
+    assert f"{path}: not used: 'source'" in read_rows(path).notes
+    assert not any("not used" in note for note in read_rows(path, Columns(beside="source")).notes)
+    assert not any("not used" in note for note in unlabelled(path, kind=kind).notes)
+    bare = write(tmp_path / "bare.jsonl", record)
+    assert not any("not used" in note for note in read_rows(bare).notes)
+
+
 def test_choices_with_a_context_are_no_passage_with_an_answer(tmp_path: Path) -> None:
     first = {"context": "甲在京", "question": "在哪？", "choices": ["京", "沪"], "answer": 0}
     rows = read_rows(write(tmp_path / "rows.jsonl", first, {"question": "2 + 2", "choices": ["3", "4"], "answer": 1}))
     assert (rows.kind, rows[0], "context" in rows[1]) == ("multiple_choice", first, False)
+
+
+@pytest.mark.parametrize("kind", sorted(LINES))
+def test_the_columns_that_were_read_are_remembered(kind: str, tmp_path: Path) -> None:
+    record, _ = LINES[kind]
+    names = read_rows(write(tmp_path / "rows.jsonl", record, record)).names
+    assert names and set(names.values()) <= set(record)
+
+
+def test_columns_that_a_model_learned_from_go_before_common_names(tmp_path: Path) -> None:
+    """Where a file has them, and a person names no other ones."""
+    places = [{"start": 3, "end": 7, "label": "city"}]
+    path = write(tmp_path / "posts.jsonl", {"text": "raw", "Clean": "go Rome", "tokens": ["x"], "entities": places})
+    learned = {"text": "Clean", "entities": "entities"}
+    for columns, expected in (
+        (Columns(learned=learned), "go Rome"),
+        (Columns(learned=learned, text="text"), "raw"),
+        (Columns(learned={"text": "body", "entities": "entities"}), "raw"),
+        (Columns(), "raw"),
+    ):
+        assert list(unlabelled_rows(path, ReadOptions(columns=columns, kind="tagging"))) == [{"text": expected}]
+    for columns in (Columns(learned=learned), Columns(text="clean")):
+        judged = read_rows(path, columns, kind="tagging")
+        assert (list(judged), judged.names) == ([{"text": "go Rome", "entities": places}], learned)
+    pairs = write(tmp_path / "pairs.jsonl", {"text": "t", "q": "asked", "positive": "p"})
+    options = ReadOptions(columns=Columns(learned={"query": "q", "positive": "positive"}), kind="embedding")
+    assert list(unlabelled_rows(pairs, options)) == [{"query": "asked"}]
+    judged = read_rows(pairs, options.columns, kind="embedding")
+    assert list(judged) == [{"query": "asked", "positive": "p"}]
+
+
+ARC = {"text": ["leaf", "root"], "label": ["A", "B"]}
+
+
+@pytest.mark.parametrize(
+    ("record", "row"),
+    [
+        (
+            {"premise": "It rained.", "choice1": "wet", "choice2": "dry", "question": "effect", "label": "choice1"},
+            {"question": "effect", "choices": ["wet", "dry"], "answer": 0, "context": "It rained."},
+        ),
+        (
+            {"premise": "下雨了", "choice1": "地湿了", "choice2": "地干了", "question": "effect", "idx": 0, "label": 0},
+            {"question": "effect", "choices": ["地湿了", "地干了"], "answer": 0, "context": "下雨了"},
+        ),
+        (
+            {"id": "1", "question": "Which?", "choices": ARC, "answerKey": "B"},
+            {"question": "Which?", "choices": ["leaf", "root"], "answer": 1},
+        ),
+        (
+            {"question_stem": "It drinks by its", "choices": ARC, "answerKey": "B"},
+            {"question": "It drinks by its", "choices": ["leaf", "root"], "answer": 1},
+        ),
+        (
+            {"sent1": "He sits.", "sent2": "He", "ending0": "reads.", "ending1": "flies.", "label": "0"},
+            {"question": "He", "choices": ["reads.", "flies."], "answer": 0, "context": "He sits."},
+        ),
+        (
+            {"ctx_a": "He sits.", "ctx_b": "he", "ctx": "He sits. he", "endings": ["reads.", "flies."], "label": "0"},
+            {"question": "He sits. he", "choices": ["reads.", "flies."], "answer": 0},
+        ),
+        (
+            {"goal": "Dry it.", "sol1": "Wash it.", "sol2": "Hang it up.", "label": 1},
+            {"question": "Dry it.", "choices": ["Wash it.", "Hang it up."], "answer": 1},
+        ),
+    ],
+)
+def test_the_known_sets_of_multiple_choice_are_read_as_they_are(
+    record: dict[str, Any], row: dict[str, Any], tmp_path: Path
+) -> None:
+    """COPA as CSV and from the hub, ARC, OpenBookQA, SWAG, HellaSwag and PIQA."""
+    rows = read_rows(write(tmp_path / "rows.jsonl", record, record))
+    assert (rows.kind, list(rows)) == ("multiple_choice", [row, row])
+
+
+def test_columns_that_nobody_reads_are_told_of_every_kind(tmp_path: Path) -> None:
+    for kind in sorted(set(LINES) - {"labels"}):
+        record = LINES[kind][0]
+        path = write(tmp_path / f"{kind}.jsonl", {**record, "mood": 1, "doc": "a"}, {**record, "doc": "b"})
+        assert f"{path}: not used: 'mood', 'doc'" in read_rows(path, kind=kind).notes
+        assert f"{path}: not used: 'mood'" in read_rows(path, Columns(beside="doc"), kind=kind).notes
+        assert not any("not used" in note for note in unlabelled(path, kind=kind).notes)

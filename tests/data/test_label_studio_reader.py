@@ -68,13 +68,11 @@ def test_one_region_decides_for_the_whole_task() -> None:
     assert said == [CONVERTED]
 
 
-def test_the_units_can_be_forced() -> None:
-    units = label_studio_row(task("😀 Bob", region(3, 6, "X")), "utf-16")
-    assert units == ({"text": "😀 Bob", "entities": [entity(2, 5, "X")]}, [])
+def test_a_region_that_fits_neither_way_is_named_in_characters() -> None:
     with pytest.raises(
-        CellError, match=r"'annotations\[0\].result\[0\].value.text' is 'Bob', but at \[3, 5\) stands 'ob'"
+        CellError, match=r"'annotations\[0\].result\[0\].value.text' is 'Bob', but at \[4, 7\) stands 'b 你'"
     ):
-        label_studio_row(task("😀 Bob", region(3, 5, "X", "Bob")), "code points")
+        label_studio_row(task("😀 Bob 你好", region(4, 7, "X", "Bob")))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -103,3 +104,13 @@ def test_a_text_without_a_shared_word_has_no_rank_by_words() -> None:
 def test_best_by_words() -> None:
     assert best_by_words(ROWS, 2)[0] == ["cheap flights here", "cheap flights there"]
     assert {len(texts) for texts in best_by_words(ROWS, 3)} == {3}
+
+
+def test_what_shares_no_word_with_the_query_is_drawn_and_not_the_first_of_the_file() -> None:
+    rows = Rows([{"query": f"问题{chr(0x4E00 + i)}", "positive": f"answer number {i}"} for i in range(60)])
+    found = best_by_words(rows, 5)
+    assert {len(set(texts)) for texts in found} == {5} and found == best_by_words(rows, 5)
+    drawn = Counter(text for texts in found for text in texts)
+    assert len(drawn) > 50 and max(drawn.values()) < 20
+    both = best_by_words(Rows([*rows, {"query": "number 7", "positive": "机"}]), 3)[-1]
+    assert both[0] == "answer number 7" and "机" not in both

@@ -27,6 +27,17 @@ def test_kinds_in_order_and_reach_are_those_of_the_training() -> None:
     assert list(Possible.of([]).pairs(ROW["entities"])) == []
 
 
+def test_one_pair_far_apart_does_not_open_all_others() -> None:
+    def related(width: int) -> dict[str, Any]:
+        far = {"start": width - 2, "end": width, "label": "厂"}
+        return {"text": "", "entities": [entity(0, "人"), far], "relations": [{"head": 0, "tail": 1, "label": "在"}]}
+
+    usual = [related(4 + i % 17) for i in range(199)]
+    assert Possible.of([*usual, related(2000)]).reach == 40
+    assert Possible.of([*usual, related(33)]).reach == 33, "not far wider than the others"
+    assert Possible.of([*usual[:198], related(2000)]).reach == 2000, "of few each may be usual"
+
+
 def test_most_of_many_are_never_looked_at() -> None:
     """A hundred thousand entities, of which each has two in its reach."""
     many = [entity(2 * i, "人") for i in range(100_000)]

@@ -44,10 +44,9 @@ def test_tagging(record: dict[str, Any], columns: Mapping[str, str]) -> None:
     assert tagging(record, columns) == {"text": "鲍勃 met Ann", "entities": entities}
 
 
-def test_tags_of_a_file_need_its_scheme_or_repair() -> None:
+def test_tags_of_a_file_need_its_scheme() -> None:
     record = {"tokens": ["Bob", "Ann"], "tags": ["I-PER", "B-PER"]}
     assert len(tagging(record, TOKENS, "IOB1")["entities"]) == 2
-    assert tagging(record, TOKENS, repair=True) == tagging(record, TOKENS, "IOB1")
     with pytest.raises(CellError, match="tag 1 is 'I-PER' after the beginning of the sentence"):
         tagging(record, TOKENS)
 
@@ -58,6 +57,7 @@ def test_tags_of_a_file_need_its_scheme_or_repair() -> None:
         ({"text": "鲍勃住在北京", "head": {"start": 0, "end": 2}, "tail": {"start": 4, "end": 6}, "label": "住"}, PAIR),
         ({"text": "鲍勃住在北京", "head": [0, 2], "tail": [4, 6], "label": "住"}, PAIR),
         ({"text": "鲍勃住在北京", "head": "[0, 2]", "tail": '{"start": 4, "end": 6}', "label": " 住 "}, PAIR),
+        ({"text": "鲍勃住在北京", "head": "鲍勃", "tail": "北京", "label": "住"}, PAIR),
         ({"text": "鲍勃住在北京", "head": {"start": 0, "end": 2, "text": "鲍勃"}, "tail": [4, 6], "label": "住"}, PAIR),
         ({"text": "<e1>鲍勃</e1>住在<e2>北京</e2>", "label": "住"}, MARKED),
         ({"句子": "[E1]鲍勃[/E1]住在[E2]北京[/E2]", "关系": "住"}, names(text="句子", label="关系")),
@@ -144,7 +144,30 @@ def test_choices_that_are_counted_from_one_and_no_context() -> None:
         (tagging, TOKENS, {"tokens": "a  b", "tags": "O O"}, "'tokens[1]' is empty"),
         (tagging, TOKENS, {"tokens": ["a"]}, "there is no 'tags'"),
         (relation, PAIR, {"text": "Bob", "head": [0, 3], "label": "a"}, "there is no 'tail', expected one"),
-        (relation, PAIR, {"text": "Bob", "head": "Bob", "tail": [0, 1]}, "'head' is 'Bob', which is not valid JSON"),
+        (
+            relation,
+            PAIR,
+            {"text": "Ann", "head": "Bob", "tail": [0, 1]},
+            "'head' is 'Bob', which does not stand in the",
+        ),
+        (
+            relation,
+            PAIR,
+            {"text": "Bob", "head": "[0, 1", "tail": [0, 1]},
+            "'head' is '[0, 1', which is not valid JSON",
+        ),
+        (
+            relation,
+            PAIR,
+            {"text": "Bob", "head": "", "tail": [0, 1]},
+            "'head' is empty, expected a name that stands in",
+        ),
+        (
+            relation,
+            PAIR,
+            {"text": "Bob and Bob", "head": [0, 3], "tail": "Bob"},
+            "'tail' is 'Bob', which stands in the text 2 times, expected once; write its place as {\"start\": 0",
+        ),
         (relation, PAIR, {"text": "Bob", "head": [0], "tail": [0, 1]}, "'head' is a list, expected {\"start\": 0,"),
         (relation, PAIR, {"text": "Bob", "head": [0, 4], "tail": [0, 1]}, "'head' is [0, 4), expected 0 <= start"),
         (relation, PAIR, {"text": "鲍勃", "head": {"start": 0}, "tail": [0, 1]}, "'head' has no 'end', expected one"),

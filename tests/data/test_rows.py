@@ -59,10 +59,14 @@ def test_take_is_indexing(rows: list[dict[str, str]], data: st.DataObject) -> No
 
 
 def test_blocks_hold_all_rows_in_order_within_their_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["好", "b", "c", "d", "eeeee", "ffffff", "g" * 30, "", "h"]
+    parted = [["好", "b", "c"], ["d", "eeeee"], ["ffffff"], ["g" * 30], ["", "h"]]
+    assert list(blocks(texts, 3, 10)) == parted
+    assert list(blocks(texts, characters=10)) == [["好", "b", "c", "d", "eeeee"], *parted[2:]]
+    assert list(blocks(texts)) == [texts]
     monkeypatch.setattr(rows_module, "ROWS_PER_BLOCK", 3)
     monkeypatch.setattr(rows_module, "CHARACTERS_PER_BLOCK", 10)
-    texts = ["好", "b", "c", "d", "eeeee", "ffffff", "g" * 30, "", "h"]
-    assert list(blocks(texts)) == [["好", "b", "c"], ["d", "eeeee"], ["ffffff"], ["g" * 30], ["", "h"]]
+    assert list(blocks(texts)) == parted
     rows = [{"question": "q", "choices": ["aaa", "bbb"], "answer": 1} for _ in range(3)]
     assert [len(block) for block in blocks(rows)] == [1, 1, 1]
     parts = list(ROWS.blocks())

@@ -43,6 +43,7 @@ def test_a_single_file_is_split_in_three(tmp_path: Path) -> None:
     assert not train & dev and not train & test and not dev & test
     assert "161 train, 20 dev, 20 test" in splits.notes[-1]
     assert "seed 3" in splits.notes[-1]
+    assert splits.judging is splits.test
     assert load_splits(tmp_path / "all.csv", seed=3).dev.lines == splits.dev.lines
     assert load_splits(tmp_path / "all.csv", seed=4).dev.lines != splits.dev.lines
 
@@ -84,6 +85,7 @@ def test_named_files_come_before_those_of_the_folder(tmp_path: Path) -> None:
     folder(tmp_path, train_dot_csv=table(40), dev_dot_csv=table(20, 50), mine_dot_csv=table(7, 90))
     splits = load_splits(tmp_path, dev=tmp_path / "mine.csv")
     assert sizes(splits) == (40, 7, None)
+    assert splits.judging is splits.dev
     assert "no test set" in splits.notes[-1]
     assert sizes(load_splits(tmp_path / "train.csv", test=str(tmp_path / "dev.csv"))) == (36, 4, 20)
 
@@ -131,6 +133,45 @@ def test_several_labels_in_one_file_make_lists_in_all(tmp_path: Path) -> None:
 def test_labels_that_are_never_learned_are_noted(tmp_path: Path) -> None:
     folder(tmp_path, train_dot_csv=table(10), dev_dot_csv=table(4, 50, labels=("好评", "中评")))
     assert "labels never seen in training: 中评" in load_splits(tmp_path).notes[-1]
+    folder(tmp_path, train_dot_csv=table(10, labels=("1", "0")), dev_dot_csv=table(4, 50, labels=("1.0", "x")))
+    assert load_splits(tmp_path).notes[-1].endswith("training: 1.0, x; training has '1' for '1.0': write them alike")
+
+
+def test_rows_of_an_earlier_part_are_counted_where_parts_were_given(tmp_path: Path) -> None:
+    folder(tmp_path, train_dot_csv=table(40), dev_dot_csv=table(10, 35), test_dot_csv=table(20, 43))
+    splits = load_splits(tmp_path)
+    assert splits.seen == {"dev": 5, "test": 2}
+    assert [note.partition(":")[0] for note in splits.told_seen] == [
+        "5 of 10 dev rows are also in train",
+        "2 of 20 test rows are also in train or dev",
+    ]
+    given = load_splits(tmp_path / "train.csv", test=tmp_path / "train.csv")
+    assert given.seen == {"test": 40}, "also those that were split off as dev rows"
+    alone = load_splits(tmp_path / "train.csv")
+    assert alone.seen == {} and alone.told_seen == []
+
+
+def tagged(count: int, every: int) -> str:
+    entity = {"start": 0, "end": 1, "label": "x"}
+    rows = [{"text": f"t{i}", "entities": [entity] if every and i % every == 0 else []} for i in range(count)]
+    return "\n".join(map(json.dumps, rows))
+
+
+def test_rows_to_judge_by_without_anything_to_find_are_noted(tmp_path: Path) -> None:
+    folder(tmp_path, train_dot_jsonl=tagged(40, 2), dev_dot_jsonl=tagged(4, 0), test_dot_jsonl=tagged(4, 2))
+    said = [note for note in load_splits(tmp_path).notes if "none of the" in note]
+    assert len(said) == 1 and "none of the 4 dev rows has entities, so that a model is right there" in said[0]
+    folder(tmp_path, alone_dot_jsonl=tagged(100, 11))
+    assert not any("none of the" in note for note in load_splits(tmp_path / "alone.jsonl").notes)
+
+
+def test_a_dev_file_without_any_relation_may_stand_beside_a_train_file_with_some(tmp_path: Path) -> None:
+    entities = [{"start": 0, "end": 1, "label": "x"}, {"start": 2, "end": 3, "label": "x"}]
+    row = {"text": "a b", "entities": entities, "relations": [{"head": 0, "tail": 1, "label": "of"}]}
+    folder(tmp_path, train_dot_jsonl=json.dumps(row), dev_dot_jsonl=json.dumps({**row, "relations": []}))
+    splits = load_splits(tmp_path)
+    assert splits.train.kind == splits.dev.kind == "extraction" and splits.dev[0]["relations"] == []
+    assert any("none of the 1 dev rows has relations" in note for note in splits.notes)
 
 
 def test_options_reach_every_file(tmp_path: Path) -> None:

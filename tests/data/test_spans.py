@@ -80,17 +80,14 @@ def test_what_is_no_entity_is_named(text: str, value: Any, expected: str) -> Non
     assert expected in str(caught.value)
 
 
-def test_offsets_are_code_points_and_utf16_units_are_converted() -> None:
+def test_offsets_are_code_points_and_utf16_units_can_be_converted() -> None:
     text = "😀 Bob 住在𠮷野"
-    assert text[2:5] == "Bob"
-    assert as_entities([[3, 6, "PER"], [9, 12, "LOC"]], text, "e", "utf-16") == [
-        Entity(start=2, end=5, label="PER"),
-        Entity(start=8, end=10, label="LOC"),
-    ]
-    assert text[8:10] == "𠮷野"
+    assert as_entities([[2, 5, "PER"]], text, "e") == [Entity(start=2, end=5, label="PER")]
+    places = utf16_places(text)
+    assert [as_code_point(unit, places, "e") for unit in (3, 6, 9, 12)] == [2, 5, 8, 10]
     for bad in (1, 13, -1):
-        with pytest.raises(CellError, match=f"'e\\[0\\].start' is {bad}, expected the border of a character, 0 to 12"):
-            as_entities([[bad, 12, "a"]], text, "e", "utf-16")
+        with pytest.raises(CellError, match=f"'e' is {bad}, expected the border of a character, 0 to 12"):
+            as_code_point(bad, places, "e")
 
 
 def test_a_combining_character_counts_as_one() -> None:
@@ -143,10 +140,9 @@ def test_a_text_must_be_there_and_long_ones_are_quoted_short() -> None:
 @given(JSON, st.text(max_size=12))
 @settings(max_examples=80, deadline=None)
 def test_any_json_is_entities_within_the_text_or_a_cell_error(value: Any, text: str) -> None:
-    for units in ("code points", "utf-16"):
-        try:
-            entities = as_entities(value, text, "entities", units)  # type: ignore[arg-type]
-        except CellError as error:
-            str(error).encode()
-        else:
-            assert all(0 <= entity["start"] < entity["end"] <= len(text) for entity in entities)
+    try:
+        entities = as_entities(value, text, "entities")
+    except CellError as error:
+        str(error).encode()
+    else:
+        assert all(0 <= entity["start"] < entity["end"] <= len(text) for entity in entities)

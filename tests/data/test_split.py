@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -93,6 +94,30 @@ def test_several_labels_are_split_by_the_rarest() -> None:
     assert set(strata_of(rows)) == {"common", "rare"}
     _, dev = stratified_split(rows, (0.9, 0.1), 0)
     assert sum("rare" in rows[i]["label"] for i in dev) == 1
+
+
+def found(name: str, label: str | None, *relations: str) -> dict[str, Any]:
+    entities = [{"start": 0, "end": 1, "label": label}] if label else []
+    links = [{"head": 0, "tail": 0, "label": one} for one in relations]
+    return {"text": name, "entities": entities} | ({"relations": links} if relations else {})
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_is_to_be_found_is_in_every_part(seed: int) -> None:
+    """Nine sentences of a hundred have an entity, and four an entity that is rare."""
+    rows = [found(f"t{i}", "rare" if i % 25 == 1 else "PER" if i % 12 == 0 else None) for i in range(100)]
+    parts = stratified_split(rows, (0.8, 0.1, 0.1), seed)
+    for part in parts:
+        assert {one["label"] for i in part for one in rows[i]["entities"]} == {"PER", "rare"}
+    assert len(parts[0]) > 75
+
+
+def test_rows_without_a_label_are_split_by_relations_then_by_entities_and_others_as_before() -> None:
+    rows = [found("a", None), found("b", "PER"), found("c", "PER", "owns"), found("d", "ORG", "owns", "knows")]
+    assert strata_of(rows) == ["", "PER", "owns", "knows"]
+    assert strata_of([row | {"relations": []} for row in rows[:2]]) == ["", "PER"]
+    assert strata_of([row | {"label": "x"} for row in rows]) == ["x"] * 4, "an intent beside its slots"
+    assert strata_of([{"query": "a", "positive": "b"}, {"text": "a"}]) == ["", ""]
 
 
 def test_numbers_with_many_values_are_split_by_range() -> None:

@@ -12,9 +12,6 @@ from bertie.data.cells import CellError
 from bertie.data.tags import SCHEMES, Scheme, TagError, TokenSpan, detect, is_tag, spans_of_tags, tags_of_token_spans
 from tests.data.records import JSON
 
-LETTERS = st.sampled_from("BIMESLUW")
-TAGS = st.lists(st.one_of(st.just("O"), st.tuples(LETTERS, st.sampled_from(["PER", "地名"])).map("-".join)), max_size=9)
-
 
 @st.composite
 def sentences(draw: st.DrawFn) -> tuple[list[TokenSpan], int]:
@@ -37,16 +34,6 @@ def test_spans_to_tags_and_back_is_the_identity(sentence: tuple[list[TokenSpan],
     assert spans_of_tags(tags, scheme) == spans
     assert tags_of_token_spans(spans_of_tags(tags, scheme), length, scheme) == tags
     assert scheme == "IOB1" or spans_of_tags(tags) == spans
-
-
-@given(TAGS)
-def test_repaired_tags_are_those_of_some_spans(tags: list[str]) -> None:
-    for scheme in SCHEMES:
-        spans = spans_of_tags(tags, scheme, repair=True)
-        covered = {i for first, last, _ in spans for i in range(first, last)}
-        assert covered == {i for i, tag in enumerate(tags) if tag != "O"}
-        assert spans == sorted(spans)
-        assert spans_of_tags(tags_of_token_spans(spans, len(tags), scheme), scheme) == spans
 
 
 @pytest.mark.parametrize(
@@ -128,9 +115,8 @@ def test_what_a_tag_is() -> None:
 @given(st.lists(JSON, max_size=5))
 @settings(max_examples=100, deadline=None)
 def test_any_list_is_spans_or_a_tag_error(tags: list[Any]) -> None:
-    for repair in (False, True):
-        try:
-            spans_of_tags(tags, None, repair)
-        except TagError as error:
-            assert 0 <= error.place < len(tags)
-            str(error).encode()
+    try:
+        spans_of_tags(tags)
+    except TagError as error:
+        assert 0 <= error.place < len(tags)
+        str(error).encode()

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from bertie.data.cells import CellError
 from bertie.data.spans import Entity
 from bertie.data.tags import SCHEMES, Scheme, TagError, spans_of_tags, tags_of_token_spans
-from bertie.data.tokens import join, joined_tokens, marked_tokens, row_of_tokens, tags_of_spans
+from bertie.data.tokens import (
+    character_tokens,
+    gap_of,
+    join,
+    joined_tokens,
+    marked_tokens,
+    row_of_tokens,
+    tags_of_spans,
+)
 from bertie.text.language import detect
 from tests.data.records import JSON
 from tests.data.test_tags import sentences
@@ -172,3 +180,34 @@ def test_any_lists_are_a_row_or_a_cell_error(tokens: list[Any], tags: list[Any])
         str(error).encode()
     else:
         assert len(spans_of_tags(tags)) >= len(row["entities"])
+
+
+@pytest.mark.parametrize(
+    ("sentences", "gap"),
+    [
+        ([["2", "0", "年"], list("我在北京")], ""),
+        ([["我", "……", "❤\ufe0f", "e\u0301", "在", "京", "好", "吗"]], ""),
+        ([["我", "在", "19"]], " "),
+        ([["我", "在", "北京"]], " "),
+        ([["N", "B", "A", "球"]], " "),
+        ([["我", "A"]], " "),
+        ([], " "),
+        ([[]], " "),
+    ],
+)
+def test_chinese_characters_alone_have_no_space_between_them(sentences: list[list[str]], gap: str) -> None:
+    assert gap_of(sentences) == gap
+
+
+def test_a_row_without_spaces_keeps_whole_words_in_its_entities() -> None:
+    tokens = list("看NBA2019")
+    for tags, text, place in (
+        (["O", "B-X", *["I-X"] * 6], "看NBA2019", (1, 8)),
+        (["B-X", *["O"] * 7], "看NBA2019", (0, 1)),
+        (["O", "B-X", "I-X", "I-X", *["O"] * 4], "看 N B A 2 0 1 9", (2, 7)),
+    ):
+        row = row_of_tokens(tokens, tags, gap="")
+        assert row == {"text": text, "entities": [{"start": place[0], "end": place[1], "label": "X"}]}
+        assert row_of_tokens(tokens, tags)["text"] == "看 N B A 2 0 1 9"
+    assert character_tokens("a 好，") == [(0, 1), (2, 3), (3, 4)]
+    assert [character_tokens(text) for text in ("a\tb", "a\n", "\r", "\ufeffa")] == [None] * 4

@@ -14,6 +14,7 @@ import pytest
 
 from bertie.core.errors import DataError
 from bertie.data.columns import Columns
+from bertie.data.readers import read_rows
 from bertie.data.rows import Rows
 from bertie.data.sources import ReadOptions
 from bertie.data.unlabelled import unlabelled_rows, unlabelled_stream
@@ -153,3 +154,18 @@ def test_an_id_is_a_text_or_a_whole_number(value: Any, identity: Any, tmp_path: 
     ((line, row),) = unlabelled_rows(path, ReadOptions()).placed()
     assert (line, row.get("id")) == (1, identity)
     assert ("id" in row) == (identity is not None)
+
+
+def test_a_text_in_the_place_of_a_file_is_told_where_it_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for text in ("Works well.", "Broke after 3.5 days", "质量很好。", "good"):
+        with pytest.raises(DataError, match=r": there is no such file; .*; a text is given with --text$"):
+            unlabelled_rows(text, ReadOptions())
+    with pytest.raises(DataError, match=r"\.\.\.: cannot be read \(.*\); a text is given with --text$"):
+        unlabelled_rows("good food " * 30, ReadOptions())
+    with pytest.raises(DataError, match=r"there is no such file; \. holds nothing$"):
+        unlabelled_rows("rows.csv", ReadOptions())
+    for text in ("Works well.", "good food " * 30):
+        with pytest.raises(DataError) as caught:
+            read_rows(text)
+        assert "--text" not in str(caught.value), "no training takes a text"

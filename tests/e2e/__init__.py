@@ -1,1 +1,1 @@
-"""Tests of bertie/e2e."""
+"""Whole commands, in processes of their own."""

@@ -22,6 +22,8 @@ from bertie.evaluation.charts import (
     over_rates,
     thinned,
 )
+from bertie.evaluation.floor_files import FLOORS
+from bertie.evaluation.phrases import Language, spoken
 from bertie.metrics.intervals import Interval
 
 values = st.floats(-1e6, 1e6, allow_nan=False)
@@ -63,6 +65,27 @@ def test_losses_over_rates_stay_inside_their_frame(losses: list[float], low: flo
         assert 0 <= x <= SHOWN and 0 <= y <= TALL
     (mark,) = (one for one in svg.findall("line") if one.attrib["class"] == "at high")
     assert mark.attrib["x1"] == mark.attrib["x2"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_names_of_floors_are_shown_whole_and_beside_their_bars(language: Language) -> None:
+    """A letter takes 7 pixels and a Han character 14, or a little less."""
+    figure = Interval(0.5, 0.1, 0.9)
+    for name in ("short", *(spoken(floor, language) for floor in FLOORS.classes())):
+        svg = ElementTree.fromstring(str(intervals([Bar(name, "x", figure, False)], percent=True)))
+        text, bar = svg.find("g/text"), svg.find("g/line")
+        assert text is not None and bar is not None and text.text == name
+        width = sum(14 if sign >= "\u2e80" else 7 for sign in name)
+        assert float(text.attrib["x"]) - width >= 0 and float(text.attrib["x"]) < float(bar.attrib["x1"])
+        assert float(bar.attrib["x2"]) - float(bar.attrib["x1"]) > 150
+
+
+def test_a_name_without_end_is_cut() -> None:
+    for name in ("long name " * 50, "很长" * 100):
+        drawing = str(intervals([Bar(name, "x", Interval(0.5, 0.4, 0.6), False)], percent=True))
+        text = ElementTree.fromstring(drawing).find("g/text")
+        assert text is not None and text.text is not None and text.text.endswith("…")
+        assert name.startswith(text.text[:-1]) and 20 < len(text.text) < 50 and f'aria-label="{name} x"' in drawing
 
 
 def test_many_points_are_averaged_and_keep_their_mean() -> None:

@@ -10,6 +10,7 @@ from bertie.data.rows import Rows
 from bertie.evaluation.judge import judge, judge_stream, readable, to_json
 from bertie.tasks.base import Answer
 from bertie.tasks.classification import Classification
+from bertie.tasks.embedding import Embedding
 from bertie.tasks.regression import Regression
 
 RNG = np.random.default_rng(0)
@@ -54,7 +55,25 @@ def test_answers_that_pass_by_are_judged_alike(rows: Rows) -> None:
     model = answers(task, rows, 0.2)
     whole, passed = judge(task, rows, model, []), judge_stream(task, rows, iter(model), [])
     assert to_json(passed, 1.0) == to_json(whole, 1.0)
+    assert passed.mistakes is not None and whole.mistakes is None
     assert len(passed.mistakes) == min(20, sum(task.mistake(*one) is not None for one in zip(rows, model, strict=True)))
+
+
+def test_a_task_without_words_for_mistakes_has_none_to_list() -> None:
+    rows = Rows([{"query": f"q{i}", "positive": f"p{i}"} for i in range(3)])
+    task, one = Embedding.from_rows(rows, {}), np.eye(3)
+    found = judge_stream(task, rows, iter([{"vector": row, "positive": row} for row in one]), [])
+    assert found.scores.value == 1.0 and found.mistakes is None
+
+
+def test_members_without_a_figure_on_the_dev_rows_are_told_by_the_others() -> None:
+    task = Classification.from_rows(ONE, {})
+    found = to_json(judge(task, ONE, answers(task, ONE, 0.1), []), 1.0)
+    trained = [{"name": "seed-1", "in": True, "test": 0.5}, {"name": "seed-2", "in": False, "dev": 0.25, "test": 0.5}]
+    lines = readable({**found, "members": {"combine": "soup", "metric": "accuracy", "trained": trained}}).splitlines()
+    told = [line.split() for line in lines if "seed-" in line]
+    assert told[0] == ["seed-1", "test", "0.5000"]
+    assert told[1][:5] == ["seed-2", "dev", "0.2500,", "test", "0.5000"]
 
 
 def test_the_metric_of_the_task_stands_first_also_beside_floors() -> None:

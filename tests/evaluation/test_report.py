@@ -149,12 +149,59 @@ def test_rows_that_chose_the_model_are_not_called_unseen(language: str, never: s
     assert never not in on_dev and too_high in on_dev
 
 
+@pytest.mark.parametrize(
+    ("language", "never", "before", "too_high"),
+    [
+        ("en", "never saw", "judged on 400 rows, 12 of which it had seen before", "12 of the 400 rows"),
+        ("zh", "从未见过的数据", "在 400 条数据上评测，其中 12 条此前已经见过", "评测的 400 条数据中有 12 条也在"),
+    ],
+)
+def test_rows_that_were_seen_before_are_not_called_unseen(
+    language: str, never: str, before: str, too_high: str
+) -> None:
+    report = replace(REPORT, language=language, seen=12)  # type: ignore[arg-type]
+    page, on_dev = Page(render(report)).text, Page(render(replace(report, on_dev=True))).text
+    assert never not in page and before in page and too_high in page
+    assert before not in on_dev and too_high in on_dev
+    assert too_high not in Page(render(replace(report, seen=0))).text
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "scored wrong each time: "), ("zh", "每次均按错误计：")])
+def test_labels_that_training_never_saw_are_named(language: str, said: str) -> None:
+    labels = {"x": 1, "紧急": 1_200, **{f"rare {i}": 2 for i in range(5)}}
+    page = Page(render(replace(REPORT, language=language, unseen=labels)))  # type: ignore[arg-type]
+    expected = "紧急 (1,200×), rare 0 (2×), rare 1 (2×), rare 2 (2×), rare 3 (2×), … (+2)"
+    assert said + expected in page.text
+    assert said not in Page(render(replace(REPORT, language=language))).text  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("language", "none"), [("en", "There is none on these rows"), ("zh", "没有错误")])
+def test_a_task_without_words_for_mistakes_is_not_said_to_make_none(language: str, none: str) -> None:
+    report = replace(REPORT, language=language)  # type: ignore[arg-type]
+
+    def sections(page: Page) -> list[str | None]:
+        return [attributes["id"] for tag, attributes in page.elements if tag == "section"]
+
+    right, silent = Page(render(replace(report, mistakes=()))), Page(render(replace(report, mistakes=None)))
+    assert "mistakes" in sections(right) and none in right.text
+    assert "mistakes" not in sections(silent) and none not in silent.text
+
+
 def test_texts_carry_their_language_and_long_ones_are_cut() -> None:
-    mistake = replace(REPORT.mistakes[0], text="很长" * 5000)
+    mistake = replace(REPORT.mistakes[0], text="很长" * 5000, gold="正确" * 5000, predicted="wrong " * 5000)
     page = Page(render(replace(REPORT, mistakes=[mistake])))
     texts = [attributes for tag, attributes in page.elements if attributes.get("class") == "text"]
     assert texts == [{"class": "text", "lang": "zh-CN", "dir": "auto"}]
     assert "很长" * 200 + " …" in page.text and "很长" * 201 not in page.text
+    assert "正确" * 200 + " …" in page.text and "正确" * 201 not in page.text and page.text.count("wrong") < 70
+
+
+def test_signs_of_the_mistakes_are_the_first_to_go_without_a_font(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[str]()
+    monkeypatch.setattr(module, "embedded_font", lambda text: asked.append(text) or "")
+    render(replace(REPORT, mistakes=[replace(REPORT.mistakes[0], text="壹</ol>贰")], title="题", recipe="终"))
+    (text,) = asked
+    assert text.index("题") < text.index("终") < text.index("壹") < text.index("贰") and text.count("壹") == 1
 
 
 def test_the_font_goes_into_the_style_sheet(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from dataclasses import replace
 
 import pytest
 
@@ -54,6 +55,18 @@ def test_a_part_of_rows_is_told_in_points_and_a_correlation_without_a_unit() -> 
     assert "behind by 5.0 points" in masked
     assert "reaches 0.95" in ordered and "behind by 0.05 (95% interval 0.03 to 0.07)" in ordered
     assert "落后 0.05（95%" in verdict("spearman", MODEL, {"tfidf": WORSE}, "zh").detail
+
+
+@pytest.mark.parametrize(
+    ("language", "faster", "same"), [("en", "simpler and faster", "the same encoder"), ("zh", "更快", "同一编码器")]
+)
+def test_a_floor_that_runs_the_same_encoder_is_not_called_faster(language: str, faster: str, same: str) -> None:
+    other = verdict("accuracy", MODEL, {"tfidf": EQUAL}, language).detail  # type: ignore[arg-type]
+    assert faster in other and same not in other
+    floors = {"frozen_encoder": replace(EQUAL, reads_encoder=True), "tfidf": BETTER}
+    said = verdict("accuracy", MODEL, floors, language)  # type: ignore[arg-type]
+    assert said.finding == "equal" and same in said.detail and faster not in said.detail
+    assert figure("accuracy", EQUAL.figure.value) in said.detail
 
 
 def test_without_floors_it_says_so() -> None:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_worked_example_runs(tiny_model: Path, tmp_path: Path) -> None:
-    data, out = write(tmp_path / "reviews.csv", 120), tmp_path / "my-model"
+    data, out = write(tmp_path / "reviews.csv", 120), tmp_path / "my-classifier"
     command = [sys.executable, str(ROOT / "examples" / "classify.py"), str(data), "--out", str(out)]
     done = subprocess.run(
         [*command, "--model", str(tiny_model), "--epochs", "2"], capture_output=True, text=True, check=False
@@ -36,4 +36,4 @@ def test_the_python_of_the_readme_runs(page: str, tmp_path: Path) -> None:
         [sys.executable, "-c", "\n".join(blocks)], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "my-model" / "report.html").is_file()
+    assert (tmp_path / "e5-model" / "report.html").is_file()

@@ -11,15 +11,18 @@ from typing import Any
 import pytest
 
 import bertie
+from bertie.bundle.folder import METHODS
 from bertie.cli.app import run
 from bertie.core.errors import DataError, UsageError
 from bertie.learning.few_shot import run_few_shot
 from bertie.learning.request import FewShotRecipe, FewShotRequest
 from bertie.learning.settings import fill
 from bertie.objectives.pattern import PatternTask
+from bertie.tasks.base import Defaults
 from bertie.tasks.classification import Classification
 from bertie.training.settings import Optimizer, Training
 from bertie.tuning.lora import Lora
+from bertie.workflow import train
 from tests.learning.making import masked_lm_folder
 from tests.workflow.rows import write
 
@@ -57,6 +60,19 @@ def test_pairs_leave_an_ordinary_classification_bundle(tiny_model: Path, tmp_pat
     parts = json.loads((out / "data.json").read_text(encoding="utf-8"))
     assert [(part["name"], part["rows"]) for part in parts] == [("train", 16), ("test", 104)]
     assert "examples = 8" in (out / "recipe.toml").read_text(encoding="utf-8")
+
+
+def test_another_metric_judges_and_rows_that_are_learned_from_are_no_dev_rows(tiny_model: Path, tmp_path: Path) -> None:
+    data, out = write(tmp_path / "data.csv", 80), tmp_path / "m"
+    lines = learn(data, tiny_model, out, (*FAST, "training.metric=macro_f1"), examples=0, test=str(data))
+    assert figures(out)["primary"]["name"] == "macro_f1"
+    assert any(line.startswith("80 of 80 test rows are also in train or dev: scores will be too") for line in lines)
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "训练损失" in page or "Training loss" in page
+    assert "开发集得分" not in page and "Score on the development rows" not in page
+    assert "其中 80 条此前已经见过" in page or "80 of which it had seen before" in page
+    lines = learn(data, tiny_model, tmp_path / "n", by="descriptions", examples=4)
+    assert not any("are also in" in line for line in lines)
 
 
 def test_rows_in_memory_are_drawn_from_like_a_file(tiny_model: Path, tmp_path: Path) -> None:
@@ -137,6 +153,14 @@ def test_a_pattern_is_learned_by_an_encoder_with_the_head(tiny_model: Path, tmp_
     assert set(figures(tmp_path / "m")["floors"]) == {"frozen_encoder", "tfidf"}
     again = bertie.evaluate(tmp_path / "m", write(tmp_path / "new.csv", 30, seed=1))
     assert set(again["floors"]) == {"tfidf"}  # the other one has not seen texts in the pattern
+    new = (tmp_path / "new.csv").read_text(encoding="utf-8")
+    table = [line.rsplit(",", 1) for line in new.splitlines()[1:]]
+    lists = [json.dumps({"text": text, "label": [label]}, ensure_ascii=False) for text, label in table]
+    (tmp_path / "new.jsonl").write_text("\n".join(lists), encoding="utf-8")
+    assert bertie.evaluate(tmp_path / "m", tmp_path / "new.jsonl")["metrics"] == again["metrics"]
+    (tmp_path / "new.csv").write_text(f"{new}good food,negative|positive\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"new.csv:32: found 2 labels \(negative, positive\), expected one label"):
+        bertie.evaluate(tmp_path / "m", tmp_path / "new.csv")
 
 
 @pytest.mark.parametrize(("given", "rate", "head"), [(0.0, 4e-4, 0.1), (1e-3, 1e-3, 1.0)])
@@ -145,6 +169,15 @@ def test_a_given_rate_is_that_of_the_head_too(given: float, rate: float, head: f
     prepared: Any = SimpleNamespace(recipe=recipe, method=Lora())
     filled = fill(prepared, epochs=1, rows=8, rate=4e-5).optimizer
     assert (filled.rate, filled.head_rate_factor) == pytest.approx((rate, head))
+
+
+@pytest.mark.parametrize("said", [Optimizer(), Optimizer(rate=1e-3), Optimizer(layer_decay=0.7, head_rate_factor=3.0)])
+@pytest.mark.parametrize("method", METHODS.classes())
+def test_rates_are_filled_in_as_by_a_training_on_so_few_rows(method: str, said: Optimizer) -> None:
+    recipe, chosen = FewShotRecipe(training=Training(optimizer=said)), METHODS.get(method)()
+    prepared: Any = SimpleNamespace(recipe=recipe, method=chosen)
+    usual = train.fill(recipe.training, train.Extent(16, 0, 12, 384, train.COMPUTE), Defaults(), chosen)
+    assert fill(prepared, epochs=1, rows=8, rate=train.FEW_RATE).optimizer == usual.optimizer
 
 
 HEADER = "text,label\n"

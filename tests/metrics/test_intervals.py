@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom, ttest_1samp
 
 from bertie.core.errors import DataError
+from bertie.metrics import intervals
 from bertie.metrics.intervals import (
     f1_interval,
     fold_interval,
@@ -23,10 +25,13 @@ from bertie.metrics.intervals import (
 )
 from bertie.metrics.labels import AVERAGES, Outcomes, multi_label, single_label
 
+from . import dense
+
 
 def outcomes(rows: Sequence[Sequence[int]]) -> Outcomes:
     """Rows of (right, extra, missed) of one label."""
-    return Outcomes(np.asarray(rows, dtype=np.int8).reshape(len(rows), 3, 1), np.arange(len(rows)))
+    cells = ((i, 0, part, times) for i, row in enumerate(rows) for part, times in enumerate(row) if times)
+    return Outcomes.of(cells, 1, np.arange(len(rows)))
 
 
 shares = st.lists(st.floats(0, 1), min_size=1, max_size=80)
@@ -186,12 +191,46 @@ def test_equal_models_are_seldom_told_apart() -> None:
 
 
 def test_the_work_grows_with_the_kinds_of_rows_not_with_the_rows() -> None:
-    kinds = np.array([[[r], [e], [m]] for r in range(3) for e in range(3) for m in range(3)], dtype=np.int8)
+    kinds = outcomes([(r, e, m) for r in range(3) for e in range(3) for m in range(3)]).kinds
     of_row = np.random.default_rng(0).integers(0, 27, 1_000_000)
     began = time.process_time()
     interval = f1_interval(Outcomes(kinds, of_row))
     assert time.process_time() - began < 2.0, "drawing a thousand times from a million rows takes minutes"
     assert interval.high - interval.low < 0.002
+
+
+@pytest.mark.parametrize("count", [1, 2, 12, 200])
+@pytest.mark.parametrize("average", AVERAGES)
+def test_intervals_are_to_the_last_bit_those_of_a_whole_table(count: int, average: str) -> None:
+    rng = np.random.default_rng(count)
+    names = [f"label {i}" for i in range(count)]
+    gold = [set(rng.choice(names, rng.integers(3)).tolist()) for _ in range(150)]
+    first, second = (
+        [row if rng.random() < 0.7 else set(rng.choice([*names, "strange"], 2).tolist()) for row in gold]
+        for _ in range(2)
+    )
+    a, b = (multi_label(gold, said, names).outcomes for said in (first, second))
+    assert f1_interval(a, average, resamples=200) == dense.interval(a, AVERAGES[average], 200)
+    assert paired_f1_difference(a, b, average, resamples=200) == dense.difference(a, b, AVERAGES[average], 200)
+
+
+def test_the_figures_do_not_hang_on_how_many_resamples_are_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    gold, predicted = guesses(300, 5)
+    judged = single_label(gold, predicted, ["a", "b", "c"]).outcomes
+    whole = f1_interval(judged, "macro_f1", resamples=100)
+    monkeypatch.setattr(intervals, "CELLS_AT_ONCE", 30)
+    assert f1_interval(judged, "macro_f1", resamples=100) == whole
+
+
+def test_memory_of_an_interval_is_bounded_whatever_the_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intervals, "CELLS_AT_ONCE", 100_000)
+    labels = [str(i) for i in range(3000)]
+    a, b = (single_label(labels, labels[:k] + labels[k - 1 : -1], labels).outcomes for k in (1500, 2900))
+    tracemalloc.start()
+    paired_f1_difference(a, b, "macro_f1", resamples=20)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000, "right, extra and missed labels of each kind of rows are 54 million cells"
 
 
 def test_no_rows_and_unequal_rows_are_errors() -> None:
@@ -216,3 +255,10 @@ def test_folds_are_no_independent_draws() -> None:
     assert wider == pytest.approx(((1 / 5 + 1 / 4) / (1 / 5)) ** 0.5)
     with pytest.raises(DataError, match="at least two; take more --folds"):
         fold_interval([0.8], 1.0)
+
+
+def test_an_interval_over_folds_ends_where_the_metric_does() -> None:
+    assert fold_interval([0.98, 0.99], 1.0).high > 1.09
+    share = fold_interval([0.98, 0.99], 1.0, within=(0.0, 1.0))
+    assert (share.value, share.high) == (pytest.approx(0.985), 1.0) and share.low == pytest.approx(0.875, abs=1e-3)
+    assert fold_interval([-0.9, 0.1], 1.0, within=(-1.0, 1.0)).low == -1.0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -17,9 +19,12 @@ from bertie.metrics.labels import (
     LabelScores,
     best_threshold,
     confused_pairs,
+    confusion_table,
     multi_label,
     single_label,
 )
+
+from . import dense
 
 LABELS = ["体育", "finance", "tech", "never used"]
 GOLD_LABELS = [*LABELS[:3], "unseen-z", "unseen-a"]
@@ -31,7 +36,7 @@ label_sets = st.lists(st.tuples(some, some), min_size=1, max_size=40)
 
 def row_counts(scores: LabelScores) -> list[list[int]]:
     """Right, extra and missed labels of each row."""
-    return scores.outcomes.kinds.sum(-1)[scores.outcomes.of_row].tolist()  # type: ignore[no-any-return]
+    return scores.outcomes.of_kinds()[scores.outcomes.of_row].tolist()
 
 
 @given(pairs)
@@ -44,7 +49,8 @@ def test_single_label_equals_scikit_learn(rows: list[tuple[str, str]]) -> None:
         f1_score(gold, predicted, average="weighted", zero_division=0)
     )
     order = scores.details["confusion"]["labels"]
-    assert scores.details["confusion"]["counts"] == confusion_matrix(gold, predicted, labels=order).tolist()
+    table = confusion_table(scores.details["confusion"])
+    assert table == confusion_matrix(gold, predicted, labels=order).tolist()
     expected = precision_recall_fscore_support(gold, predicted, labels=order, zero_division=0)
     for i, row in enumerate(scores.details["per_class"]):
         found = [row["precision"], row["recall"], row["f1"], row["support"]]
@@ -56,6 +62,7 @@ def test_unseen_gold_labels_stand_after_the_training_labels_and_count_as_wrong()
     scores = single_label(["tech", "zebra", "apple", "zebra"], ["tech", "tech", "tech", "体育"], LABELS)
     assert scores.details["confusion"]["labels"] == [*LABELS, "apple", "zebra"]
     assert scores.details["unseen_labels"] == 3 == scores.metrics["unseen_labels"]
+    assert scores.details["unseen"] == {"zebra": 2, "apple": 1}
     assert scores.metrics["accuracy"] == 0.25
     assert scores.per_row == {"accuracy": [1.0, 0.0, 0.0, 0.0]}
 
@@ -79,7 +86,7 @@ def test_multi_label_equals_scikit_learn(rows: list[tuple[frozenset[str], frozen
         assert np.mean(values) == pytest.approx(scores.metrics[name])
     assert row_counts(scores) == [[len(g & p), len(p - g), len(g - p)] for g, p in rows]
     for name, average in AVERAGES.items():
-        total = scores.outcomes.kinds[scores.outcomes.of_row].sum(0)
+        total = scores.outcomes.total()
         assert float(average(total)) == pytest.approx(scores.metrics[name])
 
 
@@ -104,6 +111,7 @@ def test_an_unseen_label_among_several_is_a_miss() -> None:
     scores = multi_label([["tech", "new"], ["tech"]], [["tech"], ["tech"]], LABELS)
     assert row_counts(scores) == [[1, 0, 1], [1, 0, 0]]
     assert scores.details["unseen_labels"] == 1
+    assert scores.details["unseen"] == {"new": 1}
     assert [row["label"] for row in scores.details["per_class"]] == [*LABELS, "new"]
 
 
@@ -115,6 +123,61 @@ def test_a_text_is_no_collection_of_labels() -> None:
     for gold, predicted in ((["tech"], [["tech"]]), ([["tech"]], ["tech"])):
         with pytest.raises(DataError, match=r"found the label 'tech' where rows have several labels.*write \['tech'\]"):
             multi_label(gold, predicted, LABELS)
+
+
+def drawn(count: int, seed: int) -> tuple[list[str], list[str], list[str]]:
+    """Labels of 300 rows, what is said of them, and the labels of the training, some of which do not occur."""
+    rng = np.random.default_rng(seed)
+    names = [f"label {i}" for i in rng.permutation(count)]
+    gold, said = (rng.choice(names, 300, p=rng.dirichlet(np.full(count, 0.3))) for _ in range(2))
+    return gold.tolist(), np.where(rng.random(300) < 0.6, gold, said).tolist(), names[: max(1, count * 3 // 4)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 300])
+def test_figures_are_to_the_last_bit_those_of_a_whole_table(count: int) -> None:
+    gold, said, known = drawn(count, count)
+    scores = single_label(gold, said, known)
+    expected, kinds = dense.single(gold, said, scores.details["confusion"]["labels"])
+    assert scores.metrics == {name: expected.get(name, scores.metrics["unseen_labels"]) for name in scores.metrics}
+    assert scores.details["per_class"] == expected["per_class"]
+    assert confusion_table(scores.details["confusion"]) == expected["confusion"]
+    assert np.array_equal(dense.kinds_of(scores.outcomes), kinds)
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 80])
+def test_figures_of_several_labels_are_to_the_last_bit_those_of_a_whole_table(count: int) -> None:
+    first, second, known = drawn(count, count + 1)
+    gold, said = ([set(rows[i : i + 3]) for i in range(0, 300, 2)] for rows in (first, second))
+    gold[0], said[1] = set(), set()
+    scores = multi_label(gold, said, known)
+    expected, kinds = dense.several(gold, said, [row["label"] for row in scores.details["per_class"]])
+    assert scores.metrics == {name: expected.get(name, scores.metrics["unseen_labels"]) for name in scores.metrics}
+    assert scores.details["per_class"] == expected["per_class"]
+    assert scores.per_row["samples_f1"] == expected["rows"]
+    assert np.array_equal(dense.kinds_of(scores.outcomes), kinds), "the order of the kinds is what intervals draw by"
+
+
+def kept(scores: LabelScores) -> int:
+    """Bytes of the outcomes and cells of the confusion."""
+    kinds = scores.outcomes.kinds
+    arrays = (kinds.data, kinds.indices, kinds.indptr, scores.outcomes.of_row)
+    return sum(one.nbytes for one in arrays) + 8 * sum(map(len, scores.details.get("confusion", {}).get("cells", [])))
+
+
+def as_several(gold: list[str], said: list[str], labels: list[str]) -> LabelScores:
+    return multi_label([[one] for one in gold], [[one] for one in said], labels)
+
+
+@pytest.mark.parametrize("score", [single_label, as_several])
+def test_memory_does_not_grow_with_the_square_of_the_labels(score: Callable[..., LabelScores]) -> None:
+    labels = [str(i) for i in range(3000)]
+    said = [labels[(i + i % 2) % 3000] for i in range(3000)]
+    tracemalloc.start()
+    scores = score(labels, said, labels)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert kept(scores) < 3000 * 100, "a few bytes for each row and label"
+    assert peak < 15_000_000, "a table of all pairs has nine million cells"
 
 
 def test_everything_is_plain_json() -> None:

@@ -18,10 +18,13 @@ from bertie.metrics.relations import (
     are_directed,
     directed_interval,
     directed_scores,
+    official_macro_f1,
     paired_directed_difference,
     relation_of,
 )
 from bertie.metrics.samples import F1Sample
+
+from . import dense
 
 LABELS = ["Cause-Effect(e1,e2)", "Cause-Effect(e2,e1)", "Message-Topic(e1,e2)", "Message-Topic(e2,e1)", "Other"]
 CE, EC, MT, TM, OTHER = LABELS
@@ -139,6 +142,19 @@ def test_the_sample_gives_averages_over_labels_and_over_relations() -> None:
     assert one.interval("macro_f1").value == pytest.approx(single_label(gold, said, LABELS).metrics["macro_f1"])
     assert two.difference(one, OFFICIAL).low > 0 and two.difference(one, "macro_f1").low > 0
     assert two.interval(OFFICIAL).high == 1.0 and two.interval(OFFICIAL).low < 1.0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_official_intervals_are_to_the_last_bit_those_of_a_whole_table(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    gold = rng.choice(MORE, 120).tolist()
+    first, second = (
+        directed_scores(gold, np.where(rng.random(120) < 0.6, gold, rng.choice(MORE, 120)).tolist(), LABELS).outcomes
+        for _ in range(2)
+    )
+    assert directed_interval(first, resamples=200) == dense.interval(first, official_macro_f1, 200)
+    expected = dense.difference(first, second, official_macro_f1, 200)
+    assert paired_directed_difference(first, second, resamples=200) == expected
 
 
 def test_no_rows_is_an_error_that_says_so() -> None:

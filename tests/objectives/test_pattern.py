@@ -9,7 +9,8 @@ import pytest
 import torch
 import transformers
 
-from bertie.core.errors import ModelError, UsageError
+from bertie.core.errors import DataError, ModelError, UsageError
+from bertie.data.rows import Rows
 from bertie.nn import checkpoint
 from bertie.objectives.pattern import Gap, PatternTask
 from bertie.text.tokenizer import Tokenizer
@@ -64,6 +65,16 @@ def test_a_description_makes_the_same_task(folder: Path) -> None:
     task, _, _ = task_of(folder)
     again = PatternTask.from_description(json.loads(json.dumps(task.description())))
     assert (again.gap, again.shape, again.labels) == (task.gap, task.shape, task.labels)
+
+
+def test_labels_in_lists_are_judged_as_classification_judges_them(folder: Path) -> None:
+    task, _, _ = task_of(folder)
+    rows = Rows([{"text": "good", "label": ["positive"]}, {"text": "bad", "label": ["negative"]}], "new.csv")
+    scores = task.score([{"label": "positive"}] * 2, task.accept(rows))
+    assert (scores.primary, scores.value) == ("accuracy", 0.5)
+    several = Rows([*rows, {"text": "good", "label": ["negative", "positive"]}], "new.csv")
+    with pytest.raises(DataError, match=r"new.csv:3: found 2 labels \(negative, positive\), expected one label"):
+        task.accept(several)
 
 
 def test_words_that_the_vocabulary_lacks_are_named(folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -245,6 +247,17 @@ def test_what_stands_at_the_mask_is_guessed(tiny_model: Path, tokenizer: Tokeniz
     scores = [candidate["score"] for candidate in one["candidates"]]
     assert scores == sorted(scores, reverse=True) and 0.0 < scores[0] < 1.0
     assert len(two["masks"]) == 2 and two["masks"][0]["candidates"] == two["candidates"]
+
+
+def test_either_spelling_of_the_mask_asks_whichever_the_vocabulary_has(tiny_model: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(tiny_model, tmp_path / "other")
+    pieces = (other / "vocab.txt").read_text(encoding="utf-8")
+    (other / "vocab.txt").write_text(pieces.replace("[MASK]", "<mask>"), encoding="utf-8")
+    (other / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": True, "mask_token": "<mask>"}))
+    texts = ["the [MASK] was good", "the <mask> was good", "好[MASK]<mask>"]
+    for folder in (tiny_model, other):
+        one, two, several = predictor(folder, Tokenizer.from_folder(folder), "masked_lm").predict(texts)
+        assert one == two and len(one["candidates"]) == 5 and len(several["masks"]) == 2
 
 
 def test_what_comes_next_is_told_where_a_text_is_read_from_the_left(tiny_model: Path, tokenizer: Tokenizer) -> None:

@@ -61,9 +61,11 @@ def test_rows_with_objects_are_answered_as_the_predictor_does(server: Running, p
 
 def test_entities_may_be_marked_in_the_text(server: Running, predictor: Predictor) -> None:
     marked = {"text": "<e1>服务</e1>很<e2>好</e2>"}
-    answer = server.client.post("/v1/predict", json={"rows": [marked]})
-    assert answer.status_code == 200
-    assert answer.json()["answers"][0]["label"] == predictor.predict([CHINESE])[0]["label"]
+    named = {"text": "服务很好", "head": "服务", "tail": "好"}
+    for body in ({"rows": [marked]}, {"texts": [marked["text"]]}, {"rows": [named]}):
+        answer = server.client.post("/v1/predict", json=body)
+        assert answer.status_code == 200
+        assert answer.json()["answers"][0]["label"] == predictor.predict([CHINESE])[0]["label"]
     assert "row 1: no 'head'; 'text' has 0 markers </e2>" in refusal(
         server, {"rows": [{"text": "<e1>服务</e1>很<e2>好"}]}
     )
@@ -83,7 +85,8 @@ def test_entities_may_be_marked_in_the_text(server: Running, predictor: Predicto
         ({"head": None}, "row 2: 'head' is null"),
         ({"head": []}, "row 2: 'head' is a list"),
         ({"head": 7}, "row 2: 'head' is the int 7"),
-        ({"head": "服务"}, "row 2: 'head' is '服务', which is not valid JSON"),
+        ({"head": "服侍"}, "row 2: 'head' is '服侍', which does not stand in the text '服务很好'; write it as"),
+        ({"head": '["服务"'}, "row 2: 'head' is '[\"服务\"', which is not valid JSON"),
         ({"text": ["服务很好"]}, "row 2: 'text' is a list, expected a text"),
         ({"text": {"start": 0}}, "row 2: 'text' is an object, expected a text"),
         ({"text": None}, "row 2: 'text' is null, expected a text"),
@@ -99,7 +102,9 @@ def test_what_the_task_refuses_reaches_the_client(server: Running, change: dict[
 
 def test_a_missing_column_and_bare_texts(server: Running) -> None:
     assert "row 1: no 'tail'" in refusal(server, {"rows": [{"text": "服务", "head": {"start": 0, "end": 1}}]})
-    assert 'needs "rows" with text, head, tail' in refusal(server, {"texts": ["服务"]})
+    said = refusal(server, {"texts": ["<e1>服务</e1>很<e2>好</e2>", "服务"]})
+    whole = 'row 2: this model needs "rows" with text, head, tail, or a text that says all of it'
+    assert said.startswith(f"{whole}; 'text' has 0 markers <e1>, expected one each")
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,16 @@ def test_labels_are_looked_at_before_anything_is_learned() -> None:
     assert task.accept(ROWS) == ROWS
 
 
+def test_rows_that_judge_say_by_which_metrics() -> None:
+    task = Embedding.from_rows(ROWS, {})
+    eye = np.eye(4).tolist()
+    found = task.score([{"vector": row, "positive": row} for row in eye], ROWS)
+    ordered = task.score([{"vector": eye[0], "vector_b": eye[i]} for i in range(3)], SCORED)
+    assert task.metrics_on(ROWS) == tuple(found.metrics) and task.metrics_on(SCORED) == tuple(ordered.metrics)
+    assert task.metrics_on(task.accept(Rows([{"text": "good food"}]))) == task.metrics_on(ROWS)
+    assert not task.names_mistakes, "a low cosine to the right text says nothing of which one stands first"
+
+
 def test_texts_alone_are_their_own_positives_and_judged_by_their_halves(tiny_model: Path) -> None:
     alone = Rows([{"text": text} for text in ("the food was very good", "房间很好服务不好", "a")])
     task = Embedding.from_rows(alone, {})

@@ -88,6 +88,27 @@ def test_relations_point_at_the_entities_of_the_answer(tiny_model: Path, monkeyp
     assert predictor.predict([""]) == [{"entities": [], "relations": [], "note": "the text is empty"}]
 
 
+def test_no_more_pairs_are_held_than_are_scored_together(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor, made_so_far, scored_so_far = learned(ROWS, tiny_model), list[int](), list[int]()
+    asked, features = Extraction._asked, Extraction.pair_features
+
+    def counted(self: Extraction, *given: Any) -> Any:
+        for one in asked(self, *given):
+            made_so_far.append(1)
+            yield one
+
+    def scored_now(self: Extraction, output: torch.Tensor, pairs: Any) -> torch.Tensor:
+        scored_so_far.append(len(pairs))
+        assert len(made_so_far) == sum(scored_so_far)
+        return features(self, output, pairs)
+
+    monkeypatch.setattr(extraction, "PAIRS_AT_ONCE", 1)
+    monkeypatch.setattr(Extraction, "_asked", counted)
+    monkeypatch.setattr(Extraction, "pair_features", scored_now)
+    predictor.predict(ROWS.column("text"))
+    assert len(scored_so_far) > 2
+
+
 def test_pairs_are_those_of_the_row_and_some_without_a_relation(tiny_model: Path) -> None:
     """Not asked: two of kinds that were never related in this order, and what is wider apart than any relation."""
     predictor = made(ROWS, tiny_model)
@@ -130,6 +151,16 @@ def test_a_relation_is_right_with_both_entities_its_direction_and_label() -> Non
     assert scores.sample is not None and set(scores.sample.names) <= set(scores.metrics)
     assert [one["label"] for one in scores.details["per_class"]] == ["is", "配", "how", "thing"]
     assert task.tie_break(answers, ROWS) == pytest.approx((9 * 0.9 + 3 * 0.1) / (12 + 3))
+
+
+def test_labels_that_training_never_saw_are_counted_by_name() -> None:
+    task = Extraction.from_rows(ROWS, {})
+    known = ROWS[1]
+    new = {**known, "entities": [{**one, "label": "new"} for one in known["entities"]]}
+    new["relations"] = [{**one, "label": "odd"} for one in known["relations"]]
+    scores = task.score([{"entities": [], "relations": []}], Rows([new]))
+    assert scores.details["unseen"] == {"odd": len(known["relations"]), "new": len(known["entities"])}
+    assert scores.metrics["unseen_labels"] == sum(scores.details["unseen"].values())
 
 
 def test_mistakes_in_words() -> None:

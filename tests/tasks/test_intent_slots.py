@@ -95,7 +95,8 @@ def test_a_frame_is_right_where_intent_and_all_slots_are() -> None:
     assert [one["label"] for one in scores.details["per_class"]] == ["blame", "praise", "how", "what"]
     assert task.tie_break(answers, ROWS) == pytest.approx((0.8 + 0.9 + 0.8 + 0.9 + 0 + 0 + 0.9 + 0.8) / 8)
     unseen = Rows([row("food", "ask", ("food", "who"))])
-    assert task.score([answer("blame")], unseen).metrics["unseen_labels"] == 2
+    scores = task.score([answer("blame")], unseen)
+    assert scores.metrics["unseen_labels"] == 2 and scores.details["unseen"] == {"ask": 1, "who": 1}
 
 
 def test_mistakes_in_words() -> None:

@@ -94,6 +94,38 @@ def test_of_a_long_context_question_and_choices_stay(tiny_model: Path) -> None:
     assert all(text.split(" [SEP] ")[0] == pairs[choice].split(" [SEP] ")[0] for text, choice in windows)
 
 
+SLOW, FAST = "the film was slow " * 10, "the service was fast " * 20
+
+
+@pytest.mark.parametrize("long_texts", ["cut", "windows"])
+@pytest.mark.parametrize(("question", "context"), [(SLOW, FAST), (SLOW * 4, ""), (SLOW * 4, "food"), (SLOW * 4, FAST)])
+@pytest.mark.parametrize("rows", [ROWS, ROWS.take([1, 2])], ids=["context", "none"])
+def test_every_part_that_is_read_has_all_of_the_choice(
+    rows: Rows, question: str, context: str, long_texts: str, tiny_model: Path
+) -> None:
+    row = {"context": context, "question": question, "choices": ["very good", "not bad"]}
+    found = sequences(tiny_model, row, rows, reading="together", long_texts=long_texts)
+    for text, _, choice in found:
+        first, second, _ = text.split("[SEP]")
+        assert (first if rows is ROWS else second).endswith(f" {row['choices'][choice]} ")
+    said = predictor(tiny_model, rows, reading="together", long_texts=long_texts).predict([row])[0].get("note")
+    halved = rows is ROWS and context == FAST
+    if long_texts == "cut" or halved:
+        assert said == "the text was cut at 32 tokens"
+    else:
+        read = [text.split(" very good ")[0].count("slow") for text, _, choice in found if choice == 0]
+        assert said is None and sum(read) >= question.count("slow")
+    assert len(found) == 2 if long_texts == "cut" else len(found) >= 4
+
+
+def test_a_long_question_does_not_hide_what_tells_the_choices_apart(tiny_model: Path) -> None:
+    """Of which every sequence was the same: the choice stood behind half of the room."""
+    row = {"context": FAST, "question": SLOW, "choices": ["very good", "not bad"]}
+    for long_texts in ("cut", "windows"):
+        first, second = predictor(tiny_model, reading="together", long_texts=long_texts).predict([row])[0]["scores"]
+        assert first != second
+
+
 @pytest.mark.parametrize("reading", ["both", "apart", "together"])
 def test_a_row_of_many_sequences_needs_the_memory_of_some_of_them(
     reading: str, tiny_model: Path, monkeypatch: pytest.MonkeyPatch

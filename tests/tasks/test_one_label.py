@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import torch
 
+from bertie.core.errors import DataError
 from bertie.data.rows import Rows
 from bertie.tasks.base import Answer
 from bertie.tasks.classification import Classification
-from bertie.tasks.one_label import CalibratedTask
+from bertie.tasks.one_label import CalibratedTask, OneLabel
 from bertie.tasks.relation import Relation
 
 ROWS = 400
@@ -55,6 +56,14 @@ def test_what_is_foretold_is_what_the_changed_head_answers() -> None:
     number = torch.tensor([[math.log(answer["scores"]["good"] / answer["scores"]["bad"])] for answer in answers])
     logits = task.head.output(number)
     assert logits.softmax(-1)[:, 1].tolist() == pytest.approx([one["scores"]["good"] for one in foretold], abs=1e-4)
+
+
+def test_lists_of_one_label_are_that_label_and_others_are_named() -> None:
+    rows = Rows([{"text": "t", "label": label} for label in (["good"], "bad", ["good", "bad"], [])], "new.csv")
+    assert OneLabel.accept(rows.take([0, 1])).column("label") == ["good", "bad"]
+    with pytest.raises(DataError, match=r"new.csv:3: found 2 labels \(good, bad\), expected one label") as raised:
+        OneLabel.accept(rows)
+    assert "new.csv:4: found no label" in str(raised.value)
 
 
 def test_labels_that_training_never_saw_are_left_out() -> None:

@@ -231,6 +231,9 @@ def test_a_long_passage_is_read_and_a_long_question_is_cut_with_a_note(tiny_mode
         [{"context": ENGLISH * 9, "question": "food"}, {"context": ENGLISH, "question": "food " * 40}]
     )
     assert "note" not in passage and "cut at 32 tokens" in question["note"]
+    (example,) = made.encode([{"context": ENGLISH * 2, "question": "food " * 40}])
+    assert {one.sequence.count(0) for one in example.sequences} == {14}, "half of the room, however short the passage"
+    assert max(end for one in example.sequences for _, end in one.offsets) == len((ENGLISH * 2).rstrip())
 
 
 def test_scores_of_questions_with_and_without_an_answer() -> None:
@@ -257,6 +260,7 @@ def test_no_answer_that_training_never_saw_is_counted_and_scored_wrong() -> None
     task = QuestionAnswering.from_rows(ANSWERED, {})
     scores = task.score([{"answer": text, "score": 1.0} for text in ("GOOD", "不是很快", "x", "好")], BOTH)
     assert scores.metrics["unseen_labels"] == scores.details["unseen_labels"] == 2
+    assert scores.details["unseen"] == {"unanswerable": 2}
     assert scores.per_row["f1"] == [1, 1, 0, 0]
 
 

@@ -188,7 +188,7 @@ def test_any_row_is_taken_or_refused_by_a_data_error(asked: dict[str, Any]) -> N
     [
         ({"text": TEXT, "head": {"start": 0, "end": 3}}, "there is no 'tail', expected one"),
         ({"text": 3, "head": {"start": 0, "end": 3}, "tail": {"start": 4, "end": 8}}, "'text' is the int 3"),
-        ({"text": TEXT, "head": "Bob", "tail": {"start": 4, "end": 8}}, "'head' is 'Bob', which is not valid JSON"),
+        ({"text": TEXT, "head": "Eve", "tail": {"start": 4, "end": 8}}, "'head' is 'Eve', which does not stand in"),
         ({"text": TEXT, "head": {"start": "0", "end": 3}, "tail": {"start": 4, "end": 8}}, "expected a whole number"),
         ({"text": TEXT, "head": {"start": 3, "end": 3}, "tail": {"start": 4, "end": 8}}, "expected 0 <= start < end"),
         ({"text": TEXT, "head": {"start": 4}, "tail": {"start": 4, "end": 8}}, "'head' has no 'end'"),

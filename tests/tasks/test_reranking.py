@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -197,3 +198,13 @@ def test_a_row_of_many_candidates_needs_the_memory_of_some_of_them(
     (divided,) = made.predict([row])
     assert divided["scores"] == pytest.approx(whole["scores"], abs=1e-5)
     assert len(seen) > 1 and max(seen) <= 64
+
+
+def test_a_first_search_that_misses_most_of_what_is_right_is_told() -> None:
+    pairs = [{"query": f"问题{i}", "positive": f"answer {'ab'[i % 2]}"} for i in range(2)]
+    across = Rows(pairs, "faq.jsonl", notes=["x"])
+    assert Reranking.from_rows(across, {}).accept(across).notes == ["x"], "all texts are candidates"
+    many = Rows([{"query": f"问题{chr(0x4E00 + i)}", "positive": f"answer {i}"} for i in range(60)], "faq.jsonl")
+    (note,) = Reranking.from_rows(many, {"candidates": 5}).accept(many).notes
+    assert re.fullmatch(r"faq\.jsonl: \d+% of the right texts are among the candidates that BM25 finds, .*", note)
+    assert "raise task.candidates, or give columns query, candidates and positives" in note

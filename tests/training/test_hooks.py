@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import select
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +20,7 @@ from bertie.training.run import RunFolder
 from bertie.training.settings import Training
 from bertie.training.state import Evaluation
 
+SHOW_CURSOR, UP_AND_ERASE = "\x1b[?25h", "\x1b[1A\x1b[2K"
 NO_OPTIMIZER = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 1.0)
 
 
@@ -66,14 +73,49 @@ def test_a_tracker_that_is_not_installed_says_how(tmp_path: Path) -> None:
         reporters(Training(trackers=("wandb",)), run)
 
 
-def test_the_bar_draws_and_ends(capfd: pytest.CaptureFixture[str]) -> None:
-    bar = ProgressBar()
-    bar.after_step(step(1))
-    bar.after_evaluation(1, Evaluation(0.5))
-    bar.after_step(step(2))
-    bar.close()
-    captured = capfd.readouterr()
-    assert captured.out == "", "stdout is for results"
+@contextmanager
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """stderr is a terminal of 120 columns; what it is sent can be read from this descriptor.
+
+    No fixture: pytest sets stderr anew before each call.
+    """
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"TERM": "xterm", "COLUMNS": "120", "LINES": "25"}.items():
+        monkeypatch.setenv(name, value)
+    shown, end = pty.openpty()
+    with os.fdopen(end, "w", encoding="utf-8", buffering=1) as stderr, monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", stderr)
+        yield shown
+    os.close(shown)
+
+
+def sent(descriptor: int) -> str:
+    """What is there, handed on in pieces; of somebody who never ends, the first of them."""
+    found = b""
+    for _ in range(30):
+        if not select.select([descriptor], [], [], 0.5)[0]:
+            break
+        found += os.read(descriptor, 2**16)
+    return found.decode()
+
+
+def test_the_bar_draws_and_ends(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RunFolder(tmp_path) as run, terminal(monkeypatch) as shown:
+        assert reporters(Training(trackers=(), progress="never"), run) == []
+        [bar] = reporters(Training(trackers=()), run)
+        assert isinstance(bar, ProgressBar), "on a terminal there is one"
+        bar.after_step(step(1))
+        bar.after_evaluation(1, Evaluation(0.5))
+        bar.after_step(step(2))
+        bar.close()
+        told = sent(shown)
+    before, last, after = told.rpartition("step 2/10  loss 0.975")
+    assert last and "training" in before and "score 0.5000" in after, told
+    assert SHOW_CURSOR in after and UP_AND_ERASE in after, "the cursor is back, the line gone"
+    assert capfd.readouterr().out == "", "stdout is for results"
 
 
 def test_the_saver_saves_by_steps_and_by_seconds() -> None:

@@ -28,8 +28,8 @@ from tests.house.source import ROOT
 from tests.training.toy import toy_examples, toy_model
 
 SETTINGS = Training(epochs=1, rows_per_batch=8, dtype="float32", optimizer=Optimizer(rate=1e-3))
-FACTOR, BESIDE = 1.7, 40.0
-"""Between what is estimated and what lives, to either side; megabytes that no method is to blame for."""
+FACTOR = 1.7
+"""Between what is estimated and what lives, to either side, as docs/en/memory.md says."""
 
 
 def tuned(method: str) -> TrainingModel:
@@ -175,6 +175,6 @@ def test_estimates_are_near_what_is_measured(tmp_path: Path) -> None:
     measured = {name: runs[0]["measured_mb"] for name, runs in found.items()}
     for name, runs in found.items():
         said = runs[0]["estimated_mb"]
-        assert said / FACTOR < measured[name] < said * FACTOR + BESIDE, found
+        assert said / FACTOR < measured[name] < said * FACTOR, found
     assert measured["lora"] < 0.85 * measured["full"]
     assert measured["full, checkpointing"] < 0.7 * measured["full"]

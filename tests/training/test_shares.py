@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bertie.core.config import field_docs, from_dict
 from bertie.core.errors import ConfigError
-from bertie.data.batches import Batch
+from bertie.data.batches import Batch, Example
 from bertie.nn.encoder import Encoder
 from bertie.training import budget, estimate
 from bertie.training.budget import Budget
@@ -142,8 +142,12 @@ def test_a_forecast_says_what_a_budget_holds() -> None:
 
 
 def test_costs_count_every_sequence_of_a_row() -> None:
-    example = toy_examples(1)[0]
-    assert costs([example]) == [example.length]
+    """Each is padded to the longest one."""
+    found = sorted(toy_examples(), key=lambda one: one.length)
+    short, long = found[0], found[-1]
+    row = Example((*short.sequences, *long.sequences, *short.sequences))
+    assert short.length < long.length
+    assert costs([short, long, row]) == [short.length, long.length, 3 * long.length]
 
 
 def test_settings_are_checked_where_they_are_made_and_all_explained() -> None:

@@ -25,7 +25,7 @@ TRAINED = {"training_seconds", "steps", "epochs", "end", "best_step", "rows", "g
 
 def search(data: Path, model: Path, out: Path, **options: Any) -> SearchResult:
     given = {"budget": "5m", "trials": 3, "settings": TAUGHT, "say": lambda line: None, **options}
-    return bertie.search(data, model=str(model), out=out, **given)
+    return bertie.search(data, model=model, out=out, **given)
 
 
 def trials(out: Path) -> list[Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,3 +85,61 @@ def test_every_field_of_a_request_is_still_an_option(asked: list[TrainRequest]) 
     bertie.train("a.csv", overrides=("training.epochs=2",), text_column="t", dev="d.csv", seed=3, settings={})
     assert (asked[0].dev, asked[0].seed, asked[0].reading.text_column) == ("d.csv", 3, "t")
     assert asked[0].settings().training.epochs == 2
+
+
+FILES = ("out", "recipe", "descriptions", "words", "tokenizer", "plot")
+"""Fields that hold a path; all others hold the text of a name."""
+
+
+@pytest.mark.parametrize(
+    ("function", "runs", "names"),
+    [
+        (bertie.train, "bertie.workflow.api.run_trainings", ("data", "dev", "test", "model", "task", "out", "recipe")),
+        (bertie.find_rate, "bertie.workflow.api.run_rate", ("data", "dev", "test", "model", "plot")),
+        (bertie.search, "bertie.trials.api.run", ("data", "dev", "test", "model", "out", "recipe")),
+        (bertie.few_shot, "bertie.learning.api.run_few_shot", ("data", "test", "model", "out", "descriptions")),
+        (
+            bertie.pretrain,
+            "bertie.workflow.api.run_pretraining",
+            ("model", "teacher", "task", "tokenizer", "words", "out"),
+        ),
+    ],
+    ids=["train", "find_rate", "search", "few_shot", "pretrain"],
+)
+def test_a_path_may_stand_for_every_name(
+    function: Callable[..., Any], runs: str, names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(runs, lambda request, say: asked.append(request))
+    options = {name: Path(name) for name in names}
+    function(*([Path("a.txt"), "b.txt"] if function is bertie.pretrain else []), **options)
+    found = vars(asked[0])
+    if function is bertie.find_rate:
+        found = {**found, **vars(found["training"])}
+    assert {name: found[name] for name in names} == {name: Path(name) if name in FILES else name for name in names}
+    assert found.get("corpus", ("a.txt", "b.txt")) == ("a.txt", "b.txt")
+
+
+def test_general_text_is_one_path_or_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(api, "run_pretraining", lambda request, say: asked.append(request))
+    for general in (None, Path("g"), "g", ["g", Path("h")]):
+        bertie.pretrain("a.txt", model="minilm", general=general)
+    assert [request.general for request in asked] == [(), ("g",), ("g",), ("g", "h")]
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda: bertie.few_shot("a.csv", descriptions={"good": "fine"}),
+            "descriptions: found a dict, expected a name",
+        ),
+        (lambda: bertie.pretrain(["a.txt", "b.txt"]), "corpus: found a list, expected a name"),
+        (lambda: bertie.search("a.csv", out=3), "out: found a int, expected a name"),
+    ],
+    ids=["descriptions", "corpus", "out"],
+)
+def test_what_is_no_name_is_refused(call: Callable[[], object], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        call()

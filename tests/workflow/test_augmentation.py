@@ -274,3 +274,12 @@ def test_a_file_with_more_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "name one or more, such as --way synonym" in capsys.readouterr().err
     assert run(["data", "augment", str(source), str(target), "--way", "swap", "--strength", "0"]) == 2
     assert "strength is 0.0, expected more than 0" in capsys.readouterr().err
+
+
+def test_a_task_says_what_rows_are_to_be_more_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, target = tmp_path / "a.csv", tmp_path / "b.jsonl"
+    source.write_text("text\nthe food was good\nthe film was very slow\n", encoding="utf-8")
+    assert run(["data", "augment", str(source), str(target), "--way", "swap"]) == 2
+    assert "no column is the label" in capsys.readouterr().err and not target.exists()
+    assert run(["data", "augment", str(source), str(target), "--way", "swap", "--task", "embedding"]) == 0
+    assert [list(row) for row in read_rows(target, kind="embedding")] == [["text"]] * 4

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bertie.cli.app import run
 from bertie.core.errors import UsageError
 from bertie.data.demo import Split
 from bertie.data.rows import Rows
@@ -137,3 +138,12 @@ def test_plans_go_from_the_most_to_the_least(lang: str) -> None:
 
 def test_a_text_is_timed_with_the_model_that_learns(tiny_model: Path) -> None:
     assert 0.0 < demo.seconds_per_text(load_start(str(tiny_model)), rows(40, "train"), 16) < 10.0
+
+
+def test_where_only_results_are_wanted_there_is_no_bar(notes: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[TrainRequest] = []
+    learn = demo.run_training
+    monkeypatch.setattr(demo, "run_training", lambda request, say: (asked.append(request), learn(request, say))[1])
+    assert run(["demo", "--json"]) == 0
+    demo.run_demo("en", None, print)
+    assert [request.settings().training.progress for request in asked] == ["never", "auto"]

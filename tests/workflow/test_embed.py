@@ -84,7 +84,7 @@ def test_vectors_are_written_as_they_come(ending: str, tmp_path: Path, monkeypat
     monkeypatch.setattr(module, "ROWS_PER_BLOCK", 100)
     path, vectors = tmp_path / f"v.{ending}", np.random.default_rng(0).random((1500, 256), dtype=np.float32)
     tracemalloc.start()
-    write_vectors(path, iter(vectors), (1500, 256))
+    write_vectors(path, (({}, vector) for vector in vectors), (1500, 256), {})
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1_000_000 < path.stat().st_size
@@ -96,6 +96,41 @@ def test_texts_of_a_file_in_its_order(tiny_model: Path, tmp_path: Path) -> None:
     (tmp_path / "texts.jsonl").write_text('{"question": "good food", "n": 1}\n{"question": "服务很好"}\n', "utf-8")
     write(tiny_model, tmp_path / "v.npy", str(tmp_path / "texts.jsonl"))
     assert np.load(tmp_path / "v.npy") == pytest.approx(bertie.embed(tiny_model, TEXTS), abs=1e-6)
+
+
+def skipping(model: Path, source: Path, output: Path | None) -> None:
+    run_embedding(Loading(model), str(source), output, Reading(skip_bad_rows=True), lambda line: None, None)
+
+
+def test_where_bad_rows_are_left_out_each_vector_says_whose_it_is(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = tmp_path / "texts.jsonl"
+    rows.write_text('{"text": "good food", "id": 7}\n{"text": ["bad"], "id": 8}\n{"text": "服务很好"}\n', "utf-8")
+    skipping(tiny_model, rows, None)
+    skipping(tiny_model, rows, tmp_path / "v.parquet")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    expected = bertie.embed(tiny_model, TEXTS)
+    assert [{name: line[name] for name in line if name != "vector"} for line in lines] == [
+        {"line": 1, "id": 7},
+        {"line": 3},
+    ]
+    assert np.array([line["vector"] for line in lines]) == pytest.approx(expected, abs=1e-6)
+    table = pq.read_table(tmp_path / "v.parquet")
+    assert (table["line"].to_pylist(), table["id"].to_pylist()) == ([1, 3], [7, None])
+    assert np.array(table["vector"].to_pylist()) == pytest.approx(expected, abs=1e-6)
+    with pytest.raises(UsageError, match=r"v.npy: an array cannot say which rows --skip-bad-rows left out"):
+        skipping(Path("no-model"), rows, tmp_path / "v.npy")
+
+
+def test_a_vector_says_the_id_of_its_row(tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "texts.csv").write_text("id,text\na,good food\n问,服务很好\n", encoding="utf-8")
+    for name in ("v.jsonl", "v.parquet"):
+        write(tiny_model, tmp_path / name, str(tmp_path / "texts.csv"))
+    lines = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [list(line) for line in lines] == [["id", "vector"]] * 2 and [line["id"] for line in lines] == ["a", "问"]
+    table = pq.read_table(tmp_path / "v.parquet")
+    assert table.column_names == ["id", "vector"] and table["id"].to_pylist() == ["a", "问"]
 
 
 def test_one_text_is_no_list_of_them(tiny_model: Path) -> None:

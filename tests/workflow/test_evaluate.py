@@ -20,7 +20,7 @@ from bertie.data.readers import read_rows
 from bertie.data.sources import ReadOptions
 from bertie.nn import checkpoint
 from bertie.predict import Predictor
-from bertie.workflow.evaluate import FLOORS, floor_answers, labelled_rows
+from bertie.workflow.evaluate import FLOORS, floor_answers, labelled_rows, run_evaluation
 from bertie.workflow.predict import run_prediction
 from bertie.workflow.request import Loading, Reading
 from tests.workflow.rows import write
@@ -59,6 +59,20 @@ def test_several_labels_are_too_many_for_a_model_of_one(bundles: dict[str, Path]
     data.write_text(text + "slow food,negative|x\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"new.csv:42: found 2 labels \(negative, x\), expected one label"):
         bertie.evaluate(bundles["one"], data)
+
+
+def test_labels_that_training_never_saw_are_named_with_how_it_writes_them(
+    bundles: dict[str, Path], tmp_path: Path
+) -> None:
+    data, said = write(tmp_path / "new.csv", 40, "one", seed=1), list[str]()
+    text = data.read_text(encoding="utf-8").replace(",positive", ",Positive")
+    data.write_text(f"{text}good food,urgent\n", encoding="utf-8")
+    found, count = run_evaluation(Loading(bundles["one"]), str(data), say=said.append), text.count(",Positive")
+    assert found["metrics"]["unseen_labels"] == count + 1
+    assert said[-1] == (
+        f"{data}: labels never seen in training, scored wrong: Positive ({count}×), urgent (1×); training has "
+        "'positive' for 'Positive': write them alike"
+    )
 
 
 def test_a_folder_to_judge_by_needs_no_train_file(tmp_path: Path) -> None:

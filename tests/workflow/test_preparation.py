@@ -45,8 +45,10 @@ from bertie.workflow.preparation import (
     draw_head,
     fit_floors,
     fitted_floors,
+    judged,
     make_task,
     prepare,
+    say_cut,
     studied,
 )
 from bertie.workflow.request import Recipe, TrainRequest
@@ -84,6 +86,30 @@ def test_positions_that_a_family_keeps_for_itself_hold_no_tokens(tiny_model: Pat
     assert (
         list(prepared.floors.answers) == [floor.name for floor in prepared.floors.fitted] == ["frozen_encoder", "tfidf"]
     )
+
+
+def test_texts_that_are_cut_are_counted_once_and_the_advice_is_one_that_helps(tiny_model: Path) -> None:
+    start = load_start(str(tiny_model))
+
+    def said(name: str, rows: list[dict[str, Any]], length: int) -> list[str]:
+        task, lines = TASKS.get(name).from_rows(Rows(rows), {}), list[str]()
+        say_cut(task.encode(rows, start.tokenizer, length), task, length, start, lines.append)
+        return lines
+
+    asked = {"question": "food", "choices": ["good", "bad", "slow", "fast"], "answer": 0}
+    choices = [{**asked, "question": "good food " * 60}, asked]
+    assert said("multiple_choice", choices, 32) == [
+        "1 of 2 texts are cut at 32 tokens; --set max_length=512 takes more"
+    ]
+    assert said("multiple_choice", choices, 64) == [
+        "1 of 2 texts are cut at 64 tokens; --set task.long_texts=windows reads all of them"
+    ]
+    assert said("multiple_choice", choices[1:], 32) == []
+    thing = {"entities": [{"start": 0, "end": 4, "label": "thing"}]}
+    tagged = [{"text": "food " * count, **thing} for count in (4000, 200)]
+    assert said("tagging", tagged, 64) == [
+        "1 of 2 texts are not read to their end, though in windows of 64 tokens; divide them"
+    ]
 
 
 def test_a_resume_knows_why_the_model_was_chosen(
@@ -234,3 +260,14 @@ def test_the_recipe_may_say_another_dropout_than_the_checkpoint(
 def test_a_dropout_of_everything_is_refused() -> None:
     with pytest.raises(ValueError, match=r"dropout is 1\.0, expected 0 to below 1"):
         Recipe(dropout=1.0)
+
+
+def test_what_a_task_says_of_the_rows_that_judge_is_told_once() -> None:
+    many = [{"query": f"问题{chr(0x4E00 + i)}", "positive": f"answer {i}"} for i in range(60)]
+    train, dev = Rows(many[:20], "train.jsonl"), Rows(many, "dev.jsonl", notes=["known"], kind="reranking")
+    task, lines = Reranking.from_rows(train, {"candidates": 5}), list[str]()
+    for test in (None, Rows(many, "test.jsonl", notes=["known"])):
+        lines.clear()
+        found = judged(Splits(train, dev, test, ["known"]), task, lines.append)
+        assert found.dev == task.accept(dev) and (found.test is None) == (test is None)
+        assert [line.split(":")[0] for line in lines] == ["dev.jsonl", *([] if test is None else ["test.jsonl"])]

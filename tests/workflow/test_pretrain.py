@@ -121,24 +121,20 @@ def test_a_classifier_starts_from_it(made: tuple[Path, TrainResult], tmp_path: P
         f"the {w} was good,x\nwe did not like the {w},y\n" for w in ("phone", "room", "tea", "bus", "sea") * 3
     )
     (tmp_path / "rows.csv").write_text("text,label\n" + rows, encoding="utf-8")
-    settings = {"training.epochs": 1}
-    result = bertie.train(tmp_path / "rows.csv", model=str(made[1].folder), out=tmp_path / "m", settings=settings)
-    assert result.evaluation["rows"] > 0
+    options: dict[str, Any] = {"method": "frozen", "settings": {"training.epochs": 1}}
+    result = bertie.train(tmp_path / "rows.csv", model=str(made[1].folder), out=tmp_path / "m", **options)
+    learned, kept = (one.predictor.model.encoder.state_dict() for one in (made[1], result))
+    assert kept.keys() == learned.keys()
+    assert [name for name in learned if not torch.equal(kept[name], learned[name])] == []
+    assert result.predictor.model.origin == str(made[1].folder)
 
 
 def test_pre_training_goes_on_from_a_bundle_with_its_output_layer(
     made: tuple[Path, TrainResult], tmp_path: Path
 ) -> None:
     text, before = made
-    after = run_pretraining(
-        PretrainRequest(
-            corpus=(str(text),),
-            model=str(before.folder),
-            out=tmp_path / "on",
-            overrides=("training.epochs=1", "max_length=32", "held_out=0.1"),
-        ),
-        quiet,
-    )
+    settings = {"training.epochs": 1, "max_length": 32, "held_out": 0.1}
+    after = bertie.pretrain(text, model=before.folder, out=tmp_path / "on", settings=settings, say=quiet)
     with RunFolder(tmp_path / "on" / "run") as went:
         judged = [entry["masked_lm_loss"] for entry in went.entries() if "score" in entry]
     # Without its output layer it would begin above 5.9, the logarithm of 400 pieces.
@@ -224,13 +220,28 @@ def test_an_objective_of_ones_own_is_one_file(tmp_path: Path, monkeypatch: pytes
     assert "length_accuracy" in kept["held_out"]
 
 
-def test_documents_too_short_to_read_are_refused_and_among_others_left_out(tmp_path: Path) -> None:
+def test_documents_too_short_to_read_are_refused_and_among_others_left_out(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "package_folder", lambda module: None)  # no probe, which takes the longest
     (tmp_path / "short.txt").write_text("好\n\n坏\n\n中\n\n大\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"short.txt: of the 2 documents to learn from none has 4 pieces"):
         run(tmp_path / "short.txt", tmp_path / "out")
-    text = corpus(tmp_path, 30)
-    text.write_text(text.read_text(encoding="utf-8") + "\n\n好\n" * 40, encoding="utf-8")
-    assert run(text, tmp_path / "mixed").evaluation["rows"] > 0
+    text, mixed = corpus(tmp_path), tmp_path / "mixed.txt"
+    characters = (f"\n\n{chr(0x4E00 + number)}\n" for number in range(40))  # each its own: copies are left out anyway
+    mixed.write_text(text.read_text(encoding="utf-8") + "".join(characters), encoding="utf-8")
+    found = []
+    for source in (text, mixed):
+        lines: list[str] = []
+        overrides = ("training.epochs=1", "max_length=32", "held_out=0.3")  # so many that chance alone holds them out
+        options: dict[str, Any] = {"tokenizer": tiny_model, "preset": "tiny", "overrides": overrides}
+        result = run_pretraining(
+            PretrainRequest(corpus=(str(source),), out=tmp_path / source.stem, **options), lines.append
+        )
+        [trained] = [line.partition(" passages ")[0] for line in lines if line.startswith("trained ")]
+        found.append((trained, result.evaluation["rows"]))
+        assert any(f" of {60 if source is text else 100} documents kept" in line for line in lines)
+    assert found[0] == found[1]
 
 
 def test_what_is_wrong_whatever_the_corpus_holds_is_said_before_it_is_read(tmp_path: Path) -> None:

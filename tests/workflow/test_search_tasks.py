@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import bertie
+from bertie.core.errors import UsageError
 from tests.conftest import HAN, WORDS
 
 FAST = {"training.epochs": 1, "training.optimizer.rate": 1e-3, "training.dtype": "bfloat16", "max_length": 32}
@@ -46,6 +47,33 @@ def test_each_form_goes_all_the_way(form: str, tiny_model: Path, tmp_path: Path)
     assert result.evaluation["primary"]["name"] == metric and set(result.evaluation["floors"]) == floors
     again = bertie.evaluate(out, data)
     assert (again["primary"]["name"], set(again["floors"])) == (metric, floors)
+
+
+@pytest.mark.parametrize(("learned", "judging", "seeds"), [("pairs", "scored", 1), ("scored", "pairs", 2)])
+def test_what_learns_from_pairs_of_one_form_is_judged_by_the_other(
+    learned: str, judging: str, seeds: int, tiny_model: Path, tmp_path: Path
+) -> None:
+    """Its dev rows, split off the training rows, have no figure by the metric of the test rows."""
+    data, test = (write(tmp_path / f"{form}.jsonl", form, 60) for form in (learned, judging))
+    options: dict[str, Any] = {"model": str(tiny_model), "task": "embedding", "test": test, "say": lambda line: None}
+    result = bertie.train(data, out=tmp_path / "m", settings=FAST, seeds=seeds, **options)
+    primary = result.evaluation["primary"]["name"]
+    assert primary == FORMS[judging][2]
+    page = (tmp_path / "m" / "report.html").read_text(encoding="utf-8")
+    assert "开发集得分" not in page and "Score on the development rows" not in page
+    assert ('id="learning"' in page) == (seeds == 1) and 'id="mistakes"' not in page
+    if seeds > 1:
+        assert "dev" not in result.evaluation["members"]
+        assert [set(one) for one in result.evaluation["members"]["trained"]] == [{"name", "in", "test"}] * seeds
+    other = FORMS[learned][2]
+    for metric, of, known in ((primary, data, other), (other, test, primary), ("accuracy", data, other)):
+        settings, out = FAST | {"training.metric": metric}, tmp_path / metric
+        with pytest.raises(UsageError) as raised:
+            bertie.train(data, out=out, settings=settings, **options)
+        assert str(raised.value).startswith(
+            f"training.metric is {metric!r}; the rows of {of} are judged by one of {known}, "
+        )
+        assert not (out / "run" / "choice.json").exists(), "before anything is computed"
 
 
 def test_lists_are_known_by_their_columns(tiny_model: Path, tmp_path: Path) -> None:

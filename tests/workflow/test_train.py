@@ -95,6 +95,26 @@ def test_what_went_wrong_on_the_way_is_said(tiny_model: Path, tmp_path: Path, mo
     assert f"保留：第 {kept} 步" in page
 
 
+def test_rows_that_judge_and_were_seen_before_are_told_from_the_others(tiny_model: Path, tmp_path: Path) -> None:
+    data, lines = write(tmp_path / "data.csv", 80), list[str]()
+    test, new = tmp_path / "test.csv", write(tmp_path / "new.csv", 20, seed=1).read_text(encoding="utf-8")
+    test.write_text(new + "".join(data.read_text(encoding="utf-8").splitlines(keepends=True)[1:6]), encoding="utf-8")
+    options: dict[str, Any] = {"model": str(tiny_model), "settings": {"training.epochs": 1}, "say": lines.append}
+    bertie.train(data, test=test, out=tmp_path / "m", **options)
+    told = [line for line in lines if "are also in" in line]
+    assert len(told) == 1 and told[0].startswith("5 of 25 test rows are also in train or dev: scores will be too good")
+    page, card = ((tmp_path / "m" / name).read_text(encoding="utf-8") for name in ("report.html", "README.md"))
+    assert "其中 5 条此前已经见过" in page or "5 of which it had seen before" in page
+    assert "从未见过的数据" not in page and "never saw" not in page
+    for document in (page, card):
+        assert "评测的 25 条数据中有 5 条也在" in document or "5 of the 25 rows that were judged are" in document
+    lines.clear()
+    bertie.train(data, out=tmp_path / "n", **options)
+    page = (tmp_path / "n" / "report.html").read_text(encoding="utf-8")
+    assert not any("are also in" in line for line in lines), "parts that were split off share no text"
+    assert "从未见过的数据" in page or "never saw" in page
+
+
 def test_the_same_request_gives_the_same_weights(tiny_model: Path, tmp_path: Path) -> None:
     data = write(tmp_path / "data.csv", 120)
     sums = []

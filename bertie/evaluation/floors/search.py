@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertie.data.bm25 import Bm25Index
-from bertie.data.mining import best_places, query_blocks
+from bertie.data.mining import best_places, found_or_drawn, query_blocks
 from bertie.data.rows import Rows
 from bertie.evaluation.floors.base import Floor, Ground, State
 from bertie.tasks.base import Answer
@@ -26,7 +26,10 @@ RANKED = 100
 
 @dataclass(frozen=True)
 class Bm25(Floor):
-    """Okapi BM25 (Robertson & Zaragoza 2009, equation 3.15) over words, for Chinese over one and two characters."""
+    """Okapi BM25 (Robertson & Zaragoza 2009, equation 3.15) over words, for Chinese over one and two characters.
+
+    Among texts that share none with the query the order is drawn: where they stand in the file says nothing.
+    """
 
     name: ClassVar[str] = "bm25"
     tasks: ClassVar[tuple[str, ...]] = ("embedding", "reranking")
@@ -45,7 +48,7 @@ class Bm25(Floor):
         texts = _texts(rows)
         index, found = Bm25Index.of(texts), list[Answer]()
         for part in query_blocks(len(rows), len(texts)):
-            found += _answers(index.scores(rows[part].column("query")), texts, rows[part])
+            found += _answers(index.scores(rows[part].column("query")), texts, rows[part], by_words=True)
         return found
 
     def state(self) -> State:
@@ -98,10 +101,14 @@ def _texts(rows: Rows) -> list[str]:
     return list(dict.fromkeys(rows.column("positive")))
 
 
-def _answers(scores: NDArray[np.floating], texts: list[str], rows: Rows) -> list[Answer]:
-    """Scores (N, P) of all texts to an answer a row."""
+def _answers(scores: NDArray[np.floating], texts: list[str], rows: Rows, *, by_words: bool = False) -> list[Answer]:
+    """Scores (N, P) of all texts to an answer a row; `by_words`: those that are 0 have no order."""
     if "candidates" not in rows[0]:
-        return [{"ranked": [texts[i] for i in best_places(row, RANKED)]} for row in scores]
+        places = [
+            found_or_drawn(one, RANKED, query) if by_words else best_places(one, RANKED)
+            for query, one in zip(rows.column("query"), scores, strict=True)
+        ]
+        return [{"ranked": [texts[i] for i in order]} for order in places]
     place = {text: i for i, text in enumerate(texts)}
     return [
         {"scores": [float(values[place[text]]) for text in row["candidates"]]}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bertie.core.version import __version__
 
 if TYPE_CHECKING:
+    from bertie.core.errors import BertieError
     from bertie.learning.api import few_shot
     from bertie.predict import load
     from bertie.trials.api import search
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from bertie.workflow.vocabulary import train_tokenizer
 
 __all__ = [
+    "BertieError",
     "Retriever",
     "__version__",
     "augment",
@@ -41,6 +43,7 @@ __all__ = [
     "train_tokenizer",
 ]
 PLACES = {
+    "BertieError": "bertie.core.errors",
     "Retriever": "bertie.workflow.retrieval",
     "augment": "bertie.workflow.files_api",
     "check_data": "bertie.workflow.files_api",

@@ -174,3 +174,13 @@ def test_what_is_no_data_or_no_option_is_refused_in_one_sentence(
     with pytest.raises(UsageError, match=r"^task 'fortune_telling' does not exist"):
         function(TEXTS, task="fortune_telling", **place)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_person_can_mend_is_caught_by_one_name(tmp_path: Path) -> None:
+    for call in (
+        lambda: bertie.check_data(tmp_path / "none.csv"),
+        lambda: bertie.train(3, out=tmp_path / "m"),
+        lambda: bertie.load(tmp_path / "none"),
+    ):
+        with pytest.raises(bertie.BertieError):
+            call()

@@ -7,8 +7,6 @@ Knows nothing of file formats, models and commands.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,6 +16,7 @@ import numpy as np
 
 from bertie.data import overlap
 from bertie.data.kinds import KINDS, LABELS
+from bertie.data.label_spelling import spelling
 from bertie.data.overlap import Finding
 from bertie.data.rows import Rows
 from bertie.data.sources import Splits
@@ -32,7 +31,6 @@ RARE = 8
 """Rows below which a class is called rare: there few-shot learning begins."""
 SKEW = 10
 """Times by which the largest class may pass the smallest before it is worth a word."""
-_POINT = re.compile(r"([0-9])\.0+$")  # pandas writes a class so where one is missing
 _TWO_SETS = ("intent_slots", "extraction")  # labels of two sorts, of which one may be called as another
 
 
@@ -226,8 +224,7 @@ def _alike(parts: Mapping[str, Part]) -> list[str]:
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for part in parts.values():
         for label in part.labels:
-            plain = " ".join(unicodedata.normalize("NFKC", label).casefold().split())
-            found[_POINT.sub(r"\1", plain)][label] = None
+            found[spelling(label)][label] = None
     return [" / ".join(labels) for labels in found.values() if len(labels) > 1]
 
 

@@ -7,17 +7,19 @@ Knows nothing of rows and models.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
+_POINT = re.compile(r"([0-9])\.0+$")  # pandas writes a class so where one is missing
 SHOWN = 5
 """Labels that a message has room for."""
 
 
 def respelled(strange: Iterable[str], known: Iterable[str]) -> dict[str, str]:
     """Of the strange labels those that are known in another spelling, each with that one."""
-    spelled = {_folded(label): label for label in known}
-    return {label: spelled[key] for label in strange if (key := _folded(label)) in spelled}
+    spelled = {spelling(label): label for label in known}
+    return {label: spelled[key] for label in strange if (key := spelling(label)) in spelled}
 
 
 def advice(strange: Iterable[str], known: Iterable[str]) -> str:
@@ -27,9 +29,7 @@ def advice(strange: Iterable[str], known: Iterable[str]) -> str:
     return f"; training has {pairs}: write them alike" if pairs else ""
 
 
-def _folded(label: str) -> str:
-    """What both spellings share: the value of a number, else the letters in one case and width."""
-    try:
-        return str(float(label))
-    except ValueError:
-        return unicodedata.normalize("NFKC", label).casefold().strip()
+def spelling(label: str) -> str:
+    """What all spellings of a label share: case, width, spaces and a `.0` behind a number do not count."""
+    plain = " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+    return _POINT.sub(r"\1", plain)

@@ -17,12 +17,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from bertie.core.errors import UsageError
-from bertie.text.tokenizer import Encoded, Tokenizer, longest_first
+from bertie.text.tokenizer import MOST_WINDOWS, Encoded, Tokenizer, longest_first
 
 Value = TypeVar("Value")
 
-MOST = 64
-"""Windows of one pair; what is beyond them is cut."""
 _WHOLE = 10**9
 _AT_ONCE = 1000
 """Pairs of which all pieces are held, until they are cut."""
@@ -134,8 +132,8 @@ def _windows(pieces: _Pieces, room: int, overlap: float) -> tuple[Encoded, ...]:
     size = room - len(beside)
     step = size - int(overlap * size)
     starts = range(0, max(len(long) - size, 0) + step, step)
-    lost = len(beside) < len(short) or len(starts) > MOST
-    shown = starts[:MOST]
+    lost = len(beside) < len(short) or len(starts) > MOST_WINDOWS
+    shown = starts[:MOST_WINDOWS]
     return tuple(
         pieces.sequence([*beside, *long[start : start + size], *kept], lost and start == shown[-1]) for start in shown
     )

@@ -24,6 +24,8 @@ from bertie.core.errors import ModelError, UsageError
 
 Windowed = Literal["longer", "second"]
 """Which text of a pair goes into windows where they do not fit together."""
+MOST_WINDOWS = 64
+"""Windows of one row; what is beyond them is not read."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HAN_SPLIT = {"type": "Split", "pattern": {"Regex": r"\p{Han}"}, "behavior": "Isolated", "invert": False}
 _METASPACE = "▁"
@@ -146,7 +148,7 @@ class Tokenizer:
         max_length: int = 512,
         *,
         overlap: float = 0.25,
-        most: int = 64,
+        most: int = MOST_WINDOWS,
         windowed: Windowed = "longer",
     ) -> list[list[Encoded]]:
         """Encode so that nothing is lost: a text longer than the model as several sequences of `max_length` pieces.

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,24 +12,10 @@ import pytest
 
 from bertie.data.rows import Rows
 from tests.bundle.making import ROWS, save_tiny
-from tests.crash.nursery import ROOT
+from tests.commands import PATIENCE, start
 from tests.workflow.rows import write
 
 pytestmark = pytest.mark.crash
-
-PATIENCE = 200
-"""Seconds in which a command has loaded torch, also where others use the machine."""
-
-
-def start(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", "from bertie.cli.app import main; main()", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def test_a_stop_saves_also_where_nobody_reads_what_is_said(tiny_model: Path, tmp_path: Path) -> None:

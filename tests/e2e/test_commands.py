@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.house.source import ROOT
+from tests.commands import PATIENCE, start
 from tests.serving.running import wait_until
 from tests.workflow.rows import write
 
 pytestmark = pytest.mark.e2e
 
-PATIENCE = 200
-"""Seconds in which a command has loaded torch, also where others use the machine."""
 FAST = ("contrast.pairs=320", "training.optimizer.rate=1e-3", "training.trackers=[]", "training.dtype=float32")
-
-
-def start(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "bertie", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
 
 
 def done(*arguments: str) -> str:

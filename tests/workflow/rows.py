@@ -6,6 +6,8 @@ import csv
 import random
 from pathlib import Path
 
+from tests.data.test_given_rows import Frame
+
 GOOD = ["good", "great", "fast", "好", "快", "满意", "喜欢"]
 BAD = ["bad", "poor", "slow", "坏", "慢", "失望", "讨厌"]
 FILLER = ["the food was", "a very", "服务", "手机", "the film", "物流"]
@@ -48,3 +50,18 @@ def write_order(path: Path, rows: int, seed: int = 0) -> Path:
             parts = [rng.choices(fillers, k=rng.randint(4, 6)) for _ in range(3)]
             writer.writerow([" ".join([*parts[0], first, *parts[1], second, *parts[2]]), f"{first} first"])
     return path
+
+
+def rows_in(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file, as Python holds them."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def frame_of(rows: list[dict[str, str]]) -> Frame:
+    """The same as a data frame."""
+    return Frame(list(rows[0]), [list(row.values()) for row in rows])
+
+
+def quiet(line: str) -> None:
+    """Says nothing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from bertie.core.errors import ConfigError, DataError, UsageError
 from bertie.data.readers import read_rows
 from tests.bundle.making import ROWS, save_tiny
 from tests.data.test_given_rows import Frame
-from tests.workflow.rows import write
+from tests.workflow.rows import frame_of, quiet, rows_in, write
 
 ENTITIES = [
     {
@@ -27,19 +26,6 @@ ENTITIES = [
 ]
 TEXTS = [{"text": "the food was good"}, {"text": "the film was very slow"}]
 DATA_FUNCTIONS: list[Callable[..., Any]] = [bertie.check_data, bertie.convert, bertie.augment]
-
-
-def quiet(line: str) -> None:
-    """Says nothing."""
-
-
-def rows_in(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def frame_of(rows: list[dict[str, str]]) -> Frame:
-    return Frame(list(rows[0]), [list(row.values()) for row in rows])
 
 
 def test_rows_in_memory_are_looked_at_as_a_file_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from collections.abc import Callable
@@ -13,23 +12,9 @@ import pytest
 
 import bertie
 from bertie.core.errors import BertieError, DataError, UsageError
-from tests.data.test_given_rows import Frame
-from tests.workflow.rows import write
+from tests.workflow.rows import frame_of, quiet, rows_in, write
 
 SETTINGS = {"training.epochs": 1, "training.optimizer.rate": 1e-3}
-
-
-def quiet(line: str) -> None:
-    """Says nothing."""
-
-
-def rows_in(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def frame_of(rows: list[dict[str, str]]) -> Frame:
-    return Frame(list(rows[0]), [list(row.values()) for row in rows])
 
 
 def parts_of(bundle: Path) -> list[dict[str, Any]]:

@@ -23,7 +23,11 @@ def tokenizer(
     ],
     size: Annotated[int, typer.Option(help="Pieces, with the 5 specials.")],
     out: Annotated[Path, typer.Option(help="Folder of the tokenizer.")],
-    type_: Annotated[str, typer.Option("--type", help="wordpiece, bpe or unigram.")] = "wordpiece",
+    type_: Annotated[str | None, typer.Option("--type", help="wordpiece (default), bpe or unigram.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Keep the pieces of this model that the text uses most, instead of learning new ones."),
+    ] = None,
     words: Annotated[Path | None, typer.Option(help="File with a word a line; each becomes a whole piece.")] = None,
     keep_case: Annotated[
         bool, typer.Option("--keep-case", help="Tell capitals from small letters in wordpiece; the others always do.")
@@ -34,7 +38,7 @@ def tokenizer(
     json_: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Learn the pieces of a vocabulary from raw text."""
+    """Learn the pieces of a vocabulary from raw text, or keep those of a model that the text uses."""
     from bertie.workflow.vocabulary import VocabularyRequest, run_vocabulary
 
     request = VocabularyRequest(
@@ -42,6 +46,7 @@ def tokenizer(
         out=out,
         size=size,
         kind=type_,
+        model=model,
         words=words,
         keep_case=keep_case or None,
         text_column=text_column,

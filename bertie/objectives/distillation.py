@@ -1,10 +1,12 @@
-"""Distillation: a token's state, mapped to the teacher's width, points where the teacher's state does.
+"""Distillation: a token's state, mapped to the teacher's width, becomes the teacher's.
 
-The cosine loss of Sanh et al. 2019 (section 2), with the linear map of Jiao et al. 2020 (equation 8), so that the two
-may differ in width.
+The squared distance of Jiao et al. 2020 (equation 8), in units of how much the teacher's states differ: 1 is what their
+mean alone would leave, 0 is the teacher. A cosine (Sanh et al. 2019) hardly sees what matters where all states share a
+large mean: any two of multilingual E5 have a cosine of 0.7.
 
 In:  last states of the passages as the student sees them, and the teacher's of the same ids
-Out: for every token 1 - cosine, and whether of the passage's tokens its own is the nearest to the teacher's state
+Out: for every token its part of the variance that is not explained, and whether of the passage's tokens its own is the
+     nearest to the teacher's state
 Knows nothing of which encoder teaches, or of why pieces are hidden.
 """
 
@@ -12,7 +14,6 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from bertie.nn.config import EncoderConfig
 from bertie.objectives.base import Objective, Outcome, Views
@@ -37,12 +38,12 @@ class Distillation(Objective):
             nn.init.eye_(self.map.weight)
 
     def outcome(self, views: Views) -> Outcome:
-        mapped = F.normalize(self.map(views.states).float(), dim=-1)  # (S, T, E)
-        wanted = F.normalize(views.taught.float(), dim=-1)  # (S, T, E)
-        mask = views.mask
-        distance = 1.0 - (mapped * wanted).sum(dim=-1)  # (S, T)
+        mapped, wanted, mask = self.map(views.states).float(), views.taught.float(), views.mask  # (S, T, E) twice
+        taught = wanted[mask]  # (M, E)
+        variance = (taught - taught.mean(dim=0)).square().sum(dim=-1).mean()
+        missed = (mapped[mask] - taught).square().sum(dim=-1) / variance.clamp(min=1e-6)  # (M,)
         with torch.no_grad():
-            likeness = (wanted @ mapped.transpose(1, 2)).masked_fill(~mask[:, None, :], -torch.inf)  # (S, T, T)
-            nearest = likeness.argmax(dim=-1)  # (S, T)
+            distances = torch.cdist(wanted, mapped).masked_fill(~mask[:, None, :], torch.inf)  # (S, T, T)
+            nearest = distances.argmin(dim=-1)  # (S, T)
         own = torch.arange(mask.shape[1], device=mask.device)
-        return Outcome(distance[mask], (nearest == own)[mask])
+        return Outcome(missed, (nearest == own)[mask])

@@ -186,9 +186,9 @@ def _need_room(size: int, characters: int, wanted: list[str]) -> None:
 class FewPieces(DataError):
     """The text gives only so many pieces."""
 
-    def __init__(self, found: int, size: int) -> None:
+    def __init__(self, found: int, size: int, how: str = "") -> None:
         super().__init__(
-            f"the text gives {found:,} pieces (each seen twice or more), fewer than the {size:,} asked for; "
+            f"the text gives {found:,} pieces{how}, fewer than the {size:,} asked for; "
             f"give more text, or --size {found}"
         )
         self.found = found
@@ -196,7 +196,7 @@ class FewPieces(DataError):
 
 def _need_pieces(found: int, size: int) -> None:
     if found < size:
-        raise FewPieces(found, size)
+        raise FewPieces(found, size, " (each seen twice or more)")
 
 
 def _in_order(rust: tokenizers.Tokenizer) -> list[str]:

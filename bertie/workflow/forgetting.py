@@ -96,8 +96,9 @@ def begin(
     run: RunFolder,
     say: Callable[[str], None],
 ) -> Meter | None:
-    """An encoder that goes on gets the output layer that it lacks, and is measured. None for one from nothing."""
-    if request.model is None:
+    """An encoder that goes on gets the output layer that it lacks, and is measured. None for one from nothing, and for
+    some layers of a larger one, which knew nothing together."""
+    if request.model is None or ready.recipe.layers:
         return None
     if ready.headless:
         seconds = request.within(ready.recipe.training.seconds or request.seconds, request.seconds)

@@ -112,7 +112,7 @@ def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, no
     general = read_general(request, recipe, tokenizer, run, notes.say) if loaded and request.general else None
     corpus = read_corpus(request, recipe, tokenizer, run, notes.say)
     chinese = in_chinese(tokenizer, corpus.held_out)
-    if loaded and general is None:
+    if loaded and general is None and (recipe.replay or not recipe.layers):
         general = read_general(request, recipe, tokenizer, run, notes.say, chinese=chinese)
     general = general and apart(general, corpus, notes.say)
     if loaded is None:
@@ -129,8 +129,9 @@ def prepare(request: PretrainRequest, recipe: PretrainRecipe, run: RunFolder, no
     task.build_head(encoder.config.hidden_size)
     headless = loaded is not None and task.asking not in task.take_heads(loaded.heads)
     task.know(corpus.unigrams)
-    if loaded is None:
+    if loaded is None or (headless and recipe.layers):
         task.start_from_shares()
+    if loaded is None:
         if recipe.word_vectors == "cooccurrence":
             start_from_cooccurrences(encoder, corpus, recipe.training.seed)
         if recipe.attention == "neighbours":
@@ -179,16 +180,23 @@ def new_tokenizer(request: PretrainRequest, size: int, folder: Path, say: Callab
 
 
 def read_teacher(name: str, tokenizer: Tokenizer, length: int) -> Encoder:
-    """An encoder to learn from; UsageError where it cannot read the student's passages."""
+    """An encoder to learn from, which reads the student's pieces; UsageError where it cannot read the passages."""
     source = resolve(name)
-    teacher, its_own = checkpoint.load(source.folder).encoder, Tokenizer.from_folder(source.folder)
-    checkpoint.refuse_pieces(teacher, its_own.vocab_size, source.folder)
-    if its_own.pieces != tokenizer.pieces:
+    loaded, its_own = checkpoint.load(source.folder), Tokenizer.from_folder(source.folder)
+    checkpoint.refuse_pieces(loaded.encoder, its_own.vocab_size, source.folder)
+    known, asked = its_own.pieces, tokenizer.pieces
+    if strange := sorted(asked.keys() - known.keys()):
         raise UsageError(
-            f"--teacher {name}: its vocabulary of {its_own.vocab_size:,} pieces is not the student's, of "
-            f"{tokenizer.vocab_size:,}; teacher and student must read the same pieces, so start from a --model with "
-            f"this vocabulary, or from random weights with --tokenizer {source.folder}"
+            f"--teacher {name}: of the student's {tokenizer.vocab_size:,} pieces it does not know {len(strange):,}, "
+            f"such as {strange[0]!r}; teacher and student must read the same pieces: start from a --model with this "
+            f"vocabulary, or give --tokenizer {source.folder}, or a part of it (bertie tokenizer --model {name})"
         )
+    teacher = loaded.encoder
+    if known != asked:
+        parts: list[list[int]] = [[] for _ in range(tokenizer.vocab_size)]
+        for piece, number in asked.items():
+            parts[number] = [known[piece]]
+        teacher = with_vocabulary(loaded, parts, tokenizer.pad_id).encoder
     if teacher.config.positions == "absolute" and teacher.config.max_length < length:
         raise UsageError(
             f"--teacher {name}: it reads {teacher.config.max_length} tokens, a passage has up to {length}; "

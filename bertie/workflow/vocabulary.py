@@ -1,6 +1,6 @@
 """A vocabulary from raw text: a folder with a tokenizer.
 
-In:  files, folders or hub:NAME; how many pieces of which kind; a folder to write
+In:  files, folders or hub:NAME; how many pieces, of which kind or of which model; a folder to write
 Out: tokenizer.json and what goes with it, and how well it cuts the text
 Knows nothing of the command line.
 """
@@ -8,7 +8,7 @@ Knows nothing of the command line.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ from bertie.bundle.checksums import stay_outside
 from bertie.core.errors import DataError, UsageError
 from bertie.core.files import new_folder
 from bertie.core.stderr import tell
+from bertie.data.catalogue import resolve
 from bertie.data.corpus_cleaning import clean
 from bertie.data.corpus_reader import Source, open_sources
 from bertie.data.encoding import lines_of
+from bertie.text.fewer_pieces import fewer_pieces
 from bertie.text.tokenizer import Tokenizer
 from bertie.text.vocabulary import VocabularyOptions, save_vocabulary, train_vocabulary
 from bertie.workflow.options import check_options
@@ -65,8 +67,10 @@ class VocabularyRequest:
     """Folder to write."""
     size: int
     """Pieces, specials included."""
-    kind: str = "wordpiece"
-    """wordpiece, bpe or unigram."""
+    kind: str | None = None
+    """wordpiece, bpe or unigram; None: wordpiece, or that of `model`."""
+    model: str | None = None
+    """A model of whose pieces the most used are kept, instead of learning new ones."""
     words: Path | None = None
     """File with a word a line; each becomes a whole piece."""
     keep_case: bool | None = None
@@ -82,7 +86,9 @@ class VocabularyRequest:
 def train_tokenizer(
     corpus: str | Path | Sequence[str | Path], *, out: str | Path, size: int, say: Say | None = None, **options: Any
 ) -> Vocabulary:
-    """Learns a vocabulary from raw text and writes it to `out`; `options` are the other fields of `VocabularyRequest`.
+    """Learns a vocabulary from raw text, or keeps what it uses of a model's, and writes it to `out`.
+
+    `options` are the other fields of `VocabularyRequest`.
 
     Raises:
         BertieError: with what was found, where, what was expected and what to do.
@@ -96,26 +102,37 @@ def train_tokenizer(
 
 
 def run_vocabulary(request: VocabularyRequest, say: Say) -> Vocabulary:
-    """Learns the vocabulary, measures it and writes it, whole or not at all."""
-    words = read_words(request.words) if request.words else ()
-    lower = None if request.keep_case is None else not request.keep_case
-    options = VocabularyOptions(size=request.size, kind=request.kind, lower=lower, words=words)
+    """Makes the vocabulary, measures it and writes it, whole or not at all."""
+    make = _maker(request, say)
     _free(request.out, request.overwrite)
     sources = open_sources(request.corpus, request.text_column, request.encoding)
     for source in sources:
         say(source.note)
-    tokenizer = train_vocabulary(_texts(sources), options, say)
+    tokenizer = make(_texts(sources))
     characters_per_piece, unknown = measured(tokenizer, _texts(sources))
     with new_folder(request.out, len(str(tokenizer.spec)) * 4) as making:
         save_vocabulary(tokenizer, making)
     return Vocabulary(
         folder=str(request.out),
-        kind=request.kind,
+        kind=tokenizer.spec["model"]["type"].lower(),
         pieces=tokenizer.vocab_size,
         characters_per_piece=round(characters_per_piece, 4),
         unknown=round(unknown, 6),
         fingerprint=tokenizer.fingerprint,
     )
+
+
+def _maker(request: VocabularyRequest, say: Say) -> Callable[[Iterator[str]], Tokenizer]:
+    """What makes a tokenizer of texts. All that the request names beside them is read and checked here."""
+    if request.model is not None:
+        if request.kind or request.words or request.keep_case is not None:
+            raise UsageError("--type, --words and --keep-case are for new pieces; leave them out, or --model")
+        old = Tokenizer.from_folder(resolve(request.model).folder)
+        return lambda texts: fewer_pieces(old, texts, request.size)
+    words = read_words(request.words) if request.words else ()
+    lower = None if request.keep_case is None else not request.keep_case
+    options = VocabularyOptions(size=request.size, kind=request.kind or "wordpiece", lower=lower, words=words)
+    return lambda texts: train_vocabulary(texts, options, say)
 
 
 def measured(tokenizer: Tokenizer, texts: Iterator[str]) -> tuple[float, float]:

@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 import bertie
 from bertie.core.errors import UsageError
 from bertie.nn import checkpoint
+from bertie.text.tokenizer import Tokenizer
 from bertie.workflow.pretrain import run_pretraining
 from bertie.workflow.pretrain_request import PretrainRequest
+from bertie.workflow.pretrain_start import read_teacher
 from tests.workflow.test_pretrain import corpus, other, quiet
 
 FAST = ("training.epochs=1", "max_length=32", "held_out=0.1")
@@ -34,6 +37,31 @@ def test_a_student_of_fewer_layers_is_one_command(tiny_model: Path, tmp_path: Pa
     assert bertie.load(result.folder).predict(["the [MASK] was good"])[0]["candidates"]
 
 
+def test_a_teacher_reads_a_part_of_its_vocabulary_as_before(tiny_model: Path, tmp_path: Path) -> None:
+    source, folder = corpus(tmp_path, 30), tmp_path / "pieces"
+    own = Tokenizer.from_folder(tiny_model)
+    bertie.train_tokenizer(source, out=folder, size=100, model=str(tiny_model), say=quiet)
+    fewer = Tokenizer.from_folder(folder)
+    teacher, before = read_teacher(str(tiny_model), fewer, 32), checkpoint.load(tiny_model).encoder
+    assert (teacher.config.vocab_size, fewer.vocab_size) == (100, 100)
+    text = source.read_text(encoding="utf-8").splitlines()[0]
+    with torch.no_grad():
+        found = teacher.eval()(torch.tensor([fewer.encode(text).ids]))
+        same = [[own.pieces[fewer.token(piece)] for piece in fewer.encode(text).ids]]
+        torch.testing.assert_close(found, before.eval()(torch.tensor(same)))
+    request = PretrainRequest(
+        corpus=(str(source),),
+        model=str(tiny_model),
+        teacher=str(tiny_model),
+        tokenizer=folder,
+        general=(str(other(tmp_path)),),
+        objective="masked_lm:0.1,distillation:1",
+        out=tmp_path / "out",
+        overrides=(*FAST, "layers=1"),
+    )
+    assert checkpoint.load(run_pretraining(request, quiet).folder / "model").encoder.config.vocab_size == 100
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -43,7 +71,7 @@ def test_a_student_of_fewer_layers_is_one_command(tiny_model: Path, tmp_path: Pa
         ({"model": "TINY", "overrides": ("layers=3",)}, "layers is 3, the encoder has 2"),
         (
             {"model": "TINY", "teacher": "TINY", "new_vocabulary": 150, "objective": "masked_lm,distillation"},
-            "not the s",
+            "pieces it does not know",
         ),
         ({"teacher": "TINY", "objective": "masked_lm,distillation"}, "reads 64 tokens, a passage has up to 128"),
     ],

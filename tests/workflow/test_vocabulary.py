@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from transformers import PreTrainedTokenizerFast
 
 import bertie
 from bertie.cli.app import run
@@ -58,7 +59,21 @@ def test_what_is_refused(source: Path, tmp_path: Path) -> None:
         bertie.train_tokenizer(tmp_path / "none.txt", out=tmp_path / "t", size=150, say=print)
     with pytest.raises(UsageError, match="has no room for"):
         bertie.train_tokenizer(source, out=tmp_path / "t", size=20, say=print)
+    with pytest.raises(UsageError, match="--type, --words and --keep-case are for new pieces"):
+        bertie.train_tokenizer(source, out=tmp_path / "t", size=150, kind="bpe", model="minilm", say=print)
     assert not (tmp_path / "t").exists()
+
+
+def test_the_pieces_of_a_model_that_a_text_uses(
+    source: Path, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "t"
+    assert run(["tokenizer", str(source), "--model", str(tiny_model), "--size", "93", "--out", str(out)]) == 0
+    assert "pieces: 93 (wordpiece)" in capsys.readouterr().out
+    assert Tokenizer.from_folder(out).pieces.keys() < Tokenizer.from_folder(tiny_model).pieces.keys()
+    transformed = PreTrainedTokenizerFast.from_pretrained(out)
+    text = source.read_text(encoding="utf-8").splitlines()[0]
+    assert transformed(text)["input_ids"] == Tokenizer.from_folder(out).encode(text).ids
 
 
 @pytest.mark.parametrize(

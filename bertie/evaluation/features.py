@@ -1,7 +1,7 @@
 """Features of an encoder that nobody has tuned: a vector a row.
 
 In:  an encoder, encoded rows, or texts with the pooling that their vectors want
-Out: the mean of the last states of each row, in the order of the rows; vectors of texts
+Out: the mean of the last states of each row, in the order of the rows, or these states; vectors of texts
 Knows nothing of labels or of what is fitted on them.
 """
 
@@ -73,6 +73,24 @@ def sequence_features(
     """Mean of the last states of each sequence (S, D), those of a row beside each other."""
     single = [Example((sequence,)) for example in examples for sequence in example.sequences]
     return pooled_features(encoder, single, pad_id, dtype)
+
+
+def token_features(
+    encoder: Encoder, examples: Sequence[Example], pad_id: int, dtype: torch.dtype = torch.float32
+) -> list[Floats]:
+    """Last states (T, D) of the tokens of each example, which has one sequence; without padding."""
+    device = next(encoder.parameters()).device
+
+    def states(chosen: list[Example]) -> Tensor:
+        batch = stack(chosen, pad_id).to(device)
+        found: Tensor = encoder(batch.input_ids, batch.attention_mask, batch.token_type_ids)  # (R, T, D)
+        return found.float().cpu()
+
+    made: dict[int, Floats] = {}
+    lengths = [len(example.sequences[0]) for example in examples]
+    for indices, some in frozen_batches(encoder, examples, lengths, states, dtype):
+        made.update((i, row[: lengths[i]].numpy()) for i, row in zip(indices, some, strict=True))
+    return [made[i] for i in range(len(examples))]
 
 
 def text_vectors(

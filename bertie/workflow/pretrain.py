@@ -25,6 +25,7 @@ from bertie.core.errors import UsageError
 from bertie.core.runtime import seed_everything
 from bertie.data.passages import Curriculum, Pace, most_rounds
 from bertie.data.replay import Replay
+from bertie.evaluation.forgetting import Forgetting
 from bertie.evaluation.judge import to_json
 from bertie.objectives.pretraining import OBJECTIVES, PretrainingSettings, needs_teacher, read_objectives
 from bertie.predict import Predictor, load_torch
@@ -45,9 +46,10 @@ from bertie.workflow.pretrain_judging import evaluation, judged
 from bertie.workflow.pretrain_publication import Outcome, publish
 from bertie.workflow.pretrain_request import PretrainRecipe, PretrainRequest, shape
 from bertie.workflow.pretrain_start import TOKENIZER, Ready, find, prepare
-from bertie.workflow.probe import usual_probe
+from bertie.workflow.probe import Probe, text_probe
 from bertie.workflow.task_probe import TaskProbe, read_task
 from bertie.workflow.train import TrainResult, allow_time, prepared_before, published
+from bertie.workflow.word_probe import word_probe
 
 ROUND_TOKENS = 1_000_000
 """Tokens of a round at most; a model is judged after each."""
@@ -92,7 +94,8 @@ def _pretrain(request: PretrainRequest, run: RunFolder, say: Callable[[str], Non
         for note in announce(recipe.training, ready.task):
             notes.say(note)
         same_terms(ready, request, asked, run)
-        probe = usual_probe(ready.tokenizer, ready.chinese, notes.say, ready.encoder.config.max_length)
+        look = word_probe if request.model is None else text_probe
+        probe = look(ready.tokenizer, ready.chinese, notes.say, ready.encoder.config.max_length)
         meter = begin(ready, request, (probe, asked), run, notes.say)
         model = TrainingModel(
             ready.encoder, ready.task, regularized(recipe.training, ready.task), whole_vocabulary=True
@@ -114,12 +117,29 @@ def _pretrain(request: PretrainRequest, run: RunFolder, say: Callable[[str], Non
         rows, judgement = judged(predictor, ready)
         result = to_json(judgement, before + fitted.before + time.monotonic() - began)
         forgetting = meter.compared() if meter else None
-        if forgetting:
-            result["forgetting"] = forgetting.as_json()
+        result |= seen(probe, forgetting, ready, request, notes.say)
         outcome = Outcome(judgement, result, fitted.best_step, notes.lines, rows, forgetting)
         publish(predictor, ready.corpus, ready.recipe, outcome, run, folder)
         predictor = load_torch(folder, device=ready.recipe.training.device)
     return TrainResult(folder, result, predictor)
+
+
+def seen(
+    probe: Probe | None,
+    forgetting: Forgetting | None,
+    ready: Ready,
+    request: PretrainRequest,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """What is told beside the judgement: of an encoder that went on what it gained and lost, of one that started from
+    nothing what its states are good for."""
+    if forgetting:
+        return {"forgetting": forgetting.as_json()}
+    if probe is None or request.model is not None:
+        return {}
+    beside = probe.beside_random(ready.encoder, ready.recipe.training.seed)
+    say(beside.line())
+    return {"probe": beside.as_json()}
 
 
 def check(request: PretrainRequest, recipe: PretrainRecipe) -> None:

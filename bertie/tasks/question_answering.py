@@ -121,7 +121,7 @@ class QuestionAnswering(Task):
     kind = "question_answering"
     # An encoder of sentences has never compared a question with a passage: that is learned in its lower layers.
     defaults = Defaults(
-        rate_factor=2.5, head_rate_factor=10.0, layer_decay=1.0, fewest_epochs=8, max_length=512, minutes=40.0
+        rate_factor=2.5, head_rate_factor=10.0, layer_decay=1.0, fewest_epochs=8, max_length=512, minutes=25.0
     )
     han_isolated = True
     columns = ("context", "question")

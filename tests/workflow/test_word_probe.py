@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bertie.core.errors import DataError
-from bertie.data.word_classes import MarkedText
+from bertie.data.word_classes import ClassedText
 from bertie.nn import checkpoint
 from bertie.text.tokenizer import Tokenizer
 from bertie.workflow import word_probe as module
@@ -22,8 +22,8 @@ from tests.workflow.test_pretrain import FAST, corpus, quiet
 
 def test_a_word_is_the_mean_of_its_pieces(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     part = [
-        MarkedText("the room was good", ((0, 3, "a"), (4, 8, "b"))),
-        MarkedText("very good", ((5, 9, "a"), (90, 95, "cut off"))),
+        ClassedText("the room was good", ((0, 3, "a"), (4, 8, "b"))),
+        ClassedText("very good", ((5, 9, "a"), (90, 95, "cut off"))),
     ]
     monkeypatch.setattr(module, "names_en", lambda count: (part, part[:1]))
     tokenizer, encoder = Tokenizer.from_folder(tiny_model), checkpoint.load(tiny_model).encoder.eval()
